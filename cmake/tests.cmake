@@ -1,0 +1,13 @@
+# qkdflow_tests: the C++ tests, one ctest entry a file's tag.
+find_package(Catch2 REQUIRED)
+file(GLOB test_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cpp/*.cpp)
+add_executable(qkdflow_tests ${test_sources})
+if(Catch2_VERSION VERSION_GREATER_EQUAL 3)
+  target_link_libraries(qkdflow_tests PRIVATE qkdflow_core Catch2::Catch2WithMain)
+else()
+  target_compile_definitions(qkdflow_tests PRIVATE QKDFLOW_CATCH2_V2)
+  target_link_libraries(qkdflow_tests PRIVATE qkdflow_core Catch2::Catch2)
+endif()
+target_compile_options(qkdflow_tests PRIVATE -Wall -Wextra)
+include(Catch)
+catch_discover_tests(qkdflow_tests)

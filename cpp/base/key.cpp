@@ -1,0 +1,73 @@
+#include "base/key.h"
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <utility>
+
+namespace qkd {
+namespace {
+
+using Block = std::array<std::uint32_t, 4>;
+
+// Ten rounds of Philox4x32; constants from the paper, table 2.
+Block philox(Block counter, std::uint32_t k0, std::uint32_t k1) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
+    const std::uint64_t b = std::uint64_t{0xCD9E8D57} * counter[2];
+    counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ k0, static_cast<std::uint32_t>(b),
+               static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ k1, static_cast<std::uint32_t>(a)};
+    k0 += 0x9E3779B9;
+    k1 += 0xBB67AE85;
+  }
+  return counter;
+}
+
+// Draws and children use different counters, so a key and its children never share a block.
+constexpr std::uint32_t kDraw = 0, kFold = 1;
+
+Block at(std::uint64_t key, std::uint64_t n, std::uint32_t purpose) {
+  return philox({static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(n >> 32), purpose, 0},
+                static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32));
+}
+
+}  // namespace
+
+Key Key::fold(std::uint64_t data) const {
+  const Block b = at(value_, data, kFold);
+  return Key(std::uint64_t{b[0]} << 32 | b[1]);
+}
+
+Key Key::fold(std::string_view name) const {
+  std::uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  return fold(hash);
+}
+
+std::array<std::uint32_t, 4> Key::block(std::uint64_t n) const { return at(value_, n, kDraw); }
+
+std::uint64_t Key::bits(std::uint64_t n) const {
+  const Block b = block(n / 2);
+  return n % 2 == 0 ? std::uint64_t{b[0]} << 32 | b[1] : std::uint64_t{b[2]} << 32 | b[3];
+}
+
+double Key::uniform(std::uint64_t n) const { return static_cast<double>(bits(n) >> 11) * 0x1p-53; }
+
+double Key::normal(std::uint64_t n) const {  // Box-Muller; one block a number, the sine half unused
+  const double u = 1.0 - uniform(2 * n), v = uniform(2 * n + 1);
+  return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+}
+
+std::uint64_t Key::below(std::uint64_t n, std::uint64_t bound) const {
+  // Multiply-shift: its bias, bound / 2^64, is far below anything that can be seen.
+  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits(n)) * bound) >> 64);
+}
+
+std::vector<std::uint32_t> Key::permutation(std::uint32_t n) const {
+  std::vector<std::uint32_t> order(n);
+  std::iota(order.begin(), order.end(), 0u);
+  for (std::uint32_t i = n; i > 1; --i) std::swap(order[i - 1], order[below(i, i)]);
+  return order;
+}
+
+}  // namespace qkd

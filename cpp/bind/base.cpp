@@ -1,0 +1,49 @@
+#include "base/key.h"
+
+#include <pybind11/operators.h>
+
+#include "bind/arrays.h"
+#include "bind/module.h"
+
+namespace qkd::bind {
+namespace {
+
+template <typename Draw>
+Array<double> draws(py::ssize_t n, Draw draw) {
+  require(n >= 0, "Key", "n must not be negative; got ", n);
+  Array<double> out(n);
+  double* values = out.mutable_data();
+  for (py::ssize_t i = 0; i < n; ++i) values[i] = draw(static_cast<std::uint64_t>(i));
+  return out;
+}
+
+}  // namespace
+
+void base(py::module_& m) {
+  py::class_<Key>(
+      m, "Key",
+      "A random key: a value, not a state. Same key, same bits. Fold in a number or a name to get an "
+      "independent key (Philox4x32-10, Salmon et al. 2011).")
+      .def(py::init<std::uint64_t>(), py::arg("seed"))
+      .def("fold", py::overload_cast<std::uint64_t>(&Key::fold, py::const_), py::arg("data"))
+      .def("fold", py::overload_cast<std::string_view>(&Key::fold, py::const_), py::arg("name"))
+      .def(
+          "uniform", [](Key k, py::ssize_t n) { return draws(n, [k](auto i) { return k.uniform(i); }); },
+          py::arg("n"), "n uniform numbers in [0, 1), float64 (n,).")
+      .def(
+          "normal", [](Key k, py::ssize_t n) { return draws(n, [k](auto i) { return k.normal(i); }); },
+          py::arg("n"), "n standard normal numbers, float64 (n,).")
+      .def(
+          "permutation",
+          [](Key k, std::uint32_t n) {
+            const auto p = k.permutation(n);
+            return to_array<std::uint32_t>(p, {static_cast<py::ssize_t>(n)});
+          },
+          py::arg("n"), "A permutation of 0 .. n-1, uint32 (n,).")
+      .def_property_readonly("value", &Key::value)
+      .def(py::self == py::self)
+      .def("__repr__", [](Key k) { return concat("Key(", k.value(), ")"); })
+      .def("__hash__", [](Key k) { return k.value(); });
+}
+
+}  // namespace qkd::bind

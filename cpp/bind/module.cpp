@@ -1,0 +1,20 @@
+#include "bind/module.h"
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "base/check.h"
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The C++ engine of qkdflow. Use it through the package.";
+  // ValueError and EnvironmentError derive from std::invalid_argument and std::runtime_error, which pybind11
+  // already turns into ValueError and RuntimeError.
+  m.def(
+      "onednn_version",
+      [] {
+        const dnnl_version_t* v = dnnl_version();
+        return py::make_tuple(v->major, v->minor, v->patch);
+      },
+      "The version (major, minor, patch) of the oneDNN library that this process has loaded.");
+  qkd::bind::base(m);
+  qkd::bind::quant(m);
+}

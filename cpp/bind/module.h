@@ -1,0 +1,12 @@
+// One function a room; each registers its names in _core.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace py = pybind11;
+
+namespace qkd::bind {
+
+void base(py::module_& m);
+void quant(py::module_& m);
+
+}  // namespace qkd::bind
