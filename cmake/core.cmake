@@ -8,3 +8,18 @@ target_link_libraries(qkdflow_core PUBLIC DNNL::dnnl Eigen3::Eigen)
 target_compile_options(qkdflow_core PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
 # Vector loops may assume that nobody reads errno or traps on floating-point flags; values are untouched by both.
 target_compile_options(qkdflow_core PRIVATE -fno-math-errno -fno-trapping-math)
+
+# The vector kernels are compiled once for each x86-64 level; kernels.cpp picks one at run time. Elsewhere v2.cpp is
+# built for the plain target. Multiply and add are fused where the level has it, so that v3 and v4 agree bit for bit.
+set(simd ${CMAKE_SOURCE_DIR}/cpp/base/simd)
+set(kernel_flags -O3 -ffp-contract=fast)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  target_compile_definitions(qkdflow_core PRIVATE QKDFLOW_X86_LEVELS)
+  set_source_files_properties(${simd}/v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v2")
+  set_source_files_properties(${simd}/v3.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v3")
+  set_source_files_properties(${simd}/v4.cpp PROPERTIES
+                              COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v4;-mprefer-vector-width=512")
+else()
+  set_source_files_properties(${simd}/v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags}")
+  set_source_files_properties(${simd}/v3.cpp ${simd}/v4.cpp PROPERTIES HEADER_FILE_ONLY ON)
+endif()

@@ -17,4 +17,7 @@ PYBIND11_MODULE(_core, m) {
       "The version (major, minor, patch) of the oneDNN library that this process has loaded.");
   qkd::bind::base(m);
   qkd::bind::quant(m);
+  qkd::bind::nn(m);
+  qkd::bind::train(m);
+  qkd::bind::fixed(m);
 }

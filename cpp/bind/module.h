@@ -8,5 +8,8 @@ namespace qkd::bind {
 
 void base(py::module_& m);
 void quant(py::module_& m);
+void nn(py::module_& m);
+void train(py::module_& m);
+void fixed(py::module_& m);
 
 }  // namespace qkd::bind

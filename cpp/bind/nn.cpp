@@ -1,0 +1,186 @@
+#include <pybind11/stl.h>
+
+#include "bind/arrays.h"
+#include "bind/module.h"
+#include "nn/activation.h"
+#include "nn/dense.h"
+#include "nn/graph.h"
+#include "nn/rescaling.h"
+#include "train/trainer.h"
+
+namespace qkd::bind {
+namespace {
+
+using nn::Graph;
+
+std::vector<py::ssize_t> batch_shape(py::ssize_t batch, const Shape& shape) {
+  std::vector<py::ssize_t> out{batch};
+  for (const int s : shape.sizes()) out.push_back(s);
+  return out;
+}
+
+py::ssize_t samples_of(const py::array& x, const Shape& shape, const char* name) {
+  const auto wanted = batch_shape(x.ndim() > 0 ? x.shape(0) : 0, shape);
+  const bool same = std::equal(wanted.begin(), wanted.end(), x.shape(), x.shape() + x.ndim());
+  require(same, name, "must be (samples, ", shape.text().substr(1), "; got ",
+          std::string(py::str(x.attr("shape"))));
+  return x.shape(0);
+}
+
+const nn::Param& param_at(const Graph& graph, std::size_t index) {
+  require(index < graph.params().list().size(), "Graph", "there are ", graph.params().list().size(),
+          " parameter tensors; got index ", index);
+  return graph.params().list()[index];
+}
+
+Array<float> shaped(std::span<const float> values, const Shape& shape) {
+  auto sizes = batch_shape(0, shape);
+  sizes.erase(sizes.begin());
+  return to_array<float>(values, sizes);
+}
+
+py::array_t<double> evaluate(const Graph& graph, const Array<double>& x) {
+  const py::ssize_t n = samples_of(x, graph.input(), "x");
+  Array<double> out(batch_shape(n, graph.output()));
+  const auto src = view<double>(x, "x");
+  std::span<double> dst(out.mutable_data(), static_cast<std::size_t>(out.size()));
+  py::gil_scoped_release release;
+  graph.evaluate(static_cast<int>(n), src, dst);
+  return out;
+}
+
+std::vector<py::array_t<double>> trace(const Graph& graph, const Array<double>& x) {
+  const py::ssize_t n = samples_of(x, graph.input(), "x");
+  std::vector<std::vector<double>> results;
+  std::vector<double> logits(static_cast<std::size_t>(n) * graph.output().size());
+  const auto keep = [](void* all, std::size_t, std::span<const double> dst) {
+    static_cast<std::vector<std::vector<double>>*>(all)->emplace_back(dst.begin(), dst.end());
+  };
+  graph.evaluate(static_cast<int>(n), view<double>(x, "x"), logits, keep, &results);
+  std::vector<py::array_t<double>> out;
+  for (std::size_t i = 0; i < results.size(); ++i)
+    out.push_back(to_array<double>(results[i], batch_shape(n, graph.shape(i))));
+  return out;
+}
+
+}  // namespace
+
+void nn(py::module_& m) {
+  using qkd::nn::Activation;
+  using qkd::nn::Dense;
+  using qkd::nn::Layer;
+  using qkd::nn::Rescaling;
+  py::class_<Layer, std::shared_ptr<Layer>>(m, "Layer").def_property_readonly("name", &Layer::name);
+  py::class_<Dense, Layer, std::shared_ptr<Dense>>(m, "Dense")
+      .def(py::init([](const std::string& name, int units, bool use_bias, const std::string& initializer,
+                       std::optional<FixedPoint> kernel_type, std::optional<FixedPoint> bias_type) {
+             return std::make_shared<Dense>(
+                 name, Dense::Options{units, use_bias, qkd::nn::initializer_from(initializer), kernel_type,
+                                      bias_type});
+           }),
+           py::arg("name"), py::arg("units"), py::arg("use_bias") = true,
+           py::arg("initializer") = "glorot_uniform", py::arg("kernel_type") = std::nullopt,
+           py::arg("bias_type") = std::nullopt);
+  py::class_<Activation, Layer, std::shared_ptr<Activation>>(m, "Activation")
+      .def(py::init([](const std::string& name, bool relu, std::optional<FixedPoint> type) {
+             return std::make_shared<Activation>(
+                 name, relu ? Activation::Function::relu : Activation::Function::linear, type);
+           }),
+           py::arg("name"), py::arg("relu"), py::arg("type") = std::nullopt);
+  py::class_<Rescaling, Layer, std::shared_ptr<Rescaling>>(m, "Rescaling")
+      .def(py::init<std::string, std::vector<float>, std::vector<float>>(), py::arg("name"),
+           py::arg("offset"), py::arg("scale"));
+
+  py::class_<Graph>(m, "Graph", "Layers in order, with their parameters in flat blocks.")
+      .def(py::init([](std::vector<int> input, const std::vector<std::shared_ptr<Layer>>& layers) {
+             return std::make_unique<Graph>(
+                 Shape(std::move(input)),
+                 std::vector<std::shared_ptr<const Layer>>(layers.begin(), layers.end()));
+           }),
+           py::arg("input_shape"), py::arg("layers"))
+      .def_property_readonly("input_shape",
+                             [](const Graph& g) { return py::tuple(py::cast(g.input().sizes())); })
+      .def_property_readonly("output_shape",
+                             [](const Graph& g) { return py::tuple(py::cast(g.output().sizes())); })
+      .def(
+          "layer_shape",
+          [](const Graph& g, std::size_t i) { return py::tuple(py::cast(g.shape(i).sizes())); },
+          py::arg("layer"))
+      .def_property_readonly("count_params", [](const Graph& g) { return g.params().count(); })
+      .def_property_readonly("param_names",
+                             [](const Graph& g) {
+                               std::vector<std::string> names;
+                               for (const auto& p : g.params().list()) names.push_back(p.spec.name);
+                               return names;
+                             })
+      .def(
+          "prunable", [](const Graph& g, std::size_t i) { return param_at(g, i).spec.prunable; },
+          py::arg("index"))
+      .def(
+          "initialize", [](Graph& g, Key key) { g.params().initialize(key); }, py::arg("key"))
+      .def(
+          "value",
+          [](const Graph& g, std::size_t i) {
+            const auto& p = param_at(g, i);
+            return shaped(g.params().value(p), p.spec.shape);
+          },
+          py::arg("index"), "The latent (unquantised) values of a parameter tensor, float32.")
+      .def(
+          "set_value",
+          [](Graph& g, std::size_t i, const Array<float>& value) {
+            const auto& p = param_at(g, i);
+            const auto src = view<float>(value, p.spec.name);
+            require(src.size() == p.size, p.spec.name, "must be ", p.spec.shape.text(), "; got ",
+                    std::string(py::str(value.attr("shape"))));
+            std::ranges::copy(src, g.params().value(p).begin());
+            g.params().refresh();
+          },
+          py::arg("index"), py::arg("value"))
+      .def(
+          "mask",
+          [](const Graph& g, std::size_t i) -> std::optional<Array<float>> {
+            const auto& p = param_at(g, i);
+            if (!p.masked) return std::nullopt;
+            return shaped(g.params().mask(p), p.spec.shape);
+          },
+          py::arg("index"), "The pruning mask (ones and zeros) of a parameter tensor, or None.")
+      .def(
+          "set_mask",
+          [](Graph& g, std::size_t i, const std::optional<Array<float>>& mask) {
+            param_at(g, i);
+            if (mask)
+              g.params().set_mask(i, view<float>(*mask, "mask"));
+            else
+              g.params().clear_mask(i);
+            g.params().refresh();
+          },
+          py::arg("index"), py::arg("mask"))
+      .def(
+          "gradient",
+          [](Graph& g, std::size_t i) {
+            const auto& p = param_at(g, i);
+            return shaped(g.params().gradient(p), p.spec.shape);
+          },
+          py::arg("index"), "d loss / d parameter of the last backward pass, float32.")
+      .def(
+          "predict",
+          [](Graph& g, const Array<float>& x) {
+            const py::ssize_t n = samples_of(x, g.input(), "x");
+            Array<float> out(batch_shape(n, g.output()));
+            const auto src = view<float>(x, "x");
+            std::span<float> dst(out.mutable_data(), static_cast<std::size_t>(out.size()));
+            py::gil_scoped_release release;
+            train::predict(g, src, dst);
+            return out;
+          },
+          py::arg("x"), "Logits, float32 (samples, classes), of x, float32 (samples, *input_shape).")
+      .def("evaluate", &evaluate, py::arg("x"),
+           "Logits in float64 by the layers' definitions, (samples, classes).")
+      .def("trace", &trace, py::arg("x"), "Every layer's result in float64, (samples, *shape) each.")
+      .def(
+          "arena_bytes",
+          [](Graph& g, int batch, bool training) { return g.plan(batch, training).arena_bytes(); },
+          py::arg("batch"), py::arg("training"));
+}
+
+}  // namespace qkd::bind

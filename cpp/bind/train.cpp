@@ -1,0 +1,155 @@
+#include <pybind11/stl.h>
+
+#include "bind/arrays.h"
+#include "bind/module.h"
+#include "prune/magnitude.h"
+#include "train/trainer.h"
+
+namespace qkd::bind {
+namespace {
+
+using train::Data;
+using train::Metrics;
+
+py::tuple tuple_of(const Metrics& m) { return py::make_tuple(m.loss, m.accuracy); }
+
+// Keeps the arrays alive that the trainer looks at.
+class Trainer {
+ public:
+  Trainer(nn::Graph& graph, Array<float> x, Array<std::int32_t> y, std::optional<Array<float>> teacher,
+          const std::string& optimizer, const std::map<std::string, double>& options, int batch_size, Key key,
+          std::optional<std::pair<float, float>> distillation, std::optional<prune::Schedule> pruning)
+      : x_(std::move(x)), y_(std::move(y)), teacher_(std::move(teacher)) {
+    const Data data{view<float>(x_, "x"), view<std::int32_t>(y_, "y"),
+                    teacher_ ? view<float>(*teacher_, "teacher") : std::span<const float>()};
+    train::Trainer::Options o;
+    o.batch_size = batch_size;
+    o.key = key;
+    if (distillation) o.distillation = train::Distillation{distillation->first, distillation->second};
+    o.pruning = pruning;
+    trainer_ = std::make_unique<train::Trainer>(graph, make(optimizer, options, graph.params()), data, o);
+  }
+
+  py::tuple epoch(int index, float learning_rate) {
+    bool interrupted = false;
+    Metrics metrics{};
+    {
+      py::gil_scoped_release release;
+      metrics = trainer_->epoch(index, learning_rate, [&interrupted] {
+        py::gil_scoped_acquire acquire;
+        interrupted = PyErr_CheckSignals() != 0;
+        return interrupted;
+      });
+    }
+    if (interrupted) throw py::error_already_set();
+    return tuple_of(metrics);
+  }
+
+  std::int64_t steps() const { return trainer_->steps(); }
+
+ private:
+  static std::unique_ptr<train::Optimizer> make(const std::string& name,
+                                                std::map<std::string, double> options,
+                                                const nn::Params& params) {
+    const auto take = [&options](const char* key, double otherwise) {
+      const auto found = options.extract(key);
+      return static_cast<float>(found.empty() ? otherwise : found.mapped());
+    };
+    std::unique_ptr<train::Optimizer> made;
+    if (name == "adam") {
+      train::AdamOptions o;
+      o.beta1 = take("beta_1", 0.9);
+      o.beta2 = take("beta_2", 0.999);
+      o.epsilon = take("epsilon", 1e-7);
+      o.weight_decay = take("weight_decay", 0);
+      made = train::make_adam(params, o);
+    } else if (name == "sgd") {
+      train::SgdOptions o;
+      o.momentum = take("momentum", 0);
+      o.nesterov = take("nesterov", 0) != 0;
+      made = train::make_sgd(params, o);
+    }
+    require(made != nullptr, "optimizer", "must be adam or sgd; got '", name, "'");
+    require(options.empty(), "optimizer", name, " has no option '",
+            options.empty() ? std::string() : options.begin()->first, "'");
+    return made;
+  }
+
+  Array<float> x_;
+  Array<std::int32_t> y_;
+  std::optional<Array<float>> teacher_;
+  std::unique_ptr<train::Trainer> trainer_;
+};
+
+// The value and gradient of the loss alone, for the tests that hold it against finite differences.
+py::tuple loss_of(const Array<float>& logits, const Array<std::int32_t>& labels,
+                  const std::optional<Array<float>>& teacher, float alpha, float temperature) {
+  require(logits.ndim() == 2, "logits", "must be (samples, classes)");
+  const int n = static_cast<int>(logits.shape(0)), classes = static_cast<int>(logits.shape(1));
+  require(labels.size() == n, "labels", "must be (", n, ",)");
+  train::Loss loss(classes, n);
+  Array<float> diff({logits.shape(0), logits.shape(1)});
+  train::LossResult result;
+  if (teacher) {
+    const train::SoftTargets t = train::soft_targets(view<float>(*teacher, "teacher"), classes, temperature);
+    result = loss.distill(n, logits.data(), labels.data(), t.probabilities.data(), t.entropy.data(),
+                          {alpha, temperature}, diff.mutable_data());
+  } else {
+    result = loss.cross_entropy(n, logits.data(), labels.data(), diff.mutable_data());
+  }
+  return py::make_tuple(result.loss / n, diff);
+}
+
+}  // namespace
+
+void train(py::module_& m) {
+  py::class_<prune::Schedule>(m, "Schedule")
+      .def(py::init([](double initial, double final, std::int64_t begin, std::int64_t end,
+                       std::int64_t frequency, double power) {
+             const prune::Schedule s{initial, final, begin, end, frequency, power};
+             s.check();
+             return s;
+           }),
+           py::arg("initial_sparsity"), py::arg("final_sparsity"), py::arg("begin_step"), py::arg("end_step"),
+           py::arg("frequency"), py::arg("power"))
+      .def("due", &prune::Schedule::due, py::arg("step"))
+      .def("sparsity", &prune::Schedule::sparsity, py::arg("step"));
+
+  py::class_<Trainer>(m, "Trainer", "Trains a graph epoch by epoch with the GIL released.")
+      .def(py::init<nn::Graph&, Array<float>, Array<std::int32_t>, std::optional<Array<float>>,
+                    const std::string&, const std::map<std::string, double>&, int, Key,
+                    std::optional<std::pair<float, float>>, std::optional<prune::Schedule>>(),
+           py::keep_alive<1, 2>(), py::arg("graph"), py::arg("x"), py::arg("y"), py::arg("teacher"),
+           py::arg("optimizer"), py::arg("options"), py::arg("batch_size"), py::arg("key"),
+           py::arg("distillation"), py::arg("pruning"))
+      .def("epoch", &Trainer::epoch, py::arg("index"), py::arg("learning_rate"),
+           "Trains on every sample once; returns (mean loss, accuracy). Ctrl-C raises KeyboardInterrupt.")
+      .def_property_readonly("steps", &Trainer::steps);
+
+  m.def(
+      "evaluate",
+      [](nn::Graph& graph, const Array<float>& x, const Array<std::int32_t>& y) {
+        const Data data{view<float>(x, "x"), view<std::int32_t>(y, "y"), {}};
+        Metrics metrics{};
+        {
+          py::gil_scoped_release release;
+          metrics = qkd::train::evaluate(graph, data);
+        }
+        return tuple_of(metrics);
+      },
+      py::arg("graph"), py::arg("x"), py::arg("y"),
+      "(mean cross-entropy, accuracy) of a graph on a labelled set.");
+  m.def(
+      "loss", &loss_of, py::arg("logits"), py::arg("labels"), py::arg("teacher") = std::nullopt,
+      py::arg("alpha") = 1.0F, py::arg("temperature") = 1.0F,
+      "(mean loss, d loss / d logits) of cross-entropy, or of distillation where teacher logits are given.");
+  m.def(
+      "magnitude_mask",
+      [](const Array<float>& values, double sparsity) {
+        const auto mask = prune::magnitude_mask(view<float>(values, "values"), sparsity);
+        return to_array<float>(mask, {values.shape(), values.shape() + values.ndim()});
+      },
+      py::arg("values"), py::arg("sparsity"));
+}
+
+}  // namespace qkd::bind

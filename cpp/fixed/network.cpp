@@ -1,0 +1,173 @@
+#include "fixed/network.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/int128.h"
+#include "base/simd/kernels.h"
+
+namespace qkd::fixed {
+namespace {
+
+using simd::kEmulatorLanes;
+
+// How far products and bias are shifted left to reach the result's grid.
+struct Shifts {
+  int product, bias;
+};
+Shifts shifts(const Dense& d, const FixedPoint& src) {
+  return {d.result_type.fraction() - src.fraction() - d.weight_type.fraction(),
+          d.result_type.fraction() - d.bias_type.fraction()};
+}
+
+// Largest and smallest sum that any input codes can give output o.
+std::pair<int128, int128> sum_range(const Dense& d, const FixedPoint& src, Shifts by, int o) {
+  int128 high = static_cast<int128>(d.bias[static_cast<std::size_t>(o)]) << by.bias, low = high;
+  for (int i = 0; i < d.n_in; ++i) {
+    const auto at =
+        static_cast<std::size_t>(i) * static_cast<std::size_t>(d.n_out) + static_cast<std::size_t>(o);
+    const int128 w = static_cast<int128>(d.weights[at]) << by.product;
+    const int128 a = w * src.low_code(), b = w * src.high_code();
+    high += std::max(a, b);
+    low += std::min(a, b);
+  }
+  return {low, high};
+}
+
+bool fits(int128 low, int128 high, int128 bits) {
+  const int128 half = int128{1} << (bits - 1);
+  return low >= -half && high < half;
+}
+
+}  // namespace
+
+Network::Network(int n_in, FixedPoint input_type, std::vector<Layer> layers)
+    : n_in_(n_in),
+      n_out_(n_in),
+      layers_(std::move(layers)),
+      types_{input_type},
+      widths_{n_in},
+      narrow_(true) {
+  require(n_in > 0 && !layers_.empty(), "Network", "needs inputs and at least one layer");
+  narrow_ = input_type.bits < 32;
+  for (const Layer& layer : layers_) {
+    const FixedPoint src = types_.back();
+    if (const Dense* d = std::get_if<Dense>(&layer)) {
+      require(d->n_in == n_out_, d->name, "takes ", d->n_in, " values but gets ", n_out_);
+      require(
+          d->n_out > 0 &&
+              d->weights.size() == static_cast<std::size_t>(d->n_in) * static_cast<std::size_t>(d->n_out) &&
+              d->bias.size() == static_cast<std::size_t>(d->n_out),
+          d->name, "weights must be (n_in, n_out) and bias (n_out,)");
+      const auto [product, bias] = shifts(*d, src);
+      require(product >= 0 && bias >= 0 && product < 63 && bias < 63, d->name, "its result type ",
+              d->result_type.ap_type(), " is coarser than its products or its bias");
+      for (int o = 0; o < d->n_out; ++o) {
+        const auto [low, high] = sum_range(*d, src, {product, bias}, o);
+        require(low >= d->result_type.low_code() && high <= d->result_type.high_code(), d->name,
+                "its result type ", d->result_type.ap_type(), " cannot hold every sum of output ", o);
+        narrow_ = narrow_ && product == 0 && fits(low, high, 32);
+      }
+      n_out_ = d->n_out;
+      types_.push_back(d->result_type);
+      std::vector<std::int32_t> w(d->weights.begin(), d->weights.end()), b;
+      for (const std::int64_t code : d->bias) b.push_back(static_cast<std::int32_t>(code << bias));
+      weights32_.push_back(std::move(w));
+      bias32_.push_back(std::move(b));
+    } else {
+      const Activation& a = std::get<Activation>(layer);
+      narrow_ = narrow_ && a.result_type.bits < 32;
+      types_.push_back(a.result_type);
+      weights32_.emplace_back();
+      bias32_.emplace_back();
+    }
+    widths_.push_back(n_out_);
+  }
+}
+
+void Network::run_wide(std::span<const std::int64_t> src, std::size_t layer,
+                       std::span<std::int64_t> dst) const {
+  const FixedPoint& from = types_[layer];
+  if (const Activation* a = std::get_if<Activation>(&layers_[layer])) {
+    for (std::size_t i = 0; i < src.size(); ++i)
+      dst[i] =
+          a->result_type.requantize(a->relu ? std::max<std::int64_t>(src[i], 0) : src[i], from.fraction());
+    return;
+  }
+  const Dense& d = std::get<Dense>(layers_[layer]);
+  const auto [product, bias] = shifts(d, from);
+  const auto n_in = static_cast<std::size_t>(d.n_in), n_out = static_cast<std::size_t>(d.n_out);
+  for (std::size_t s = 0; s < src.size() / n_in; ++s)
+    for (std::size_t o = 0; o < n_out; ++o) {
+      std::int64_t sum = 0;
+      for (std::size_t i = 0; i < n_in; ++i) sum += src[s * n_in + i] * d.weights[i * n_out + o];
+      dst[s * n_out + o] = (sum << product) + (d.bias[o] << bias);
+    }
+}
+
+// Sixteen samples side by side: (width, 16) blocks, one vector an element.
+void Network::run_narrow(std::span<const std::int64_t> src, std::span<std::int64_t> dst) const {
+  const simd::Kernels& k = simd::kernels();
+  const auto lanes = static_cast<std::size_t>(kEmulatorLanes);
+  const auto widest = static_cast<std::size_t>(*std::ranges::max_element(widths_));
+  std::vector<std::int32_t> a(widest * lanes), b(widest * lanes);
+  const auto n_in = static_cast<std::size_t>(n_in_), n_out = static_cast<std::size_t>(n_out_);
+  const std::size_t samples = src.size() / n_in;
+  for (std::size_t at = 0; at < samples; at += lanes) {
+    const std::size_t count = std::min(lanes, samples - at);
+    for (std::size_t s = 0; s < count; ++s)
+      for (std::size_t i = 0; i < n_in; ++i)
+        a[i * lanes + s] = static_cast<std::int32_t>(src[(at + s) * n_in + i]);
+    for (std::size_t l = 0; l < layers_.size(); ++l) {
+      if (const Dense* d = std::get_if<Dense>(&layers_[l])) {
+        k.dense_i32(d->n_in, d->n_out, weights32_[l].data(), bias32_[l].data(), a.data(), b.data());
+        a.swap(b);
+        continue;
+      }
+      const Activation& act = std::get<Activation>(layers_[l]);
+      const FixedPoint& to = act.result_type;
+      const int shift = types_[l].fraction() - to.fraction();
+      const std::size_t n = static_cast<std::size_t>(widths_[l]) * lanes;
+      const bool simple = (to.rounding == Rounding::RND || to.rounding == Rounding::TRN) &&
+                          (to.overflow == Overflow::SAT || to.overflow == Overflow::SAT_SYM) && shift >= 0 &&
+                          shift < 31 && types_[l].bits < 31;
+      if (simple) {  // half is added before the shift: one bit of room is what bits < 31 leaves
+        const std::int32_t half = to.rounding == Rounding::RND && shift > 0 ? 1 << (shift - 1) : 0;
+        const auto low =
+            static_cast<std::int32_t>(act.relu ? std::max<std::int64_t>(to.low_code(), 0) : to.low_code());
+        k.shift_clip_i32(n, a.data(), shift, half, low, static_cast<std::int32_t>(to.high_code()), b.data());
+        a.swap(b);
+      } else {
+        for (std::size_t i = 0; i < n; ++i)
+          a[i] = static_cast<std::int32_t>(
+              to.requantize(act.relu ? std::max(a[i], 0) : a[i], types_[l].fraction()));
+      }
+    }
+    for (std::size_t s = 0; s < count; ++s)
+      for (std::size_t o = 0; o < n_out; ++o) dst[(at + s) * n_out + o] = a[o * lanes + s];
+  }
+}
+
+void Network::run(std::span<const std::int64_t> src, std::span<std::int64_t> dst) const {
+  const FixedPoint& in = types_.front();
+  for (const std::int64_t code : src)
+    require(code >= in.low_code() && code <= in.high_code(), "Network", "input codes must be ", in.low_code(),
+            " to ", in.high_code(), "; got ", code, ". Encode raw values with the input type first");
+  if (narrow_) return run_narrow(src, dst);
+  const std::vector<std::vector<std::int64_t>> codes = trace(src);
+  std::ranges::copy(codes.back(), dst.begin());
+}
+
+std::vector<std::vector<std::int64_t>> Network::trace(std::span<const std::int64_t> src) const {
+  std::vector<std::vector<std::int64_t>> results;
+  const std::size_t samples = src.size() / static_cast<std::size_t>(n_in_);
+  std::span<const std::int64_t> current = src;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    results.emplace_back(samples * static_cast<std::size_t>(widths_[l + 1]));
+    run_wide(current, l, results.back());
+    current = results.back();
+  }
+  return results;
+}
+
+}  // namespace qkd::fixed

@@ -1,0 +1,37 @@
+// Fully connected: dst (batch, units) = src (batch, n) * kernel (n, units) + bias (units).
+#pragma once
+#include <optional>
+
+#include "nn/layer.h"
+
+namespace qkd::nn {
+
+class Dense final : public Layer {
+ public:
+  struct Options {
+    int units;
+    bool use_bias = true;
+    Initializer initializer = Initializer::glorot_uniform;
+    std::optional<FixedPoint> kernel_type, bias_type;
+  };
+  Dense(std::string name, Options options);
+
+  Shape infer(const Shape& src) const override;
+  std::vector<ParamSpec> params(const Shape& src) const override;
+  std::unique_ptr<Step> bind(const Binding& binding) const override;
+  void evaluate(int batch, const Shape& src_shape, std::span<const double> src,
+                std::span<const std::vector<double>> params, std::span<double> dst) const override;
+
+ private:
+  Options options_;
+};
+
+// Above this many multiplications a batch, oneDNN's matmul with its threads is faster than our own kernel.
+// Measured by `qkdflow bench matmul`.
+inline constexpr double kOneDnnFrom = 8e6;
+
+// The two ways to compute it; bind chooses. bias may be absent: params then holds the kernel alone.
+std::unique_ptr<Step> bind_dense_simd(const Binding& binding);
+std::unique_ptr<Step> bind_dense_onednn(const Binding& binding);
+
+}  // namespace qkd::nn

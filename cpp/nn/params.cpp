@@ -1,0 +1,108 @@
+#include "nn/params.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/check.h"
+#include "quant/fake_quantizer.h"
+
+namespace qkd::nn {
+namespace {
+
+// Fan-in and fan-out of a kernel: all axes but the last two are the receptive field (Keras's compute_fans).
+std::pair<double, double> fans(const Shape& shape) {
+  if (shape.rank() < 2) return {shape[0], shape[0]};
+  double field = 1;
+  for (int axis = 0; axis < shape.rank() - 2; ++axis) field *= shape[axis];
+  return {field * shape[shape.rank() - 2], field * shape[shape.rank() - 1]};
+}
+
+double limit(Initializer initializer, const Shape& shape) {
+  const auto [fan_in, fan_out] = fans(shape);
+  switch (initializer) {
+    case Initializer::zeros:
+      return 0;
+    case Initializer::glorot_uniform:
+      return std::sqrt(6.0 / (fan_in + fan_out));
+    case Initializer::lecun_uniform:
+      return std::sqrt(3.0 / fan_in);
+    case Initializer::he_uniform:
+      return std::sqrt(6.0 / fan_in);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Initializer initializer_from(const std::string& name) {
+  if (name == "zeros") return Initializer::zeros;
+  if (name == "glorot_uniform") return Initializer::glorot_uniform;
+  if (name == "lecun_uniform") return Initializer::lecun_uniform;
+  if (name == "he_uniform") return Initializer::he_uniform;
+  throw ValueError("[initializer] must be zeros, glorot_uniform, lecun_uniform or he_uniform; got '" + name +
+                   "'");
+}
+
+Params::Params(std::vector<ParamSpec> specs) {
+  constexpr std::size_t kLane = kAlignment / sizeof(float);
+  std::size_t total = 0;
+  for (ParamSpec& spec : specs) {
+    const std::size_t size = spec.shape.size();
+    Param p{std::move(spec), total, size, std::nullopt, false};
+    if (p.spec.type) p.quantizer = fake_quantizer(*p.spec.type, p.spec.name);
+    list_.push_back(std::move(p));
+    total += (size + kLane - 1) / kLane * kLane;
+  }
+  value_ = Buffer<float>(total);
+  gradient_ = Buffer<float>(total);
+  mask_ = Buffer<float>(total);
+  effective_ = Buffer<float>(total);
+  std::ranges::fill(mask_.span(), 1.0f);
+}
+
+std::size_t Params::count() const {
+  return std::accumulate(list_.begin(), list_.end(), std::size_t{0},
+                         [](std::size_t n, const Param& p) { return n + p.size; });
+}
+
+void Params::initialize(Key key) {
+  for (const Param& p : list_) {
+    const double width = limit(p.spec.initializer, p.spec.shape);
+    const Key own = key.fold(p.spec.name);
+    std::span<float> values = value(p);
+    for (std::size_t i = 0; i < p.size; ++i)
+      values[i] = width == 0 ? 0.0f : static_cast<float>(width * (2 * own.uniform(i) - 1));
+  }
+  refresh();
+}
+
+void Params::set_mask(std::size_t index, std::span<const float> mask) {
+  Param& p = list_[index];
+  require(mask.size() == p.size, p.spec.name, "a mask must have ", p.size, " elements; got ", mask.size());
+  std::ranges::copy(mask, mask_.data() + p.offset);
+  p.masked = true;
+  simd::kernels().multiply(p.size, value_.data() + p.offset, mask_.data() + p.offset,
+                           value_.data() + p.offset);
+}
+
+void Params::clear_mask(std::size_t index) {
+  Param& p = list_[index];
+  std::ranges::fill(std::span(mask_.data() + p.offset, p.size), 1.0f);
+  p.masked = false;
+}
+
+void Params::refresh() {
+  const simd::Kernels& k = simd::kernels();
+  for (const Param& p : list_) {
+    const float* value = value_.data() + p.offset;
+    const float* mask = p.masked ? mask_.data() + p.offset : nullptr;
+    float* effective = effective_.data() + p.offset;
+    if (p.quantizer)
+      k.quantize(p.size, value, mask, *p.quantizer, effective);
+    else  // masked values are already zero
+      std::copy_n(value, p.size, effective);
+  }
+}
+
+}  // namespace qkd::nn

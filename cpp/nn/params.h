@@ -1,0 +1,70 @@
+// All trainable numbers of a graph in flat blocks, so that optimisers, pruning and quantising are loops over
+// spans.
+//
+// `value` is what the optimiser moves (the latent, unquantised number); `effective` is what the layers
+// compute with: quantised and masked.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/key.h"
+#include "base/shape.h"
+#include "base/simd/kernels.h"
+#include "quant/fixed_point.h"
+
+namespace qkd::nn {
+
+// Keras's initialisers: uniform in +-sqrt(scale / fan), see keras.initializers.VarianceScaling.
+enum class Initializer { zeros, glorot_uniform, lecun_uniform, he_uniform };
+Initializer initializer_from(const std::string& name);
+
+struct ParamSpec {
+  std::string name;  // fc1/kernel
+  Shape shape;       // the last axis counts outputs
+  Initializer initializer = Initializer::zeros;
+  std::optional<FixedPoint> type;
+  bool prunable = false;  // kernels are, biases are not
+};
+
+struct Param {
+  ParamSpec spec;
+  std::size_t offset, size;  // in every flat block
+  std::optional<simd::FakeQuantizer> quantizer;
+  bool masked = false;
+};
+
+class Params {
+ public:
+  explicit Params(std::vector<ParamSpec> specs);
+
+  const std::vector<Param>& list() const { return list_; }
+  std::size_t count() const;  // trainable numbers, without padding
+
+  std::span<float> value(const Param& p) { return {value_.data() + p.offset, p.size}; }
+  std::span<const float> value(const Param& p) const { return {value_.data() + p.offset, p.size}; }
+  std::span<float> gradient(const Param& p) { return {gradient_.data() + p.offset, p.size}; }
+  std::span<const float> mask(const Param& p) const { return {mask_.data() + p.offset, p.size}; }
+
+  // The numbers that the layers compute with; refreshed by `refresh`. The address never changes.
+  const float* effective(std::size_t index) const { return effective_.data() + list_[index].offset; }
+  float* gradient_at(std::size_t index) { return gradient_.data() + list_[index].offset; }
+
+  // Draws the initial values: each tensor from its own child key.
+  void initialize(Key key);
+
+  // Sets a mask of zeros and ones; the values under its zeros become zero and stay so.
+  void set_mask(std::size_t index, std::span<const float> mask);
+  void clear_mask(std::size_t index);
+
+  // effective = quantised value, times mask.
+  void refresh();
+
+ private:
+  std::vector<Param> list_;
+  Buffer<float> value_, gradient_, mask_, effective_;
+};
+
+}  // namespace qkd::nn

@@ -1,0 +1,85 @@
+#include "train/optimizer.h"
+
+#include <cmath>
+#include <limits>
+
+namespace qkd::train {
+namespace {
+
+struct Range {
+  float low, high;
+};
+
+Range range_of(const nn::Param& p) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  return p.quantizer ? Range{p.quantizer->low, p.quantizer->high} : Range{-kInfinity, kInfinity};
+}
+
+std::size_t block_size(const nn::Params& params) {
+  std::size_t end = 0;
+  for (const nn::Param& p : params.list()) end = p.offset + p.size;
+  return end;
+}
+
+class Adam final : public Optimizer {
+ public:
+  Adam(const nn::Params& params, const AdamOptions& options)
+      : options_(options), m_(block_size(params)), v_(block_size(params)) {}
+
+  void step(nn::Params& params, float learning_rate) override {
+    ++t_;
+    const double correction = std::sqrt(1 - std::pow(options_.beta2, static_cast<double>(t_))) /
+                              (1 - std::pow(options_.beta1, static_cast<double>(t_)));
+    simd::AdamStep s{static_cast<float>(learning_rate * correction),
+                     options_.beta1,
+                     options_.beta2,
+                     options_.epsilon,
+                     learning_rate * options_.weight_decay,
+                     0,
+                     0};
+    for (const nn::Param& p : params.list()) {
+      const Range range = range_of(p);
+      s.low = range.low;
+      s.high = range.high;
+      simd::kernels().adam(p.size, params.value(p).data(), params.gradient(p).data(),
+                           p.masked ? params.mask(p).data() : nullptr, m_.data() + p.offset,
+                           v_.data() + p.offset, s);
+    }
+  }
+
+ private:
+  AdamOptions options_;
+  std::int64_t t_ = 0;
+  Buffer<float> m_, v_;
+};
+
+class Sgd final : public Optimizer {
+ public:
+  Sgd(const nn::Params& params, const SgdOptions& options)
+      : options_(options), velocity_(block_size(params)) {}
+
+  void step(nn::Params& params, float learning_rate) override {
+    for (const nn::Param& p : params.list()) {
+      const Range range = range_of(p);
+      simd::kernels().sgd(p.size, params.value(p).data(), params.gradient(p).data(),
+                          p.masked ? params.mask(p).data() : nullptr, velocity_.data() + p.offset,
+                          learning_rate, options_.momentum, options_.nesterov, range.low, range.high);
+    }
+  }
+
+ private:
+  SgdOptions options_;
+  Buffer<float> velocity_;
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> make_adam(const nn::Params& params, const AdamOptions& options) {
+  return std::make_unique<Adam>(params, options);
+}
+
+std::unique_ptr<Optimizer> make_sgd(const nn::Params& params, const SgdOptions& options) {
+  return std::make_unique<Sgd>(params, options);
+}
+
+}  // namespace qkd::train

@@ -1,0 +1,143 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/check.h"
+#include "prune/magnitude.h"
+
+namespace qkd::train {
+namespace {
+
+constexpr std::size_t kInferenceBatch = 256;
+
+void check(const nn::Graph& graph, const Data& data) {
+  const std::size_t features = graph.input().size(), classes = graph.output().size();
+  require(data.samples() > 0, "fit", "the data hold no sample");
+  require(data.x.size() == data.samples() * features, "fit", "x must hold ", data.samples(), " x ", features,
+          " numbers, one row a label; got ", data.x.size());
+  for (const std::int32_t y : data.y)
+    require(y >= 0 && static_cast<std::size_t>(y) < classes, "fit", "labels must be 0 to ", classes - 1,
+            " for a network of ", classes, " outputs; got ", y);
+  require(data.teacher.empty() || data.teacher.size() == data.samples() * classes, "fit",
+          "teacher logits must be (", data.samples(), ", ", classes, "); got ", data.teacher.size(),
+          " numbers");
+}
+
+}  // namespace
+
+Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, Options options)
+    : graph_(graph),
+      optimizer_(std::move(optimizer)),
+      data_(data),
+      options_(std::move(options)),
+      loss_(static_cast<int>(graph.output().size()), std::max(options_.batch_size, 1)),
+      labels_(static_cast<std::size_t>(std::max(options_.batch_size, 0))),
+      teacher_(labels_.size() * graph.output().size()),
+      entropy_(labels_.size()) {
+  require(options_.batch_size > 0, "fit", "batch_size must be positive; got ", options_.batch_size);
+  check(graph_, data_);
+  if (options_.pruning) options_.pruning->check();
+  if (!options_.distillation) return;
+  const Distillation& d = *options_.distillation;
+  require(!data_.teacher.empty(), "fit", "distillation needs the teacher's logits");
+  require(d.alpha >= 0 && d.alpha <= 1, "fit", "alpha must be between 0 and 1; got ", d.alpha);
+  require(d.temperature > 0, "fit", "temperature must be positive; got ", d.temperature);
+  targets_ = soft_targets(data_.teacher, static_cast<int>(graph_.output().size()), d.temperature);
+}
+
+void Trainer::prune_if_due() {
+  if (!options_.pruning || !options_.pruning->due(step_)) return;
+  const double sparsity = options_.pruning->sparsity(step_);
+  nn::Params& params = graph_.params();
+  for (std::size_t i = 0; i < params.list().size(); ++i) {
+    const nn::Param& p = params.list()[i];
+    if (p.spec.prunable) params.set_mask(i, prune::magnitude_mask(params.value(p), sparsity));
+  }
+  params.refresh();
+}
+
+LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rate) {
+  prune_if_due();
+  const int batch = static_cast<int>(rows.size());
+  const std::size_t features = graph_.input().size(), classes = graph_.output().size();
+  nn::Plan& plan = graph_.plan(batch, true);
+
+  float* src = plan.src();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::size_t r = rows[i];
+    std::copy_n(data_.x.data() + r * features, features, src + i * features);
+    labels_[i] = data_.y[r];
+    if (options_.distillation) {
+      std::copy_n(targets_.probabilities.data() + r * classes, classes, teacher_.data() + i * classes);
+      entropy_[i] = targets_.entropy[r];
+    }
+  }
+
+  plan.forward();
+  const LossResult result = options_.distillation
+                                ? loss_.distill(batch, plan.dst(), labels_.data(), teacher_.data(),
+                                                entropy_.data(), *options_.distillation, plan.diff_dst())
+                                : loss_.cross_entropy(batch, plan.dst(), labels_.data(), plan.diff_dst());
+  plan.backward();
+  optimizer_->step(graph_.params(), learning_rate);
+  graph_.params().refresh();
+  ++step_;
+  return result;
+}
+
+Metrics Trainer::epoch(int index, float learning_rate, const std::function<bool()>& stop) {
+  using Clock = std::chrono::steady_clock;
+  const std::vector<std::uint32_t> order = options_.key.fold(static_cast<std::uint64_t>(index))
+                                               .permutation(static_cast<std::uint32_t>(data_.samples()));
+  graph_.params().refresh();
+  LossResult sum;
+  std::size_t seen = 0;
+  auto asked = Clock::now();
+  while (seen < order.size()) {
+    const std::size_t batch = std::min(order.size() - seen, static_cast<std::size_t>(options_.batch_size));
+    const LossResult r = step(std::span(order).subspan(seen, batch), learning_rate);
+    sum.loss += r.loss;
+    sum.correct += r.correct;
+    seen += batch;
+    if (step_ % 64 == 0 && Clock::now() - asked > std::chrono::milliseconds(50)) {
+      if (stop()) break;
+      asked = Clock::now();
+    }
+  }
+  return {sum.loss / static_cast<double>(seen), sum.correct / static_cast<double>(seen)};
+}
+
+Metrics evaluate(nn::Graph& graph, const Data& data) {
+  check(graph, data);
+  const std::size_t features = graph.input().size();
+  Loss loss(static_cast<int>(graph.output().size()), kInferenceBatch);
+  LossResult sum;
+  for (std::size_t at = 0; at < data.samples(); at += kInferenceBatch) {
+    const std::size_t batch = std::min(kInferenceBatch, data.samples() - at);
+    nn::Plan& plan = graph.plan(static_cast<int>(batch), false);
+    std::copy_n(data.x.data() + at * features, batch * features, plan.src());
+    plan.forward();
+    const LossResult r = loss.cross_entropy(static_cast<int>(batch), plan.dst(), data.y.data() + at, nullptr);
+    sum.loss += r.loss;
+    sum.correct += r.correct;
+  }
+  const auto n = static_cast<double>(data.samples());
+  return {sum.loss / n, sum.correct / n};
+}
+
+void predict(nn::Graph& graph, std::span<const float> x, std::span<float> dst) {
+  const std::size_t features = graph.input().size(), classes = graph.output().size();
+  const std::size_t samples = x.size() / features;
+  require(x.size() == samples * features && dst.size() == samples * classes, "predict",
+          "x must hold rows of ", features, " numbers; got ", x.size());
+  for (std::size_t at = 0; at < samples; at += kInferenceBatch) {
+    const std::size_t batch = std::min(kInferenceBatch, samples - at);
+    nn::Plan& plan = graph.plan(static_cast<int>(batch), false);
+    std::copy_n(x.data() + at * features, batch * features, plan.src());
+    plan.forward();
+    std::copy_n(plan.dst(), batch * classes, dst.data() + at * classes);
+  }
+}
+
+}  // namespace qkd::train

@@ -1,0 +1,58 @@
+// Whole epochs: shuffle, gather, forward, loss, backward, optimiser, masks. What happens between epochs
+// (early stopping, learning-rate schedules) is the caller's policy.
+#pragma once
+#include <functional>
+#include <optional>
+
+#include "base/key.h"
+#include "nn/graph.h"
+#include "prune/schedule.h"
+#include "train/data.h"
+#include "train/loss.h"
+#include "train/optimizer.h"
+
+namespace qkd::train {
+
+struct Metrics {
+  double loss, accuracy;  // means over the samples
+};
+
+class Trainer {
+ public:
+  struct Options {
+    int batch_size = 32;
+    std::optional<Distillation> distillation;  // needs Data::teacher
+    std::optional<prune::Schedule> pruning;
+    Key key{0};  // of the shuffles
+  };
+
+  Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, Options options);
+
+  // Trains on every sample once, in an order that is a function of the key and the epoch alone. `stop` is
+  // asked now and then; when it says yes the epoch is cut short.
+  Metrics epoch(int index, float learning_rate, const std::function<bool()>& stop);
+
+  std::int64_t steps() const { return step_; }
+
+ private:
+  void prune_if_due();
+  LossResult step(std::span<const std::uint32_t> rows, float learning_rate);
+
+  nn::Graph& graph_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Data data_;
+  Options options_;
+  SoftTargets targets_;
+  Loss loss_;
+  std::int64_t step_ = 0;
+  std::vector<std::int32_t> labels_;
+  std::vector<float> teacher_, entropy_;  // one batch's
+};
+
+// Mean cross-entropy and accuracy of a graph on a labelled set.
+Metrics evaluate(nn::Graph& graph, const Data& data);
+
+// Logits of many samples: x (samples, input) to dst (samples, output).
+void predict(nn::Graph& graph, std::span<const float> x, std::span<float> dst);
+
+}  // namespace qkd::train
