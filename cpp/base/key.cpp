@@ -33,6 +33,19 @@ Block at(std::uint64_t key, std::uint64_t n, std::uint32_t purpose) {
                 static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32));
 }
 
+// The word's share of [0, bound). Multiply-shift: its bias, bound / 2^64, is far below anything that can be
+// seen.
+std::uint64_t scaled(std::uint64_t word, std::uint64_t bound) {
+  return static_cast<std::uint64_t>((static_cast<uint128>(word) * bound) >> 64);
+}
+
+// The even or the odd 64-bit word of a block.
+std::uint64_t word(const Block& b, bool odd) {
+  return odd ? std::uint64_t{b[2]} << 32 | b[3] : std::uint64_t{b[0]} << 32 | b[1];
+}
+
+double unit(std::uint64_t word) { return static_cast<double>(word >> 11) * 0x1p-53; }  // [0, 1)
+
 }  // namespace
 
 Key Key::fold(std::uint64_t data) const {
@@ -48,27 +61,26 @@ Key Key::fold(std::string_view name) const {
 
 std::array<std::uint32_t, 4> Key::block(std::uint64_t n) const { return at(value_, n, kDraw); }
 
-std::uint64_t Key::bits(std::uint64_t n) const {
-  const Block b = block(n / 2);
-  return n % 2 == 0 ? std::uint64_t{b[0]} << 32 | b[1] : std::uint64_t{b[2]} << 32 | b[3];
-}
+std::uint64_t Key::bits(std::uint64_t n) const { return word(block(n / 2), n % 2 == 1); }
 
-double Key::uniform(std::uint64_t n) const { return static_cast<double>(bits(n) >> 11) * 0x1p-53; }
+double Key::uniform(std::uint64_t n) const { return unit(bits(n)); }
 
 double Key::normal(std::uint64_t n) const {  // Box-Muller; one block a number, the sine half unused
-  const double u = 1.0 - uniform(2 * n), v = uniform(2 * n + 1);
+  const Block b = block(n);
+  const double u = 1.0 - unit(word(b, false)), v = unit(word(b, true));
   return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
 }
 
-std::uint64_t Key::below(std::uint64_t n, std::uint64_t bound) const {
-  // Multiply-shift: its bias, bound / 2^64, is far below anything that can be seen.
-  return static_cast<std::uint64_t>((static_cast<uint128>(bits(n)) * bound) >> 64);
-}
+std::uint64_t Key::below(std::uint64_t n, std::uint64_t bound) const { return scaled(bits(n), bound); }
 
 std::vector<std::uint32_t> Key::permutation(std::uint32_t n) const {
   std::vector<std::uint32_t> order(n);
+  Block pair{};
   std::iota(order.begin(), order.end(), 0u);
-  for (std::uint32_t i = n; i > 1; --i) std::swap(order[i - 1], order[below(i, i)]);
+  for (std::uint32_t i = n; i > 1; --i) {
+    if (i % 2 == 1 || i == n) pair = block(i / 2);  // two words a block
+    std::swap(order[i - 1], order[scaled(word(pair, i % 2 == 1), i)]);
+  }
   return order;
 }
 

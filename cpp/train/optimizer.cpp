@@ -27,9 +27,9 @@ class Adam final : public Optimizer {
       : options_(options), m_(block_size(params)), v_(block_size(params)) {}
 
   void step(nn::Params& params, float learning_rate) override {
-    ++t_;
-    const double correction = std::sqrt(1 - std::pow(options_.beta2, static_cast<double>(t_))) /
-                              (1 - std::pow(options_.beta1, static_cast<double>(t_)));
+    power1_ *= options_.beta1;
+    power2_ *= options_.beta2;
+    const double correction = std::sqrt(1 - power2_) / (1 - power1_);
     simd::AdamStep s{static_cast<float>(learning_rate * correction),
                      options_.beta1,
                      options_.beta2,
@@ -49,7 +49,7 @@ class Adam final : public Optimizer {
 
  private:
   AdamOptions options_;
-  std::int64_t t_ = 0;
+  double power1_ = 1, power2_ = 1;  // beta1^t, beta2^t
   Buffer<float> m_, v_;
 };
 

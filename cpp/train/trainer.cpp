@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/check.h"
+#include "base/flush_denormals.h"
 #include "prune/magnitude.h"
 
 namespace qkd::train {
@@ -63,15 +64,12 @@ LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rat
   const std::size_t features = graph_.input().size(), classes = graph_.output().size();
   nn::Plan& plan = graph_.plan(batch, true);
 
-  float* src = plan.src();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::size_t r = rows[i];
-    std::copy_n(data_.x.data() + r * features, features, src + i * features);
-    labels_[i] = data_.y[r];
-    if (options_.distillation) {
-      std::copy_n(targets_.probabilities.data() + r * classes, classes, teacher_.data() + i * classes);
-      entropy_[i] = targets_.entropy[r];
-    }
+  const simd::Kernels& k = simd::kernels();
+  k.gather(batch, rows.data(), static_cast<int>(features), data_.x.data(), plan.src());
+  for (std::size_t i = 0; i < rows.size(); ++i) labels_[i] = data_.y[rows[i]];
+  if (options_.distillation) {
+    k.gather(batch, rows.data(), static_cast<int>(classes), targets_.probabilities.data(), teacher_.data());
+    for (std::size_t i = 0; i < rows.size(); ++i) entropy_[i] = targets_.entropy[rows[i]];
   }
 
   plan.forward();
@@ -88,6 +86,7 @@ LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rat
 
 Metrics Trainer::epoch(int index, float learning_rate, const std::function<bool()>& stop) {
   using Clock = std::chrono::steady_clock;
+  const FlushDenormals flush;
   const std::vector<std::uint32_t> order = options_.key.fold(static_cast<std::uint64_t>(index))
                                                .permutation(static_cast<std::uint32_t>(data_.samples()));
   graph_.params().refresh();

@@ -30,6 +30,8 @@ struct Kernels {
   // null.
   void (*gemm)(int m, int n, int k, const float* a, std::ptrdiff_t row, std::ptrdiff_t column, const float* b,
                std::ptrdiff_t ldb, const float* bias, float* c, std::ptrdiff_t ldc);
+  // dst (n, columns) = rows[0 .. n-1] of src.
+  void (*gather)(int n, const std::uint32_t* rows, int columns, const float* src, float* dst);
   void (*transpose)(int rows, int columns, const float* src, float* dst);
   void (*column_sums)(int rows, int columns, const float* src, float* dst);
 
