@@ -23,3 +23,10 @@ else()
   set_source_files_properties(${simd}/v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags}")
   set_source_files_properties(${simd}/v3.cpp ${simd}/v4.cpp PROPERTIES HEADER_FILE_ONLY ON)
 endif()
+
+# oneDNN's threads are OpenMP's; without it set_threads changes nothing.
+find_package(OpenMP COMPONENTS CXX)
+if(OpenMP_CXX_FOUND)
+  target_link_libraries(qkdflow_core PRIVATE OpenMP::OpenMP_CXX)
+  target_compile_definitions(qkdflow_core PRIVATE QKDFLOW_OPENMP)
+endif()

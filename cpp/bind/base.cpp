@@ -2,6 +2,8 @@
 
 #include <pybind11/operators.h>
 
+#include "base/simd/kernels.h"
+#include "base/threads.h"
 #include "bind/arrays.h"
 #include "bind/module.h"
 
@@ -44,6 +46,11 @@ void base(py::module_& m) {
       .def(py::self == py::self)
       .def("__repr__", [](Key k) { return concat("Key(", k.value(), ")"); })
       .def("__hash__", [](Key k) { return k.value(); });
+  m.def("set_threads", &set_threads, py::arg("count"), "How many threads oneDNN may use, at least 1.");
+  m.def("threads", &threads);
+  m.def(
+      "simd_level", [] { return std::string(simd::kernels().level); },
+      "The x86-64 level of the vector kernels in use: v2, v3 (AVX2) or v4 (AVX-512).");
 }
 
 }  // namespace qkd::bind

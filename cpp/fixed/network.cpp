@@ -20,21 +20,45 @@ Shifts shifts(const Dense& d, const FixedPoint& src) {
           d.result_type.fraction() - d.bias_type.fraction()};
 }
 
-// Largest and smallest sum that any input codes can give output o.
-std::pair<int128, int128> sum_range(const Dense& d, const FixedPoint& src, Shifts by, int o) {
-  int128 high = static_cast<int128>(d.bias[static_cast<std::size_t>(o)]) << by.bias, low = high;
-  for (int i = 0; i < d.n_in; ++i) {
-    const auto at =
-        static_cast<std::size_t>(i) * static_cast<std::size_t>(d.n_out) + static_cast<std::size_t>(o);
-    const int128 w = static_cast<int128>(d.weights[at]) << by.product;
-    const int128 a = w * src.low_code(), b = w * src.high_code();
-    high += std::max(a, b);
-    low += std::min(a, b);
+// The codes that each element of a tensor can take, whatever the input: [low, high].
+struct Interval {
+  int128 low, high;
+};
+using Intervals = std::vector<Interval>;
+
+Intervals through(const Dense& d, const Intervals& src, Shifts by) {
+  Intervals dst;
+  for (int o = 0; o < d.n_out; ++o) {
+    const int128 bias = static_cast<int128>(d.bias[static_cast<std::size_t>(o)]) << by.bias;
+    Interval sum{bias, bias};
+    for (std::size_t i = 0; i < src.size(); ++i) {
+      const int128 w =
+          static_cast<int128>(d.weights[i * static_cast<std::size_t>(d.n_out) + static_cast<std::size_t>(o)])
+          << by.product;
+      sum.low += std::min(w * src[i].low, w * src[i].high);
+      sum.high += std::max(w * src[i].low, w * src[i].high);
+    }
+    dst.push_back(sum);
   }
-  return {low, high};
+  return dst;
 }
 
-bool fits(int128 low, int128 high, int128 bits) {
+Intervals through(const Activation& a, const Intervals& src, int from_fraction) {
+  // A saturating cast keeps the order of codes; one that wraps may give any code of its type.
+  const FixedPoint& to = a.result_type;
+  const bool ordered = to.overflow == Overflow::SAT || to.overflow == Overflow::SAT_SYM;
+  Intervals dst;
+  for (const auto [low, high] : src) {
+    const auto cast = [&](int128 code) -> int128 {
+      const auto c = static_cast<std::int64_t>(code);
+      return to.requantize(a.relu ? std::max<std::int64_t>(c, 0) : c, from_fraction);
+    };
+    dst.push_back(ordered ? Interval{cast(low), cast(high)} : Interval{to.low_code(), to.high_code()});
+  }
+  return dst;
+}
+
+bool fits(int128 low, int128 high, int bits) {
   const int128 half = int128{1} << (bits - 1);
   return low >= -half && high < half;
 }
@@ -50,6 +74,7 @@ Network::Network(int n_in, FixedPoint input_type, std::vector<Layer> layers)
       narrow_(true) {
   require(n_in > 0 && !layers_.empty(), "Network", "needs inputs and at least one layer");
   narrow_ = input_type.bits < 32;
+  Intervals codes(static_cast<std::size_t>(n_in), {input_type.low_code(), input_type.high_code()});
   for (const Layer& layer : layers_) {
     const FixedPoint src = types_.back();
     if (const Dense* d = std::get_if<Dense>(&layer)) {
@@ -62,10 +87,10 @@ Network::Network(int n_in, FixedPoint input_type, std::vector<Layer> layers)
       const auto [product, bias] = shifts(*d, src);
       require(product >= 0 && bias >= 0 && product < 63 && bias < 63, d->name, "its result type ",
               d->result_type.ap_type(), " is coarser than its products or its bias");
-      for (int o = 0; o < d->n_out; ++o) {
-        const auto [low, high] = sum_range(*d, src, {product, bias}, o);
+      codes = through(*d, codes, {product, bias});
+      for (const auto [low, high] : codes) {
         require(low >= d->result_type.low_code() && high <= d->result_type.high_code(), d->name,
-                "its result type ", d->result_type.ap_type(), " cannot hold every sum of output ", o);
+                "its result type ", d->result_type.ap_type(), " cannot hold every sum");
         narrow_ = narrow_ && product == 0 && fits(low, high, 32);
       }
       n_out_ = d->n_out;
@@ -77,6 +102,7 @@ Network::Network(int n_in, FixedPoint input_type, std::vector<Layer> layers)
     } else {
       const Activation& a = std::get<Activation>(layer);
       narrow_ = narrow_ && a.result_type.bits < 32;
+      codes = through(a, codes, src.fraction());
       types_.push_back(a.result_type);
       weights32_.emplace_back();
       bias32_.emplace_back();

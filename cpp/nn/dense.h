@@ -26,9 +26,10 @@ class Dense final : public Layer {
   Options options_;
 };
 
-// Above this many multiplications a batch, oneDNN's matmul with its threads is faster than our own kernel.
-// Measured by `qkdflow bench matmul`.
-inline constexpr double kOneDnnFrom = 8e6;
+// From this many multiplications a batch on, oneDNN's matmul takes over: it blocks for the caches and uses
+// threads. Below, its 1 us a call and its thread start cost more than they bring; both are equally fast near
+// 256^3.
+inline constexpr double kOneDnnFrom = 1.6e7;
 
 // The two ways to compute it; bind chooses. bias may be absent: params then holds the kernel alone.
 std::unique_ptr<Step> bind_dense_simd(const Binding& binding);

@@ -1,6 +1,6 @@
-// dst = (src - offset) * scale, per feature; constants that belong to the network, never trained. It takes
-// the detector's counts to numbers of order one, and is folded into the next layer when the network is
-// frozen.
+// dst = src * scale + offset, per feature (Keras's Rescaling); constants that belong to the network, never
+// trained. It takes the detector's counts to numbers of order one, and is folded into the next layer when the
+// network is frozen.
 #pragma once
 #include "nn/layer.h"
 
@@ -8,7 +8,7 @@ namespace qkd::nn {
 
 class Rescaling final : public Layer {
  public:
-  Rescaling(std::string name, std::vector<float> offset, std::vector<float> scale);
+  Rescaling(std::string name, std::vector<float> scale, std::vector<float> offset);
 
   Shape infer(const Shape& src) const override;
   std::unique_ptr<Step> bind(const Binding& binding) const override;
@@ -16,7 +16,7 @@ class Rescaling final : public Layer {
                 std::span<const std::vector<double>> params, std::span<double> dst) const override;
 
  private:
-  std::vector<float> offset_, scale_;
+  std::vector<float> scale_, offset_;
 };
 
 }  // namespace qkd::nn

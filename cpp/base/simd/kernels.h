@@ -39,7 +39,7 @@ struct Kernels {
   void (*quantize)(std::size_t n, const float* src, const float* mask, const FakeQuantizer& q, float* dst);
   void (*multiply)(std::size_t n, const float* a, const float* b, float* dst);
   void (*relu)(std::size_t n, const float* src, float* dst);
-  // dst = (src - offset) * scale, offset and scale per column.
+  // dst = src * scale + offset, both per column.
   void (*rescale)(int rows, int columns, const float* src, const float* offset, const float* scale,
                   float* dst);
   // diff_src = diff_dst where low < src <= high, else 0: the straight-through gradient of relu and

@@ -1,0 +1,136 @@
+// Kernels against plain loops, and the vector levels against each other.
+#include "base/simd/kernels.h"
+
+#include <cmath>
+#include <vector>
+
+#include "base/key.h"
+#include "catch.h"
+
+namespace qkd::simd {
+extern const Kernels kernels_v2;
+#if defined(__x86_64__)
+extern const Kernels kernels_v3, kernels_v4;
+#endif
+}  // namespace qkd::simd
+
+using qkd::Key;
+using qkd::simd::Kernels;
+
+namespace {
+
+std::vector<const Kernels*> levels() {
+  std::vector<const Kernels*> all{&qkd::simd::kernels_v2};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("x86-64-v3")) all.push_back(&qkd::simd::kernels_v3);
+  if (__builtin_cpu_supports("x86-64-v4")) all.push_back(&qkd::simd::kernels_v4);
+#endif
+  return all;
+}
+
+std::vector<float> normals(Key key, std::size_t n) {
+  std::vector<float> x(n);
+  for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<float>(key.normal(i));
+  return x;
+}
+
+}  // namespace
+
+TEST_CASE("gemm equals the sums it stands for, at every width and on every level", "[simd]") {
+  const Key key(1);
+  for (const Kernels* k : levels())
+    for (const int m : {1, 2, 3, 7, 9, 32})
+      for (const int n : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 33})
+        for (const int inner : {1, 5, 30}) {
+          const auto a = normals(key.fold(1), static_cast<std::size_t>(m * inner));
+          const auto b = normals(key.fold(2), static_cast<std::size_t>(inner * n));
+          const auto bias = normals(key.fold(3), static_cast<std::size_t>(n));
+          std::vector<float> c(static_cast<std::size_t>(m * n), NAN), t(c);
+          k->gemm(m, n, inner, a.data(), inner, 1, b.data(), n, bias.data(), c.data(), n);
+          // The same a, read as the transpose of (inner, m): row stride 1, column stride m.
+          std::vector<float> at(a.size());
+          k->transpose(m, inner, a.data(), at.data());
+          k->gemm(m, n, inner, at.data(), 1, m, b.data(), n, nullptr, t.data(), n);
+          for (int i = 0; i < m; ++i)
+            for (int j = 0; j < n; ++j) {
+              double sum = 0, size = 1;
+              for (int p = 0; p < inner; ++p) {
+                const double product = static_cast<double>(a[static_cast<std::size_t>(i * inner + p)]) *
+                                       static_cast<double>(b[static_cast<std::size_t>(p * n + j)]);
+                sum += product;
+                size += std::fabs(product);
+              }
+              const double with_bias = sum + static_cast<double>(bias[static_cast<std::size_t>(j)]);
+              REQUIRE(std::fabs(static_cast<double>(c[static_cast<std::size_t>(i * n + j)]) - with_bias) <
+                      3e-6 * size);
+              REQUIRE(std::fabs(static_cast<double>(t[static_cast<std::size_t>(i * n + j)]) - sum) <
+                      3e-6 * size);
+            }
+        }
+}
+
+TEST_CASE("AVX2 and AVX-512 give the same bits", "[simd]") {
+  const auto all = levels();
+  if (all.size() < 3) return;  // this processor has one of them at most
+  const Kernels &v3 = *all[1], &v4 = *all[2];
+  const Key key(2);
+  const auto a = normals(key.fold(1), 37 * 30), b = normals(key.fold(2), 30 * 21);
+  std::vector<float> c3(37 * 21), c4(37 * 21);
+  v3.gemm(37, 21, 30, a.data(), 30, 1, b.data(), 21, nullptr, c3.data(), 21);
+  v4.gemm(37, 21, 30, a.data(), 30, 1, b.data(), 21, nullptr, c4.data(), 21);
+  REQUIRE(c3 == c4);
+
+  auto w3 = normals(key.fold(3), 101), w4 = w3;
+  const auto g = normals(key.fold(4), 101);
+  std::vector<float> m3(101), m4(101), u3(101), u4(101);
+  for (int step = 0; step < 5; ++step) {
+    v3.adam(101, w3.data(), g.data(), nullptr, m3.data(), u3.data(), {1e-2f, 0.9f, 0.999f, 1e-7f, 0, -2, 2});
+    v4.adam(101, w4.data(), g.data(), nullptr, m4.data(), u4.data(), {1e-2f, 0.9f, 0.999f, 1e-7f, 0, -2, 2});
+  }
+  REQUIRE(w3 == w4);
+
+  std::vector<float> p3(a.size()), p4(a.size()), s3(222), s4(222);
+  v3.softmax(222, 5, a.data(), 0.5f, p3.data(), s3.data());
+  v4.softmax(222, 5, a.data(), 0.5f, p4.data(), s4.data());
+  REQUIRE(p3 == p4);
+  REQUIRE(s3 == s4);
+}
+
+TEST_CASE("softmax and its log sum are accurate, for logits of any size", "[simd]") {
+  for (const Kernels* k : levels())
+    for (const float spread : {0.01f, 1.0f, 30.0f, 500.0f}) {
+      auto x = normals(Key(3), 6 * 7);
+      for (float& v : x) v *= spread;
+      std::vector<float> p(x.size()), log_sum(6);
+      k->softmax(6, 7, x.data(), 0.25f, p.data(), log_sum.data());
+      for (std::size_t i = 0; i < 6; ++i) {
+        double top = -1e300, sum = 0;
+        for (std::size_t j = 0; j < 7; ++j) top = std::max(top, 0.25 * static_cast<double>(x[i * 7 + j]));
+        for (std::size_t j = 0; j < 7; ++j) sum += std::exp(0.25 * static_cast<double>(x[i * 7 + j]) - top);
+        for (std::size_t j = 0; j < 7; ++j)
+          REQUIRE(static_cast<double>(p[i * 7 + j]) ==
+                  Approx(std::exp(0.25 * static_cast<double>(x[i * 7 + j]) - top) / sum)
+                      .margin(1e-7)
+                      .epsilon(2e-5));
+        REQUIRE(static_cast<double>(log_sum[i]) == Approx(top + std::log(sum)).margin(1e-5).epsilon(1e-6));
+      }
+    }
+}
+
+TEST_CASE("fake quantisers round ties as they say, saturate, and let NaN through", "[simd]") {
+  using qkd::simd::FakeRounding;
+  const std::vector<float> x{-9, -2.5f, -1.5f, -0.5f, 0.49999997f, 0.5f, 1.5f, 2.5f, 9, NAN};
+  const std::vector<float> up{-3, -2, -1, 0, 0, 1, 2, 3, 3}, even{-3, -2, -2, 0, 0, 0, 2, 2, 3},
+      down{-3, -3, -2, -1, 0, 0, 1, 2, 3};
+  for (const Kernels* k : levels()) {
+    std::vector<float> y(x.size());
+    const auto check = [&](FakeRounding rounding, const std::vector<float>& wanted) {
+      k->quantize(x.size(), x.data(), nullptr, {1, 1, -3, 3, rounding}, y.data());
+      for (std::size_t i = 0; i < wanted.size(); ++i) REQUIRE(y[i] == wanted[i]);
+      REQUIRE(std::isnan(y.back()));
+    };
+    check(FakeRounding::half_up, up);
+    check(FakeRounding::half_even, even);
+    check(FakeRounding::floor, down);
+  }
+}
