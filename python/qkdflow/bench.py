@@ -1,0 +1,90 @@
+"""Workloads that are timed the same way for every release and against every peer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qkdflow import _core
+from qkdflow._core import Key
+from qkdflow.errors import ConfigError
+from qkdflow.layers import Dense, Input, QActivation, QDense
+from qkdflow.models import Sequential
+from qkdflow.quantizers import quantized_bits, quantized_relu
+
+SECONDS = 1.0  # of steady training, after one second of warming up
+BATCHES = 300  # in the data set: one epoch
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network, a batch size, and whether it is pruned to a half and distilled from cached logits."""
+
+    build: Callable[[], Sequential]
+    batch: int
+    student: bool
+
+
+def _psd_student() -> Sequential:
+    chain: list[QDense | QActivation] = []
+    for i, units in enumerate((20, 10, 10, 4)):
+        chain.append(
+            QDense(units, kernel_quantizer=quantized_bits(9, 1, alpha=1), bias_quantizer=quantized_bits(23, 15, alpha=1))
+        )
+        if i < 3:
+            chain.append(QActivation(quantized_relu(16, 15)))
+    return Sequential([Input((30,)), *chain])
+
+
+def _psd_teacher() -> Sequential:
+    return Sequential([Input((30,)), *(Dense(n, "relu") for n in (128, 72, 40)), Dense(4)])
+
+
+WORKLOADS = {
+    "psd-student-b32": Workload(_psd_student, 32, True),
+    "psd-student-b256": Workload(_psd_student, 256, True),
+    "psd-teacher-b32": Workload(_psd_teacher, 32, False),
+}
+
+
+def train(name: str, threads: int = 1) -> dict[str, Any]:
+    """Times whole optimiser steps: gather, forward, loss, backward, quantisers, mask, Adam.
+
+    Returns workload, threads, params and s_per_step: the median over epochs of an epoch's seconds by its steps.
+    """
+    if name not in WORKLOADS:
+        raise ConfigError(f"[bench train] --workload must be one of {', '.join(WORKLOADS)}; got {name!r}")
+    if threads < 1:
+        raise ConfigError(f"[bench train] --threads must be at least 1; got {threads}")
+    _core.set_threads(threads)
+    w, key = WORKLOADS[name], Key(0)
+    model = w.build()
+    n, features, classes = BATCHES * w.batch, model.input_shape[0], model.output_shape[0]
+    x = key.fold("x").uniform(n * features).reshape(n, features).astype(np.float32)
+    y = (key.fold("y").uniform(n) * classes).astype(np.int32)
+    logits = key.fold("teacher").normal(n * classes).reshape(n, classes).astype(np.float32) if w.student else None
+    schedule = _core.Schedule(0.5, 0.5, 0, -1, 10**9, 1.0) if w.student else None
+    trainer = _core.Trainer(
+        model.graph, x, y, logits, "adam", {}, w.batch, key, (0.1, 4.0) if w.student else None, schedule
+    )
+    times: list[float] = []
+    begun = time.perf_counter()
+    for epoch in range(10**6):
+        start = time.perf_counter()
+        trainer.epoch(epoch, 1e-3)
+        now = time.perf_counter()
+        if start - begun > 1.0:
+            times.append((now - start) / BATCHES)
+        if len(times) >= 5 and now - begun > 1.0 + SECONDS:
+            break
+    return {
+        "workload": name,
+        "threads": threads,
+        "params": model.count_params(),
+        "s_per_step": float(np.median(times)),
+        "simd": _core.simd_level(),
+    }

@@ -1,0 +1,140 @@
+"""What happens between epochs, in Keras's words. A callback sees the model and a state that it may change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qkdflow.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qkdflow.models import Sequential, Weights
+
+Logs = dict[str, float]
+
+
+@dataclass
+class FitState:
+    """learning_rate is used from the next epoch on; stop ends the training after this one."""
+
+    learning_rate: float
+    stop: bool = False
+
+
+class Callback:
+    """Derive from this; each method may be left out."""
+
+    def on_train_begin(self, model: Sequential, state: FitState) -> None:
+        """Before the first epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+        """After epoch number `epoch` (from 0), with its metrics."""
+
+    def on_train_end(self, model: Sequential, state: FitState) -> None:
+        """After the last epoch."""
+
+
+def _monitored(logs: Logs, monitor: str) -> float:
+    if monitor not in logs:
+        raise ConfigError(f"[callback] monitor must be one of {', '.join(logs)}; got {monitor!r}")
+    return logs[monitor]
+
+
+def _sign(monitor: str) -> float:
+    return -1.0 if "accuracy" in monitor else 1.0
+
+
+@dataclass
+class EarlyStopping(Callback):
+    """Stops when `monitor` has not improved by min_delta for `patience` epochs; can take the best weights back.
+
+    Epochs before start_from_epoch do not count: a network that is still being pruned has no best weights yet.
+    """
+
+    monitor: str = "val_loss"
+    min_delta: float = 0.0
+    patience: int = 0
+    restore_best_weights: bool = False
+    start_from_epoch: int = 0
+    best: float = field(default=math.inf, init=False)
+    best_epoch: int = field(default=-1, init=False)
+    _weights: Weights | None = field(default=None, init=False, repr=False)
+
+    def on_train_begin(self, model: Sequential, state: FitState) -> None:
+        self.best, self.best_epoch, self._weights = math.inf, -1, None
+
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+        if epoch < self.start_from_epoch:
+            return
+        value = _sign(self.monitor) * _monitored(logs, self.monitor)
+        if value < self.best - self.min_delta:
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self._weights = model.get_weights()
+        elif epoch - max(self.best_epoch, self.start_from_epoch) >= self.patience:
+            state.stop = True
+
+    def on_train_end(self, model: Sequential, state: FitState) -> None:
+        if self._weights is not None:
+            model.set_weights(self._weights)
+
+
+@dataclass
+class ReduceLROnPlateau(Callback):
+    """Multiplies the learning rate by `factor` when `monitor` has not improved for `patience` epochs."""
+
+    monitor: str = "val_loss"
+    factor: float = 0.1
+    patience: int = 10
+    min_delta: float = 1e-4
+    min_lr: float = 0.0
+    best: float = field(default=math.inf, init=False)
+    wait: int = field(default=0, init=False)
+
+    def on_train_begin(self, model: Sequential, state: FitState) -> None:
+        self.best, self.wait = math.inf, 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+        value = _sign(self.monitor) * _monitored(logs, self.monitor)
+        if value < self.best - self.min_delta:
+            self.best, self.wait = value, 0
+            return
+        self.wait += 1
+        if self.wait >= self.patience:
+            state.learning_rate = max(state.learning_rate * self.factor, self.min_lr)
+            self.wait = 0
+
+
+@dataclass
+class TerminateOnNaN(Callback):
+    """Stops when the loss is no longer a number."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+        state.stop = state.stop or not math.isfinite(logs["loss"])
+
+
+@dataclass
+class LearningRateScheduler(Callback):
+    """Before each epoch, learning_rate = schedule(epoch, initial learning rate)."""
+
+    schedule: Callable[[int, float], float]
+    initial: float = field(default=0.0, init=False)
+
+    def on_train_begin(self, model: Sequential, state: FitState) -> None:
+        self.initial = state.learning_rate
+        state.learning_rate = self.schedule(0, self.initial)
+
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+        state.learning_rate = self.schedule(epoch + 1, self.initial)
+
+
+def cosine_decay(epochs: int, final_fraction: float = 0.01) -> LearningRateScheduler:
+    """From the initial learning rate to final_fraction of it along half a cosine (Loshchilov & Hutter 2017)."""
+
+    def schedule(epoch: int, initial: float) -> float:
+        progress = min(epoch / max(epochs, 1), 1.0)
+        return initial * (final_fraction + (1 - final_fraction) * (1 + math.cos(math.pi * progress)) / 2)
+
+    return LearningRateScheduler(schedule)

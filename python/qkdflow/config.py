@@ -1,0 +1,100 @@
+"""Settings of a run, checked when they are made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from qkdflow.errors import ConfigError
+from qkdflow.export.hls import HlsConfig
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much work a run may do. Trials and epochs of both searches, epochs of both final trainings."""
+
+    samples: int  # of a simulated data set; a file is used whole
+    teacher_trials: int
+    teacher_trial_epochs: int
+    teacher_epochs: int
+    student_trials: int
+    student_trial_epochs: int
+    student_epochs: int
+    student_restarts: int  # final students trained from different keys; validation picks one
+    baseline_epochs: int
+
+
+BUDGETS = {
+    "quick": Budget(
+        samples=12_000,
+        teacher_trials=8,
+        teacher_trial_epochs=8,
+        teacher_epochs=30,
+        student_trials=16,
+        student_trial_epochs=16,
+        student_epochs=60,
+        student_restarts=3,
+        baseline_epochs=60,
+    ),
+    "paper": Budget(
+        samples=140_000,
+        teacher_trials=40,
+        teacher_trial_epochs=16,
+        teacher_epochs=64,
+        student_trials=40,
+        student_trial_epochs=32,
+        student_epochs=128,
+        student_restarts=3,
+        baseline_epochs=30,
+    ),
+}
+
+# What `run NAME` means beside the defaults: the letter's student for its 1D-MLP has 529 parameters.
+PRESETS: dict[str, dict[str, Any]] = {"psd": {"max_parameters": 529}}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what a run computes: same configuration, same results, timings aside."""
+
+    data: str  # the name of a simulator (psd), or a CSV file
+    label: str = "class"  # the CSV's label column
+    seed: int = 0
+    budget: str = "quick"
+    bits: int = 8  # of the student's weights and activations
+    sparsity: float = 0.2  # least share of zero kernel integers
+    max_parameters: int | None = None  # of the student, zeros included
+    teacher: str | None = None  # a saved model to use instead of a search
+    hls: HlsConfig = HlsConfig()  # noqa: RUF009 - a frozen value
+
+    def __post_init__(self) -> None:
+        if self.budget not in BUDGETS:
+            raise ConfigError(f"[--budget] must be {' or '.join(BUDGETS)}; got {self.budget!r}")
+        if not 2 <= self.bits <= 16:
+            raise ConfigError(f"[--bits] must be 2 to 16; got {self.bits}")
+        if not 0 <= self.sparsity < 1:
+            raise ConfigError(f"[--sparsity] must be at least 0 and below 1; got {self.sparsity}")
+        if self.max_parameters is not None and self.max_parameters < 1:
+            raise ConfigError(f"[--max-parameters] must be at least 1; got {self.max_parameters}")
+        if self.seed < 0:
+            raise ConfigError(f"[--seed] must not be negative; got {self.seed}")
+        if self.is_preset or "." in self.data or "/" in self.data:
+            return
+        near = get_close_matches(self.data, PRESETS, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(
+            f"[run] must be one of {', '.join(PRESETS)}, or --data FILE.csv; got {self.data!r}.{hint}"
+        )
+
+    @property
+    def is_preset(self) -> bool:
+        return self.data in PRESETS
+
+    @property
+    def work(self) -> Budget:
+        return BUDGETS[self.budget]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON and for comparing two runs."""
+        return asdict(self)

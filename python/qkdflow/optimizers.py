@@ -1,0 +1,60 @@
+"""Optimisers with Keras's names and defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qkdflow.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Kingma & Ba 2015, in Keras's form."""
+
+    learning_rate: float = 1e-3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def options(self) -> dict[str, float]:
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    weight_decay: float = 4e-3
+
+    def options(self) -> dict[str, float]:
+        return {**super().options(), "weight_decay": self.weight_decay}
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Gradient descent with momentum, Nesterov's or plain."""
+
+    learning_rate: float = 1e-2
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def options(self) -> dict[str, float]:
+        return {"momentum": self.momentum, "nesterov": float(self.nesterov)}
+
+
+Optimizer = Adam | SGD
+
+
+def get(optimizer: Optimizer | str) -> Optimizer:
+    """The optimiser, or the one of that name with its defaults."""
+    if not isinstance(optimizer, str):
+        return optimizer
+    known: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "adamw": AdamW, "sgd": SGD}
+    if optimizer.lower() not in known:
+        raise ConfigError(f"[optimizer] must be one of {', '.join(known)}; got {optimizer!r}")
+    return known[optimizer.lower()]()
+
+
+def core_name(optimizer: Optimizer) -> str:
+    """The engine's name for it."""
+    return "sgd" if isinstance(optimizer, SGD) else "adam"

@@ -1,0 +1,108 @@
+"""A run directory: the line made visible, stage by stage, and the rule by which a run resumes.
+
+A stage's folder is complete when its stage.json is there; the file is written last, and holds the stage's key: a hash
+of the settings that the stage depends on and of the keys before it. A complete stage with the same key is loaded, any
+other is computed again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from qkdflow.errors import ConfigError, ToolError
+from qkdflow.files import read_json, write_json
+
+FORMAT = "qkdflow.run/1"
+T = TypeVar("T")
+
+
+@dataclass
+class Run:
+    """An open run directory. `timings` holds seconds a stage, from when it was computed."""
+
+    path: Path
+    config: dict[str, Any]
+    timings: dict[str, float] = field(default_factory=dict)
+    _key: str = ""
+
+    def stage(
+        self,
+        name: str,
+        depends: dict[str, Any],
+        compute: Callable[[Path], T],
+        load: Callable[[Path], T],
+        *,
+        partial: bool = False,
+    ) -> T:
+        """What `load` reads of a complete stage, or what `compute` makes in its folder.
+
+        `depends` are the settings that this stage adds to those before it. With `partial`, the folder of a stage
+        that was stopped is kept for `compute` to go on with.
+        """
+        chain = json.dumps([FORMAT, self._key, name, depends], sort_keys=True)
+        self._key = hashlib.sha256(chain.encode()).hexdigest()
+        folder = self.path / name
+        mark, begun = folder / "stage.json", folder / "begun.json"
+        label = name.partition("_")[2]
+        done = read_json(mark) if mark.exists() else {}
+        if done.get("key") == self._key:
+            self.timings[label] = done["seconds"]
+            return load(folder)
+        going_on = partial and begun.exists() and read_json(begun).get("key") == self._key
+        if folder.exists() and not going_on:
+            shutil.rmtree(folder)
+        write_json(begun, {"key": self._key})
+        start = time.perf_counter()
+        made = compute(folder)
+        seconds = time.perf_counter() - start
+        self.timings[label] = seconds
+        write_json(mark, {"key": self._key, "seconds": seconds})
+        begun.unlink(missing_ok=True)
+        return made
+
+
+@contextlib.contextmanager
+def open_run(path: Path, config: dict[str, Any]) -> Iterator[Run]:
+    """A new run in an empty or absent directory, or the one there with the same configuration.
+
+    ConfigError where the directory is of a run with other settings (and which), holds something else, or is in use
+    by another process.
+    """
+    about = path / "run.json"
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"[--out {path}] must be a directory; it is a file. Choose another name")
+    if path.exists() and not about.exists() and any(p.name != ".lock" for p in path.iterdir()):
+        raise ConfigError(f"[--out {path}] holds files that are no run of qkdflow. Choose an empty or new directory")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / ".lock").open("w")
+    except OSError as error:
+        raise ToolError(f"[--out {path}] must be writable: {error.strerror}. Choose another directory") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(f"[--out {path}] another process is running there. Wait for it, or choose another") from error
+        if about.exists():
+            _check_same(path, read_json(about).get("config", {}), json.loads(json.dumps(config)))
+        else:
+            write_json(about, {"format": FORMAT, "config": config})
+        yield Run(path, config)
+
+
+def _check_same(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+    differing = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
+    if differing:
+        what = "; ".join(f"{k} is {there.get(k)!r} there and {here.get(k)!r} here" for k in differing)
+        raise ConfigError(
+            f"[--out {path}] holds a run with other settings: {what}. Choose another directory, or give the same settings"
+        )

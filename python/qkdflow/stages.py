@@ -1,0 +1,225 @@
+"""The line, one function an arrow:
+
+dataset > search_teacher > train_teacher > search_student > train_student > freeze > write_hls > build_overlay > assess
+
+Each takes values and returns a value. The command line, the notebooks and the tests call these; `workflow.run` adds a
+directory in which they resume. freeze, write_hls, build_overlay and assess stand in their own modules and are named
+here, so that the line can be read in one place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qkdflow import datasets, hypermodels
+from qkdflow._core import Key
+from qkdflow.assess import assess
+from qkdflow.callbacks import EarlyStopping, TerminateOnNaN, cosine_decay
+from qkdflow.config import Budget, RunConfig
+from qkdflow.datasets import Dataset
+from qkdflow.errors import ConfigError, DataError
+from qkdflow.export.hls import write_hls
+from qkdflow.freeze import freeze
+from qkdflow.models import History, Sequential, load_model
+from qkdflow.overlay import build_overlay
+from qkdflow.sparsity import PolynomialDecay, prune_low_magnitude
+from qkdflow.tune import HyperParameters, Study, Trial
+
+__all__ = [
+    "Trained",
+    "assess",
+    "build_overlay",
+    "dataset",
+    "freeze",
+    "given_teacher",
+    "search_student",
+    "search_teacher",
+    "teacher_logits",
+    "train_linear",
+    "train_student",
+    "train_teacher",
+    "write_hls",
+]
+
+Tick = Callable[[int, float | None], Any]  # (trials or epochs done, best value so far)
+TEACHER_BATCH, STUDENT_BATCH, BASELINE_BATCH = 128, 32, 64
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network with its curves."""
+
+    model: Sequential
+    history: History
+
+
+def dataset(config: RunConfig) -> Dataset:
+    """The data set of a run: simulated from the run's seed, or read from its CSV file."""
+    key = Key(config.seed).fold("dataset")
+    if config.is_preset:
+        return datasets.psd(key, config.work.samples)
+    return datasets.load_csv(config.data, label=config.label, key=key)
+
+
+def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
+    """The linear classifier that every network is compared with."""
+    model = hypermodels.linear(data, key)
+    return _fit(model, data, budget.baseline_epochs, BASELINE_BATCH, key.fold("fit"))
+
+
+def search_teacher(data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None) -> Study:
+    """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy."""
+    build = hypermodels.TeacherMLP(data)
+
+    def objective(trial: Trial, hp: HyperParameters) -> tuple[float, Sequential]:
+        own = key.fold(trial.number)
+        model = build(hp, own)
+        trained = _fit(model, data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
+        return best_accuracy(trained.history), model
+
+    return _search(build, objective, budget.teacher_trials, key, journal, tick, None)
+
+
+def train_teacher(data: Dataset, study: Study, budget: Budget, key: Key) -> Trained:
+    """The teacher with the best values found, trained for the full number of epochs."""
+    model = hypermodels.TeacherMLP(data)(_best(study), key)
+    return _fit(model, data, budget.teacher_epochs, TEACHER_BATCH, key.fold("fit"))
+
+
+def given_teacher(path: str, data: Dataset) -> Sequential:
+    """A saved model used as teacher. ConfigError where it does not fit the data or holds NaN."""
+    model = load_model(path)
+    wanted = data.shape, (data.classes,)
+    if (model.input_shape, model.output_shape) != wanted:
+        raise ConfigError(
+            f"[--teacher {path}] must take {wanted[0]} and give {wanted[1]} logits; "
+            f"it takes {model.input_shape} and gives {model.output_shape}"
+        )
+    bad = [n for n, v in zip(model.graph.param_names, model.get_weights().values, strict=True) if not np.isfinite(v).all()]
+    if bad:
+        raise ConfigError(f"[--teacher {path}] its weights must be finite; NaN or infinity in {', '.join(bad)}")
+    return model
+
+
+def teacher_logits(teacher: Sequential, data: Dataset) -> NDArray[np.float32]:
+    """What the student learns from, computed once: a frozen teacher says the same every epoch."""
+    return teacher.logits(data.train.x)
+
+
+def search_student(
+    data: Dataset,
+    logits: NDArray[np.float32],
+    config: RunConfig,
+    key: Key,
+    journal: Path | None = None,
+    tick: Tick | None = None,
+) -> Study:
+    """Bayesian optimisation of the student, quantised, pruned and distilled in every trial as in the final training."""
+    build = hypermodels.StudentMLP(data, config.bits)
+    limit = config.max_parameters
+
+    def objective(trial: Trial, hp: HyperParameters) -> tuple[float, Sequential]:
+        own = key.fold(trial.number)
+        trained = _student(data, logits, hp, config, config.work.student_trial_epochs, own)
+        return best_accuracy(trained.history), trained.model
+
+    def small_enough(values: dict[str, Any]) -> bool:
+        return limit is None or build(HyperParameters(values)).count_params() <= limit
+
+    return _search(build, objective, config.work.student_trials, key, journal, tick, small_enough if limit else None)
+
+
+def train_student(
+    data: Dataset, logits: NDArray[np.float32], study: Study, config: RunConfig, key: Key, tick: Tick | None = None
+) -> Trained:
+    """The student with the best values found, trained in full from several keys; validation picks one."""
+    trained = []
+    for restart in range(config.work.student_restarts):
+        trained.append(_student(data, logits, _best(study), config, config.work.student_epochs, key.fold(restart)))
+        if tick:
+            tick(restart + 1, max(best_accuracy(t.history) for t in trained))
+    return max(trained, key=lambda t: best_accuracy(t.history))
+
+
+def best_accuracy(history: History) -> float:
+    """Validation accuracy of the weights that the training kept; NaN where the loss was one."""
+    if not all(map(math.isfinite, history.history["loss"])):
+        return math.nan
+    return max(history.history["val_accuracy"][_first_kept(history.epochs) :])
+
+
+def _first_kept(epochs: int) -> int:
+    """The epoch from which weights may be kept: pruning has ended by then, for students and teachers alike."""
+    return min(epochs - 1, math.ceil(0.6 * epochs))
+
+
+def _student(
+    data: Dataset, logits: NDArray[np.float32], hp: HyperParameters, config: RunConfig, epochs: int, key: Key
+) -> Trained:
+    model = hypermodels.StudentMLP(data, config.bits)(hp, key)
+    steps = math.ceil(len(data.train.x) / STUDENT_BATCH)
+    if config.sparsity > 0:
+        begin, end = int(0.1 * epochs * steps), int(_first_kept(epochs) * steps)
+        decay = PolynomialDecay(0.0, config.sparsity, begin, max(end, begin + 1), frequency=max(steps // 4, 1))
+        prune_low_magnitude(model, decay)
+    return _fit(
+        model,
+        data,
+        epochs,
+        STUDENT_BATCH,
+        key.fold("fit"),
+        teacher_logits=logits,
+        temperature=float(hp.get("temperature")),
+        alpha=float(hp.get("alpha")),
+    )
+
+
+def _fit(model: Sequential, data: Dataset, epochs: int, batch: int, key: Key, **distillation: Any) -> Trained:
+    """A cosine learning rate; of the last epochs the weights with the best validation accuracy are kept."""
+    keep = EarlyStopping("val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=_first_kept(epochs))
+    callbacks = [cosine_decay(epochs), TerminateOnNaN(), keep]
+    history = model.fit(
+        data.train.x, data.train.y, batch, epochs, data.valid, callbacks, key=key, **distillation
+    )
+    return Trained(model, history)
+
+
+def _best(study: Study) -> HyperParameters:
+    if study.best is None:
+        raise DataError("[search] no trial succeeded: every training ended in NaN. Check the data's range")
+    return HyperParameters(study.best.values)
+
+
+def _search(
+    build: Callable[[HyperParameters], Sequential],
+    objective: Callable[[Trial, HyperParameters], tuple[float, Sequential]],
+    trials: int,
+    key: Key,
+    journal: Path | None,
+    tick: Tick | None,
+    feasible: Callable[[dict[str, Any]], bool] | None,
+) -> Study:
+    study = Study(build, direction="max", seed=key.value, journal=journal, feasible=feasible)
+    while len(study.trials) < trials:
+        trial = study.ask()
+        if trial is None:  # a small space is exhausted
+            break
+        value, model = objective(trial, HyperParameters(trial.values))
+        failed = not math.isfinite(value)
+        study.tell(
+            trial,
+            None if failed else value,
+            state="failed" if failed else "complete",
+            info={"parameters": model.count_params()},
+        )
+        if tick:
+            tick(len(study.trials), study.best.value if study.best else None)
+    return study
+

@@ -1,0 +1,127 @@
+"""What a run found, gathered into the report: the test part is looked at here, and nowhere before."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from qkdflow import _core
+from qkdflow.config import RunConfig
+from qkdflow.datasets import Dataset
+from qkdflow.fixed import FixedModel
+from qkdflow.report import layer_rows, pulse_summary, weight_summary, write_report
+from qkdflow.runs import Run
+from qkdflow.stages import Trained
+from qkdflow.tune import Study
+
+FLOAT_BITS = 32
+
+
+class Report:
+    """Collects the parts of report.json in the order in which the line makes them."""
+
+    def __init__(self, config: RunConfig, data: Dataset) -> None:
+        self.config, self.data = config, data
+        parts = {name: len(getattr(data, name).y) for name in ("train", "valid", "test")}
+        self.parts: dict[str, Any] = {
+            "dataset": {
+                "name": data.name,
+                "samples": data.samples,
+                "classes": data.classes,
+                "class_names": data.class_names,
+                "split": parts,
+                "pulses": pulse_summary(data),
+            }
+        }
+
+    def part(self, name: str, value: dict[str, Any]) -> None:
+        self.parts[name] = value
+
+    def baselines(self, linear: Trained, trees: dict[str, Any] | None) -> None:
+        self.parts["baselines"] = {
+            "linear": {
+                "accuracy_test": self._accuracy(linear.model.logits(self.data.test.x)),
+                "parameters": linear.model.count_params(),
+            },
+            "boosted_trees": trees or {"not_run": "scikit-learn is not installed"},
+        }
+
+    def search(self, name: str, study: Study) -> None:
+        trials = [
+            {
+                "number": t.number,
+                "values": t.values,
+                "objective": t.value,
+                "state": t.state,
+                "parameters": t.info.get("parameters"),
+            }
+            for t in study.trials
+        ]
+        best = study.best
+        number = None if best is None else best.number
+        self.parts[name] = {"trials": trials, "best": next((t for t in trials if t["number"] == number), None)}
+
+    def networks(self, teacher: Trained, student: Trained, fixed: FixedModel) -> None:
+        """Teacher in float32; the student is the frozen network, whose integers the hardware computes with."""
+        x = self.data.test.x
+        teacher_logits, student_logits = teacher.model.logits(x), fixed.predict(x)
+        parameters = teacher.model.count_params()
+        self.parts["teacher"] = {
+            "parameters": parameters,
+            "accuracy_test": self._accuracy(teacher_logits),
+            "layers": [{"name": layer.name, "kind": type(layer).__name__} for layer in teacher.model.layers],
+            "confusion_test": self._confusion(teacher_logits),
+            "history": teacher.history.history,
+        }
+        self.parts["student"] = {
+            "parameters": fixed.parameters,
+            "nonzero": fixed.nonzero,
+            "bits": fixed.bits,
+            "sparsity": fixed.sparsity,
+            "accuracy_test": self._accuracy(student_logits),
+            "layers": layer_rows(fixed),
+            "confusion_test": self._confusion(student_logits),
+            "history": student.history.history,
+            "weights": weight_summary(fixed),
+        }
+        self.parts["compression_ratio"] = parameters / fixed.parameters
+        self.parts["size_bits"] = {"teacher": FLOAT_BITS * parameters, "student": fixed.size_bits}
+        trained, exact = student.model.logits(x), student.model.exact_logits(x)
+        self.parts["float_vs_fixed"] = {
+            "samples": len(x),
+            "class_changes": int(np.count_nonzero(trained.argmax(axis=1) != student_logits.argmax(axis=1))),
+            "exact_mismatches": int(np.count_nonzero(exact != student_logits)),
+        }
+
+    def write(self, run: Run) -> dict[str, Any]:
+        """report.json and report.html in the run's directory."""
+        config = self.config.to_dict()
+        hls = {k: v for k, v in config.pop("hls").items() if v is not None}
+        hls["part"] = self.config.hls.device.name
+        self.parts["hls"] = {**hls, **self.parts["hls"]}
+        whole = {
+            **self.parts,
+            "timings": run.timings,
+            "versions": _versions(),
+            "seed": self.config.seed,
+            "budget": self.config.budget,
+            "config": config,
+        }
+        return write_report(run.path, whole)
+
+    def _accuracy(self, logits: ArrayLike) -> float:
+        return float(np.mean(np.argmax(logits, axis=1) == self.data.test.y))
+
+    def _confusion(self, logits: ArrayLike) -> list[list[int]]:
+        n = self.data.classes
+        pairs = self.data.test.y * n + np.argmax(logits, axis=1)
+        return [[int(c) for c in row] for row in np.bincount(pairs, minlength=n * n).reshape(n, n)]
+
+
+def _versions() -> dict[str, str]:
+    found = {name: version(name) for name in ("qkdflow", "numpy", "hls4ml")}
+    return {**found, "python": platform.python_version(), "oneDNN": ".".join(map(str, _core.onednn_version()))}

@@ -1,0 +1,238 @@
+"""The whole line in a run directory, resumable: what `qkdflow run` does."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qkdflow import baselines, stages
+from qkdflow._core import Key
+from qkdflow.assess import Assessment
+from qkdflow.config import RunConfig
+from qkdflow.datasets import Dataset
+from qkdflow.errors import DataError
+from qkdflow.export.csim import compare, compile_csim, compiler_problem
+from qkdflow.export.hls import HlsProject
+from qkdflow.files import read_json, write_json
+from qkdflow.fixed import FixedModel
+from qkdflow.hardware.simulated import simulated_device
+from qkdflow.models import History, Sequential, load_model
+from qkdflow.overlay import Overlay
+from qkdflow.runs import Run, open_run
+from qkdflow.stages import Trained
+from qkdflow.summary import Report
+from qkdflow.terminal import progress
+from qkdflow.tune import Study
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run directory holds, loaded."""
+
+    path: Path
+    dataset: Dataset
+    teacher: Sequential
+    student: Sequential
+    fixed: FixedModel
+    hls: HlsProject
+    overlay: Overlay
+    assessment: Assessment
+    report: dict[str, Any]
+
+
+def run(config: RunConfig, out: str | Path) -> dict[str, Any]:
+    """Walks the whole line into `out` and returns the report. What is already there is not computed again."""
+    with open_run(Path(out), config.to_dict()) as directory:
+        return _Line(directory, config).walk()
+
+
+def load_run(out: str | Path) -> RunResult:
+    """The artefacts of a finished run. DataError where a stage is missing or damaged."""
+    path = Path(out)
+    if not (path / "report.json").exists():
+        raise DataError(f"[{path}] holds no finished run. Finish it with: qkdflow run ... --out {path}")
+    return RunResult(
+        path,
+        Dataset.load(path / "01_dataset"),
+        load_model(path / "03_teacher"),
+        load_model(path / "05_student"),
+        FixedModel.load(path / "06_fixed"),
+        HlsProject.load(path / "07_hls" / "project"),
+        Overlay.load(path / "08_overlay"),
+        Assessment.load(path / "09_assessment"),
+        read_json(path / "report.json"),
+    )
+
+
+class _Line:
+    """The stages of one run; each method computes a folder, or loads it."""
+
+    def __init__(self, directory: Run, config: RunConfig) -> None:
+        self.run, self.config, self.work = directory, config, config.work
+
+    def key(self, stage: str) -> Key:
+        return Key(self.config.seed).fold(stage)
+
+    def walk(self) -> dict[str, Any]:
+        data = self.dataset()
+        report = Report(self.config, data)
+        report.baselines(*self.baselines(data))
+        if self.config.teacher is None:
+            study = self.teacher_search(data)
+            report.search("teacher_search", study)
+            teacher = self.teacher(data, study)
+        else:
+            teacher = self.given_teacher(data)
+        logits = stages.teacher_logits(teacher.model, data)
+        study = self.student_search(data, logits)
+        report.search("student_search", study)
+        student = self.student(data, logits, study)
+        fixed = self.run.stage("06_fixed", {}, lambda d: _saved(stages.freeze(student.model, data.class_names), d), FixedModel.load)
+        report.networks(teacher, student, fixed)
+        project, verified = self.hls(data, fixed)
+        report.part("hls", verified)
+        overlay = self.run.stage("08_overlay", {}, lambda d: stages.build_overlay(fixed, data, d), Overlay.load)
+        report.part("assessment", self.assess(overlay, project).to_dict())
+        return report.write(self.run)
+
+    def dataset(self) -> Dataset:
+        config = self.config
+        depends = {"data": config.data, "label": config.label, "seed": config.seed, "samples": self.work.samples}
+        if not config.is_preset:
+            depends["sha256"] = file_digest(config.data)
+        with progress("dataset", 1) as bar:
+            data = self.run.stage("01_dataset", depends, lambda d: _saved(stages.dataset(config), d), Dataset.load)
+            bar.update(1)
+        return data
+
+    def baselines(self, data: Dataset) -> tuple[Trained, dict[str, Any] | None]:
+        def compute(folder: Path) -> tuple[Trained, dict[str, Any] | None]:
+            linear = stages.train_linear(data, self.work, self.key("linear"))
+            trees = baselines.boosted_trees(data, self.config.seed)
+            bar.update(2)
+            _save_trained(linear, folder / "linear")
+            write_json(folder / "boosted_trees.json", trees)
+            return linear, trees
+
+        def load(folder: Path) -> tuple[Trained, dict[str, Any] | None]:
+            return _load_trained(folder / "linear"), read_json(folder / "boosted_trees.json")
+
+        with progress("baselines", 2) as bar:
+            return self.run.stage("01_baselines", {"epochs": self.work.baseline_epochs}, compute, load)
+
+    def teacher_search(self, data: Dataset) -> Study:
+        with progress("teacher search", self.work.teacher_trials) as bar:
+
+            def search(folder: Path) -> Study:
+                return stages.search_teacher(data, self.work, self.key("teacher search"), folder / "journal.jsonl", bar.update)
+
+            depends = {"trials": self.work.teacher_trials, "epochs": self.work.teacher_trial_epochs}
+            return self.run.stage("02_teacher_search", depends, search, search, partial=True)
+
+    def teacher(self, data: Dataset, study: Study) -> Trained:
+        def compute(folder: Path) -> Trained:
+            trained = stages.train_teacher(data, study, self.work, self.key("teacher"))
+            bar.update(1, stages.best_accuracy(trained.history))
+            return _save_trained(trained, folder)
+
+        with progress("teacher", 1) as bar:
+            return self.run.stage("03_teacher", {"epochs": self.work.teacher_epochs}, compute, _load_trained)
+
+    def given_teacher(self, data: Dataset) -> Trained:
+        path = str(self.config.teacher)
+
+        def compute(folder: Path) -> Trained:
+            return _save_trained(Trained(stages.given_teacher(path, data), History({})), folder)
+
+        depends = {"teacher": [file_digest(Path(path) / name) for name in ("model.json", "model.npz")]}
+        return self.run.stage("03_teacher", depends, compute, _load_trained)
+
+    def student_search(self, data: Dataset, logits: NDArray[np.float32]) -> Study:
+        config = self.config
+        with progress("student search", self.work.student_trials) as bar:
+
+            def search(folder: Path) -> Study:
+                journal = folder / "journal.jsonl"
+                return stages.search_student(data, logits, config, self.key("student search"), journal, bar.update)
+
+            depends = {
+                "bits": config.bits,
+                "sparsity": config.sparsity,
+                "max_parameters": config.max_parameters,
+                "trials": self.work.student_trials,
+                "epochs": self.work.student_trial_epochs,
+            }
+            return self.run.stage("04_student_search", depends, search, search, partial=True)
+
+    def student(self, data: Dataset, logits: NDArray[np.float32], study: Study) -> Trained:
+        def compute(folder: Path) -> Trained:
+            trained = stages.train_student(data, logits, study, self.config, self.key("student"), bar.update)
+            return _save_trained(trained, folder)
+
+        depends = {"epochs": self.work.student_epochs, "restarts": self.work.student_restarts}
+        with progress("student", self.work.student_restarts) as bar:
+            return self.run.stage("05_student", depends, compute, _load_trained)
+
+    def hls(self, data: Dataset, fixed: FixedModel) -> tuple[HlsProject, dict[str, Any]]:
+        """The hls4ml project and, where a compiler is there, its csim against the emulator on the whole test part."""
+        missing = compiler_problem()
+
+        def compute(folder: Path) -> tuple[HlsProject, dict[str, Any]]:
+            project = stages.write_hls(fixed, folder / "project", self.config.hls)
+            if missing:
+                verified: dict[str, Any] = {"not_run": missing}
+            else:
+                csim = compile_csim(project)
+                outputs, mismatches = compare(fixed.predict(data.test.x), csim.predict(data.test.x))
+                verified = {
+                    "outputs_compared": outputs,
+                    "mismatches": mismatches,
+                    "seconds_to_compile": csim.seconds_to_compile,
+                }
+            verified["warnings"] = list(project.warnings)
+            write_json(folder / "verified.json", verified)
+            bar.update(1)
+            return project, verified
+
+        def load(folder: Path) -> tuple[HlsProject, dict[str, Any]]:
+            return HlsProject.load(folder / "project"), read_json(folder / "verified.json")
+
+        depends = {"hls": self.config.to_dict()["hls"], "compiler": missing is None}
+        with progress("hls project and csim", 1) as bar:
+            return self.run.stage("07_hls", depends, compute, load)
+
+    def assess(self, overlay: Overlay, project: HlsProject) -> Assessment:
+        def compute(folder: Path) -> Assessment:
+            done = stages.assess(overlay, simulated_device(overlay.directory, project))
+            bar.update(done.samples, done.accuracy)
+            return _saved(done, folder)
+
+        with progress("assessment", overlay.samples) as bar:
+            return self.run.stage("09_assessment", {}, compute, Assessment.load)
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's bytes. DataError where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"[{path}] must be a readable file: {error.strerror}") from error
+
+
+def _saved(artifact: Any, folder: Path) -> Any:
+    artifact.save(folder)
+    return artifact
+
+
+def _save_trained(trained: Trained, folder: Path) -> Trained:
+    trained.model.save(folder)
+    write_json(folder / "history.json", trained.history.history)
+    return trained
+
+
+def _load_trained(folder: Path) -> Trained:
+    return Trained(load_model(folder), History(read_json(folder / "history.json")))
