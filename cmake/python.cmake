@@ -7,6 +7,7 @@ find_package(pybind11 2.13 CONFIG REQUIRED)
 file(GLOB bind_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cpp/bind/*.cpp)
 pybind11_add_module(_core ${bind_sources})
 target_link_libraries(_core PRIVATE qkdflow_core)
+target_compile_options(_core PRIVATE ${QKDFLOW_WARNINGS})
 
 if(QKDFLOW_BUNDLE_ONEDNN)
   get_target_property(dnnl_file DNNL::dnnl IMPORTED_LOCATION_RELEASE)

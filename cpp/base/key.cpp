@@ -5,6 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "base/int128.h"
+
 namespace qkd {
 namespace {
 
@@ -60,7 +62,7 @@ double Key::normal(std::uint64_t n) const {  // Box-Muller; one block a number, 
 
 std::uint64_t Key::below(std::uint64_t n, std::uint64_t bound) const {
   // Multiply-shift: its bias, bound / 2^64, is far below anything that can be seen.
-  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits(n)) * bound) >> 64);
+  return static_cast<std::uint64_t>((static_cast<UInt128>(bits(n)) * bound) >> 64);
 }
 
 std::vector<std::uint32_t> Key::permutation(std::uint32_t n) const {

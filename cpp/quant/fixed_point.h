@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "base/int128.h"
+
 namespace qkd {
 
 enum class Rounding { TRN, TRN_ZERO, RND, RND_ZERO, RND_INF, RND_MIN_INF, RND_CONV };
@@ -55,7 +57,7 @@ struct FixedPoint {
   friend bool operator==(const FixedPoint&, const FixedPoint&) = default;
 
  private:
-  std::int64_t fit(__int128 code) const;  // saturate or wrap
+  std::int64_t fit(Int128 code) const;  // saturate or wrap
 };
 
 }  // namespace qkd
