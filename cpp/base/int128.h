@@ -3,7 +3,7 @@
 
 namespace qkd {
 
-__extension__ typedef __int128 int128;
-__extension__ typedef unsigned __int128 uint128;
+__extension__ using Int128 = __int128;
+__extension__ using UInt128 = unsigned __int128;
 
 }  // namespace qkd

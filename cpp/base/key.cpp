@@ -36,7 +36,7 @@ Block at(std::uint64_t key, std::uint64_t n, std::uint32_t purpose) {
 // The word's share of [0, bound). Multiply-shift: its bias, bound / 2^64, is far below anything that can be
 // seen.
 std::uint64_t scaled(std::uint64_t word, std::uint64_t bound) {
-  return static_cast<std::uint64_t>((static_cast<uint128>(word) * bound) >> 64);
+  return static_cast<std::uint64_t>((static_cast<UInt128>(word) * bound) >> 64);
 }
 
 // The even or the odd 64-bit word of a block.

@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, m) {
         return py::make_tuple(v->major, v->minor, v->patch);
       },
       "The version (major, minor, patch) of the oneDNN library that this process has loaded.");
+  m.attr("ONEDNN_BUILT_WITH") = py::make_tuple(DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH);
   qkd::bind::base(m);
   qkd::bind::quant(m);
   qkd::bind::nn(m);

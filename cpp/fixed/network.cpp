@@ -22,18 +22,18 @@ Shifts shifts(const Dense& d, const FixedPoint& src) {
 
 // The codes that each element of a tensor can take, whatever the input: [low, high].
 struct Interval {
-  int128 low, high;
+  Int128 low, high;
 };
 using Intervals = std::vector<Interval>;
 
 Intervals through(const Dense& d, const Intervals& src, Shifts by) {
   Intervals dst;
   for (int o = 0; o < d.n_out; ++o) {
-    const int128 bias = static_cast<int128>(d.bias[static_cast<std::size_t>(o)]) << by.bias;
+    const Int128 bias = static_cast<Int128>(d.bias[static_cast<std::size_t>(o)]) << by.bias;
     Interval sum{bias, bias};
     for (std::size_t i = 0; i < src.size(); ++i) {
-      const int128 w =
-          static_cast<int128>(d.weights[i * static_cast<std::size_t>(d.n_out) + static_cast<std::size_t>(o)])
+      const Int128 w =
+          static_cast<Int128>(d.weights[i * static_cast<std::size_t>(d.n_out) + static_cast<std::size_t>(o)])
           << by.product;
       sum.low += std::min(w * src[i].low, w * src[i].high);
       sum.high += std::max(w * src[i].low, w * src[i].high);
@@ -49,7 +49,7 @@ Intervals through(const Activation& a, const Intervals& src, int from_fraction) 
   const bool ordered = to.overflow == Overflow::SAT || to.overflow == Overflow::SAT_SYM;
   Intervals dst;
   for (const auto [low, high] : src) {
-    const auto cast = [&](int128 code) -> int128 {
+    const auto cast = [&](Int128 code) -> Int128 {
       const auto c = static_cast<std::int64_t>(code);
       return to.requantize(a.relu ? std::max<std::int64_t>(c, 0) : c, from_fraction);
     };
@@ -58,8 +58,8 @@ Intervals through(const Activation& a, const Intervals& src, int from_fraction) 
   return dst;
 }
 
-bool fits(int128 low, int128 high, int bits) {
-  const int128 half = int128{1} << (bits - 1);
+bool fits(Int128 low, Int128 high, int bits) {
+  const Int128 half = Int128{1} << (bits - 1);
   return low >= -half && high < half;
 }
 

@@ -21,10 +21,10 @@ Enum from_name(const std::array<const char*, N>& names, const std::string& name,
 }
 
 // round(q / 2^shift) for the seven ap_fixed modes, shift >= 1 (UG902, "Quantization modes").
-int128 shift_right(int128 q, int shift, Rounding mode) {
-  const int128 floor = q >> shift;
-  const int128 rest = q - (floor << shift);  // 0 <= rest < 2^shift
-  const int128 half = int128{1} << (shift - 1);
+Int128 shift_right(Int128 q, int shift, Rounding mode) {
+  const Int128 floor = q >> shift;
+  const Int128 rest = q - (floor << shift);  // 0 <= rest < 2^shift
+  const Int128 half = Int128{1} << (shift - 1);
   const bool negative = q < 0;
   switch (mode) {
     case Rounding::TRN:
@@ -104,8 +104,8 @@ std::int64_t FixedPoint::high_code() const {
                    : static_cast<std::int64_t>((std::uint64_t{1} << bits) - 1);
 }
 
-std::int64_t FixedPoint::fit(int128 code) const {
-  const int128 low = low_code(), high = high_code();
+std::int64_t FixedPoint::fit(Int128 code) const {
+  const Int128 low = low_code(), high = high_code();
   if (code >= low && code <= high) return static_cast<std::int64_t>(code);
   switch (overflow) {
     case Overflow::SAT:
@@ -116,8 +116,8 @@ std::int64_t FixedPoint::fit(int128 code) const {
     case Overflow::WRAP:
       break;
   }
-  const int128 span = int128{1} << bits;
-  int128 wrapped = code % span;
+  const Int128 span = Int128{1} << bits;
+  Int128 wrapped = code % span;
   if (wrapped < 0) wrapped += span;
   if (wrapped > high) wrapped -= span;
   return static_cast<std::int64_t>(wrapped);
@@ -128,14 +128,14 @@ std::int64_t FixedPoint::encode(double value) const {
   const double scaled = round_real(std::ldexp(value, fraction()), rounding);
   // Beyond 2^100 every finite type saturates; a wrapped value that large has no meaningful bits left.
   constexpr double kFar = 0x1p100;
-  return fit(static_cast<int128>(scaled > kFar ? kFar : scaled < -kFar ? -kFar : scaled));
+  return fit(static_cast<Int128>(scaled > kFar ? kFar : scaled < -kFar ? -kFar : scaled));
 }
 
 std::int64_t FixedPoint::requantize(std::int64_t code, int from_fraction) const {
   const int shift = from_fraction - fraction();
   if (shift <= 0) {
     require(shift >= -63, "FixedPoint", "types must be less than 64 bits apart; got ", -shift);
-    return fit(static_cast<int128>(code) << -shift);
+    return fit(static_cast<Int128>(code) << -shift);
   }
   return fit(shift_right(code, shift > 120 ? 120 : shift, rounding));
 }

@@ -57,7 +57,7 @@ struct FixedPoint {
   friend bool operator==(const FixedPoint&, const FixedPoint&) = default;
 
  private:
-  std::int64_t fit(int128 code) const;  // saturate or wrap
+  std::int64_t fit(Int128 code) const;  // saturate or wrap
 };
 
 }  // namespace qkd

@@ -1,0 +1,93 @@
+# Sourced by the scripts beside it. `set_up` makes .venv-test in the checkout: the package with its [dev] extra,
+# its build requirements (the C++ tests use the same oneDNN and Eigen) and PyPI's CMake and Ninja. A second call
+# with nothing changed does nothing; after a change only what changed is built.
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+venv=$checkout/.venv-test
+build=$checkout/build/test
+cd "$checkout"
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
+
+say() { printf '\n==> %s\n' "$*"; }
+
+# Exit 2: nothing was tested.
+fail() {
+  printf '\n%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 2
+}
+
+# changed NAME FILES...: whether the files, or their number, differ from those at the last `keep NAME`.
+changed() {
+  local name=$1 now=$venv/$1.now
+  shift
+  find "$@" -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum >"$now"
+  ! cmp -s "$now" "$venv/$name.kept"
+}
+keep() { mv "$venv/$1.now" "$venv/$1.kept"; }
+
+make_venv() {
+  local python=${PYTHON:-python3}
+  command -v "$python" >/dev/null || fail "$python not found. Debian: apt-get install python3 python3-venv python3-dev g++"
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    fail "Python >= 3.10 is required; got $("$python" --version). Name another: PYTHON=python3.12 $0"
+  local version
+  version=$("$python" -c 'import sys; print(sys.version)')
+  [ "$("$venv/bin/python" -c 'import sys; print(sys.version)' 2>/dev/null)" = "$version" ] && return
+  say "Making $venv"
+  rm -rf "$venv" "$build"
+  "$python" -m venv "$venv" ||
+    { rm -rf "$venv"; fail "$python cannot make virtual environments. Debian: apt-get install python3-venv"; }
+}
+
+build_requirements() {
+  "$venv/bin/python" - <<'PYTHON'
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    from pip._vendor import tomli as tomllib
+with open("pyproject.toml", "rb") as file:
+    print("\n".join(tomllib.load(file)["build-system"]["requires"]))
+PYTHON
+}
+
+# Whether CMake finds Catch2 the way cmake/tests.cmake will.
+have_catch2() {
+  local probe=$venv/catch2
+  mkdir -p "$probe"
+  printf '%s\n' 'cmake_minimum_required(VERSION 3.20)' 'project(probe CXX)' 'find_package(Catch2 REQUIRED)' >"$probe/CMakeLists.txt"
+  cmake -S "$probe" -B "$probe/build" -G Ninja >/dev/null 2>&1
+}
+
+# Debian's catch2, where this user may install it.
+install_catch2() {
+  local as_root=()
+  command -v apt-get >/dev/null || return 1
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null && sudo -n true 2>/dev/null || return 1
+    as_root=(sudo -n)
+  fi
+  say "Installing Debian's catch2"
+  local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends catch2)
+  "${install[@]}" </dev/null || { "${as_root[@]}" apt-get update </dev/null && "${install[@]}" </dev/null; }
+}
+
+set_up() {
+  make_venv
+  PATH=$venv/bin:$PATH
+  if changed requirements pyproject.toml; then
+    say "Installing the build requirements"
+    local requirements
+    mapfile -t requirements < <(build_requirements)
+    python -m pip install --quiet cmake ninja "${requirements[@]}" || fail "the build requirements could not be installed"
+    keep requirements
+  fi
+  catch2=OFF
+  if have_catch2 || { install_catch2 && have_catch2; }; then catch2=ON; fi
+  if changed "package-$catch2" pyproject.toml CMakeLists.txt cmake cpp python tests/cpp; then
+    say "Installing qkdflow[dev] from the checkout"
+    # One build directory for the wheel and the C++ tests: what is tested is what is installed.
+    python -m pip install --no-build-isolation --config-settings=build-dir="$build" \
+      --config-settings=cmake.define.QKDFLOW_TESTS=$catch2 '.[dev]' || fail "qkdflow could not be installed"
+    keep "package-$catch2"
+  fi
+}
