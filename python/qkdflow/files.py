@@ -26,8 +26,9 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; a real o
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
-    """Writes `data` (text as UTF-8) to `path` whole or not at all; missing folders are made.
+    r"""Writes `data` to `path` whole or not at all; missing folders are made.
 
+    Text is written as UTF-8, a lone surrogate as \udcXX, which JSON reads back as it was.
     ToolError where the system refuses (a full disk, no permission); the old file, if any, is then untouched.
     """
     path = Path(path)
@@ -36,7 +37,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
-                file.write(data.encode() if isinstance(data, str) else data)
+                file.write(data if isinstance(data, bytes) else data.encode("utf-8", "backslashreplace"))
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
