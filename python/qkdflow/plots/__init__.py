@@ -1,0 +1,20 @@
+"""Figures of a run: functions from values of report.json to a matplotlib Figure, and `svg` to inline one.
+
+No pyplot, hence no window, no backend and no figure that outlives its use.
+"""
+
+from qkdflow.plots.data import pulses, weight_histograms
+from qkdflow.plots.results import accuracy_against_parameters, confusion, pareto_front
+from qkdflow.plots.style import svg
+from qkdflow.plots.training import learning_curves, search_history
+
+__all__ = [
+    "accuracy_against_parameters",
+    "confusion",
+    "learning_curves",
+    "pareto_front",
+    "pulses",
+    "search_history",
+    "svg",
+    "weight_histograms",
+]

@@ -1,0 +1,88 @@
+"""What a run's numbers say, in sentences: the headline, and everything that stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from qkdflow.accuracy import margin
+
+_BASELINES = {"linear": "linear classifier", "boosted_trees": "boosted trees"}
+
+
+def percent(share: float) -> str:
+    """0.98961 as "98.96"."""
+    return f"{100 * share:.2f}"
+
+
+def headline(report: Mapping[str, Any]) -> str:
+    """The run in one sentence."""
+    student, teacher, test = report["student"], report["teacher"], report["dataset"]["split"]["test"]
+    gap = round(100 * (teacher["accuracy_test"] - student["accuracy_test"]), 2)
+    against = f"{abs(gap):.2f} points {'below' if gap > 0 else 'above'}" if gap else "as many as"
+    article = "An" if student["bits"] in (8, 11, 18) else "A"
+    return (
+        f"{article} {student['bits']}-bit student of {student['parameters']:,} parameters, "
+        f"{percent(student['sparsity'])} % of its weights zero, classifies "
+        f"{percent(student['accuracy_test'])} % of {test:,} unseen samples correctly, {against} its "
+        f"{teacher['parameters']:,}-parameter teacher; {_hardware(report.get('hls') or {})}."
+    )
+
+
+def _hardware(hls: Mapping[str, Any]) -> str:
+    compared = hls.get("outputs_compared")
+    if not compared:
+        return "its HLS code was not run"
+    if hls["mismatches"]:
+        return f"{hls['mismatches']:,} of {compared:,} outputs of its HLS code differ from the emulator's"
+    return f"its compiled HLS code gives the emulator's bits in all {compared:,} outputs compared"
+
+
+def verdicts(report: Mapping[str, Any]) -> list[str]:
+    """The sentences of `report["verdicts"]`, then those that follow from the numbers, none twice."""
+    return list(dict.fromkeys([*(report.get("verdicts") or []), *_from_numbers(report)]))
+
+
+def _from_numbers(report: Mapping[str, Any]) -> Iterator[str]:
+    test = report["dataset"]["split"]["test"]
+    baselines = report.get("baselines") or {}
+    for key, name in _BASELINES.items():
+        baseline = baselines.get(key) or {}
+        if baseline.get("accuracy_test") is None:
+            yield f"{name.capitalize()}: not compared, because {why_not(baseline)}."
+            continue
+        for model in ("student", "teacher"):
+            yield from _against(model, report[model]["accuracy_test"], name, baseline["accuracy_test"], test)
+    frozen, hls = report.get("float_vs_fixed") or {}, report.get("hls") or {}
+    device = report.get("assessment") or {}
+    if frozen.get("class_changes"):
+        yield (
+            f"Training arithmetic (float32) and the frozen integers choose another class for "
+            f"{frozen['class_changes']:,} of {frozen['samples']:,} samples."
+        )
+    if not hls.get("outputs_compared"):
+        yield f"The HLS code was not compiled and compared, because {why_not(hls)}."
+    elif hls["mismatches"]:
+        share = f"{hls['mismatches']:,} of {hls['outputs_compared']:,}"
+        yield f"{share} HLS outputs differ from the emulator: a fault."
+    if not device.get("samples"):
+        yield f"The assessment was not run, because {why_not(device)}."
+    elif device["mismatches"]:
+        share = f"{device['mismatches']:,} of {device['samples']:,}"
+        yield f"{share} assessed samples differ from the emulator: a fault."
+
+
+def why_not(part: Mapping[str, Any]) -> str:
+    """The reason that a part of the report which was not run gives, as the end of a sentence."""
+    return str(part.get("not_run", "this run did not include it"))
+
+
+def _against(model: str, accuracy: float, name: str, baseline: float, samples: int) -> Iterator[str]:
+    lead, noise = accuracy - baseline, margin(accuracy, baseline, samples)
+    if lead <= 0:
+        yield f"The {model} ({percent(accuracy)} %) does not beat the {name} ({percent(baseline)} %)."
+    elif lead < noise:
+        yield (
+            f"The {model} leads the {name} by {percent(lead)} points, less than {samples:,} test samples "
+            f"can tell (95 % margin {percent(noise)} points)."
+        )
