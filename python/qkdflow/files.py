@@ -1,0 +1,162 @@
+"""Files that are whole or absent: atomic writes, JSON without NaN, NPZ with reproducible bytes.
+
+A write goes to a temporary file beside the target, reaches the disk, and only then takes the target's name,
+so that a run stopped at any moment leaves either the old file or the new one. Nothing here is pickled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import threading
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qkdflow.errors import DataError, ToolError
+
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; a real one would change the bytes
+
+
+def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
+    """Writes `data` (text as UTF-8) to `path` whole or not at all; missing folders are made.
+
+    ToolError where the system refuses (a full disk, no permission); the old file, if any, is then untouched.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data.encode() if isinstance(data, str) else data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise ToolError(
+            f"[write {path}] the file must be writable; got: {error.strerror or error}. "
+            "Make room or choose another folder, then run the same command again"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename survive a power cut; only POSIX can open a folder to do so."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def plain(value: Any) -> Any:
+    """`value` in JSON's own words: arrays and tuples become lists, NaN and infinities None, paths strings.
+
+    An object with `to_dict()` (a FixedPoint) becomes that dict. TypeError for anything else.
+    """
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, (np.generic, np.ndarray)):
+        return plain(value.tolist())
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict())
+    raise TypeError(f"[json] a value must be a number, text, list or mapping; got {type(value).__name__}")
+
+
+def json_text(value: Any) -> str:
+    """JSON that a person can read: keys in the order given, a list of plain values on one line."""
+    return _layout(plain(value), "") + "\n"
+
+
+def _layout(value: Any, indent: str) -> str:
+    items: list[str]
+    deeper = indent + "  "
+    if isinstance(value, dict) and value:
+        items = [f"{json.dumps(k, ensure_ascii=False)}: {_layout(v, deeper)}" for k, v in value.items()]
+        opening, closing = "{", "}"
+    elif isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value):
+        items = [_layout(v, deeper) for v in value]
+        opening, closing = "[", "]"
+    else:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return f"{opening}\n{deeper}" + f",\n{deeper}".join(items) + f"\n{indent}{closing}"
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes `value` (see `plain`) as `json_text`, atomically."""
+    write_atomic(path, json_text(value))
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The value in a JSON file. DataError, naming the file, where it is absent, broken or holds NaN."""
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        return json.loads(Path(path).read_bytes(), parse_constant=refuse)
+    except OSError as error:
+        raise DataError(_unreadable(path, "a readable file", error.strerror or error)) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(_unreadable(path, "JSON", error)) from error
+
+
+def _unreadable(path: str | os.PathLike[str], required: str, got: object) -> str:
+    return f"[read {os.fspath(path)}] {required} is required; got: {got}"
+
+
+def npz_bytes(arrays: Mapping[str, ArrayLike]) -> bytes:
+    """The NPZ of named arrays: stored, sorted by name, dateless, so that equal arrays give equal bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(arrays):
+            entry = zipfile.ZipInfo(f"{name}.npy", _ZIP_EPOCH)
+            entry.create_system = 3  # Unix everywhere
+            entry.external_attr = 0o644 << 16
+            with archive.open(entry, "w", force_zip64=True) as file:
+                array = np.asarray(arrays[name], order="C")
+                np.lib.format.write_array(file, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> None:
+    """Writes named arrays, any shapes, atomically. ValueError for object arrays: they would need pickle."""
+    write_atomic(path, npz_bytes(arrays))
+
+
+def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """All arrays of an NPZ file by name. DataError, naming the file, where absent, broken or pickled."""
+    arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as file:
+                    arrays[name.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        raise DataError(_unreadable(path, "a readable NPZ", error.strerror or error)) from error
+    except (ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(_unreadable(path, "an NPZ without pickles", error)) from error
+    return arrays
