@@ -1,0 +1,90 @@
+"""Stratified parts of a data set: 70 % train, 15 % valid, 15 % test in every class, and k folds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qkdflow._core import Key
+from qkdflow.errors import ConfigError, DataError
+
+PART_PERCENT = 15  # of each class, for valid and again for test; the rest is train
+
+I64 = NDArray[np.int64]
+
+
+class Indices(NamedTuple):
+    """The rows of each part: int64 arrays, disjoint, in random order."""
+
+    train: I64
+    valid: I64
+    test: I64
+
+
+def split(y: I64, class_names: tuple[str, ...], key: Key) -> Indices:
+    """Cuts rows with labels y (n,) into 70/15/15 % a class; each class has at least one row in each part.
+
+    DataError where a class has fewer than 3 rows.
+    """
+    rows = _shuffled_by_class(y, class_names, key, least=3, purpose="a 70/15/15 split")
+    sizes = [_part_size(len(r)) for r in rows]
+    test = [r[:s] for r, s in zip(rows, sizes, strict=True)]
+    valid = [r[s : 2 * s] for r, s in zip(rows, sizes, strict=True)]
+    train = [r[2 * s :] for r, s in zip(rows, sizes, strict=True)]
+    return _mixed(train, valid, test, key)
+
+
+def folds(y: I64, class_names: tuple[str, ...], k: int, key: Key) -> list[Indices]:
+    """k splits whose test parts are the k stratified folds; 15 % of each class are valid, the rest train.
+
+    Every row is tested exactly once; folds differ by at most one row in all and one a class. ConfigError
+    where k < 2, DataError where a class has fewer than k rows (4 for k = 2).
+    """
+    if k < 2:
+        raise ConfigError(f"[folds] k must be at least 2; got {k}")
+    # Beside its fold a class must leave one row for train and one for valid.
+    least = 4 if k == 2 else k
+    rows = _shuffled_by_class(y, class_names, key, least=least, purpose=f"{k} folds")
+    sizes = [_part_size(len(r)) for r in rows]
+    offsets = np.cumsum([0] + [len(r) for r in rows[:-1]])  # the next class goes on where the last one ended
+    out = []
+    for fold in range(k):
+        in_test = [(o + np.arange(len(r))) % k == fold for o, r in zip(offsets, rows, strict=True)]
+        test = [r[t] for r, t in zip(rows, in_test, strict=True)]
+        rest = [r[~t] for r, t in zip(rows, in_test, strict=True)]
+        sizes_here = [min(s, len(r) - 1) for s, r in zip(sizes, rest, strict=True)]
+        valid = [r[:s] for r, s in zip(rest, sizes_here, strict=True)]
+        train = [r[s:] for r, s in zip(rest, sizes_here, strict=True)]
+        out.append(_mixed(train, valid, test, key.fold(fold)))
+    return out
+
+
+def _part_size(rows: int) -> int:
+    return max(1, (PART_PERCENT * rows + 50) // 100)
+
+
+def _shuffled_by_class(
+    y: I64, class_names: tuple[str, ...], key: Key, *, least: int, purpose: str
+) -> list[I64]:
+    rows: list[I64] = []
+    for label, name in enumerate(class_names):
+        mine = np.flatnonzero(y == label).astype(np.int64)
+        if len(mine) < least:
+            raise DataError(
+                f"[split] class '{name}' must have at least {least} rows for {purpose}; got {len(mine)}. "
+                "Add rows or leave the class out"
+            )
+        rows.append(mine[key.fold("class").fold(label).permutation(len(mine))])
+    return rows
+
+
+def _mixed(train: list[I64], valid: list[I64], test: list[I64], key: Key) -> Indices:
+    # Classes are mixed so that the first rows of a part are a fair sample of it.
+    def mix(name: str, parts: list[I64]) -> I64:
+        rows: I64 = np.concatenate(parts)
+        mixed: I64 = rows[key.fold(name).permutation(len(rows))]
+        return mixed
+
+    return Indices(mix("train", train), mix("valid", valid), mix("test", test))
