@@ -14,8 +14,8 @@ Minimum minimise(const Smooth& f, const VectorXd& start, const Box& box, const D
   VectorXd gradient(n), next_gradient(n);
   double value = f(x, gradient);
   int evaluations = 1;
-  MatrixXd inverse = MatrixXd::Identity(n, n);  // of the Hessian
-  bool scaled = false;                          // by the first curvature seen
+  const VectorXd spread = descent.spread.size() == n ? descent.spread : VectorXd::Ones(n);
+  MatrixXd inverse = spread.asDiagonal();  // of the Hessian
 
   for (int iteration = 0; iteration < descent.iterations && std::isfinite(value); ++iteration) {
     VectorXd free = VectorXd::Ones(n);
@@ -27,14 +27,10 @@ Minimum minimise(const Smooth& f, const VectorXd& start, const Box& box, const D
 
     VectorXd step = -(inverse * reduced).cwiseProduct(free);
     if (!(step.dot(gradient) < 0)) {
-      inverse.setIdentity();
-      scaled = false;
-      step = -reduced;
+      inverse = spread.asDiagonal();
+      step = -spread.cwiseProduct(reduced);
     }
-    // Without curvature yet, a modest first step; later ones only as long as `longest`.
-    const double longest = scaled ? descent.longest : 0.25 * descent.longest;
-    const double length = step.lpNorm<Eigen::Infinity>();
-    double t = std::min(1.0, longest / length);
+    double t = std::min(1.0, descent.longest / step.lpNorm<Eigen::Infinity>());
 
     VectorXd next;
     double next_value = value;
@@ -57,8 +53,6 @@ Minimum minimise(const Smooth& f, const VectorXd& start, const Box& box, const D
     const VectorXd s = next - x, y = next_gradient - gradient;
     const double sy = s.dot(y);
     if (sy > 1e-10 * s.norm() * y.norm()) {
-      if (!scaled) inverse *= sy / y.squaredNorm();
-      scaled = true;
       const VectorXd hy = inverse * y;
       inverse += (sy + y.dot(hy)) / (sy * sy) * s * s.transpose() - (hy * s.transpose() + s * hy.transpose()) / sy;
     }

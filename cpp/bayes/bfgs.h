@@ -19,6 +19,7 @@ struct Descent {
   int iterations = 40;
   double tolerance = 1e-2;  // on the largest entry of the projected gradient
   double longest = 2.0;     // the largest move of a coordinate in one iteration
+  Eigen::VectorXd spread;   // a guess of the inverse Hessian's diagonal; empty: ones
 };
 
 struct Minimum {

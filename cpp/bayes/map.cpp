@@ -128,9 +128,12 @@ VectorXd fit(const Observations& seen, const std::vector<VectorXd>& starts) {
   MapObjective objective(seen);
   const Smooth f = [&objective](const VectorXd& theta, VectorXd& gradient) { return objective(theta, gradient); };
   const Box box = theta_box(seen.x.cols());
+  Descent descent;
+  descent.spread = VectorXd::Constant(starts.front().size(), 0.5);
+  descent.spread.tail(1) << 2;  // few trials say little of their noise
   Minimum best{starts.front(), std::numeric_limits<double>::infinity(), 0};
   for (const VectorXd& start : starts) {
-    const Minimum end = minimise(f, start, box, {});
+    const Minimum end = minimise(f, start, box, descent);
     if (end.value < best.value) best = end;
   }
   return best.x;

@@ -15,7 +15,7 @@ namespace {
 constexpr int kFinite = 20'000;            // spaces up to this many codes are scored whole
 constexpr std::uint32_t kDraws = 4096;     // of the design, in search of an admissible code
 constexpr double kUnsureNoise = 0.25;      // variance of a failed or pruned trial's value, in units of the outputs'
-constexpr Eigen::Index kEveryTime = 100;   // up to so many trials each suggestion fits anew; then every 10 % more
+constexpr Eigen::Index kOften = 100;       // up to so many trials each suggestion fits
 constexpr Eigen::Index kBest = 100, kRecent = 200, kRandom = 200;  // what the model keeps of more than their sum
 
 bool can_win(const Trials& trials, Eigen::Index i) {
@@ -41,6 +41,9 @@ bool begins_with(const Trials& trials, const Trials& seen) {
   return first.codes == seen.codes && first.states == seen.states &&
          std::equal(first.values.begin(), first.values.end(), seen.values.begin(), same);
 }
+
+// The number of trials at the landmark after `n`.
+Eigen::Index after(Eigen::Index n) { return std::max(n + 1, n * 11 / 10); }
 
 // Trials by value, those that cannot win last.
 std::vector<Eigen::Index> best_first(const Trials& trials) {
@@ -136,19 +139,23 @@ Observations Suggester::observations(const Trials& trials, Eigen::Index first_n)
   return {space_.encode(rows_of(first.codes, rows)), space_.categorical(), out.y(rows), out.extra(rows)};
 }
 
+// Full fits happen at landmarks, each 10 % more trials than the last; up to 100 trials they begin afresh, beyond
+// where the last one ended. Between landmarks a short fit follows from the last one, up to 100 trials. So the
+// result is a function of the trials told, resumed or not.
 VectorXd Suggester::theta(const Trials& trials) {
   const Eigen::Index n = trials.values.size();
-  if (n < kEveryTime) return fit(observations(trials, n), theta_starts(space_.features()));
-  // A chain of fits, each from where the last one ended: a function of the trials told, resumed or not.
   if (fitted_ && !begins_with(trials, fitted_->seen)) fitted_.reset();
   if (!fitted_) {
-    fitted_ = {beginning(trials, kEveryTime), fit(observations(trials, kEveryTime), theta_starts(space_.features()))};
+    Eigen::Index landmark = 1;
+    while (after(landmark) <= std::min(n, kOften)) landmark = after(landmark);
+    fitted_ = {beginning(trials, landmark), fit(observations(trials, landmark), theta_starts(space_.features()))};
   }
-  for (;;) {
-    const Eigen::Index next = fitted_->seen.values.size() * 11 / 10;
-    if (next > n) return fitted_->theta;
-    fitted_ = {beginning(trials, next), fit(observations(trials, next), {fitted_->theta})};
+  for (Eigen::Index next; (next = after(fitted_->seen.values.size())) <= n;) {
+    const auto starts = next <= kOften ? theta_starts(space_.features()) : std::vector{fitted_->theta};
+    fitted_ = {beginning(trials, next), fit(observations(trials, next), starts)};
   }
+  const bool landmark = n == fitted_->seen.values.size();
+  return landmark || n > kOften ? fitted_->theta : fit(observations(trials, n), {fitted_->theta});
 }
 
 Posterior Suggester::posterior(const Trials& trials) {
