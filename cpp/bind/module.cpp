@@ -16,5 +16,6 @@ PYBIND11_MODULE(_core, m) {
       },
       "The version (major, minor, patch) of the oneDNN library that this process has loaded.");
   qkd::bind::base(m);
+  qkd::bind::bayes(m);
   qkd::bind::quant(m);
 }
