@@ -17,6 +17,7 @@ PYBIND11_MODULE(_core, m) {
       "The version (major, minor, patch) of the oneDNN library that this process has loaded.");
   m.attr("ONEDNN_BUILT_WITH") = py::make_tuple(DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH);
   qkd::bind::base(m);
+  qkd::bind::bayes(m);
   qkd::bind::quant(m);
   qkd::bind::nn(m);
   qkd::bind::train(m);

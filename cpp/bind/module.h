@@ -7,6 +7,7 @@ namespace py = pybind11;
 namespace qkd::bind {
 
 void base(py::module_& m);
+void bayes(py::module_& m);
 void quant(py::module_& m);
 void nn(py::module_& m);
 void train(py::module_& m);

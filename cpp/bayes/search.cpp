@@ -1,0 +1,214 @@
+#include "bayes/search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "bayes/acquisition.h"
+#include "bayes/bfgs.h"
+#include "bayes/sobol.h"
+
+namespace qkd::bayes {
+namespace {
+
+constexpr int kRaw = 512;            // Sobol codes to screen
+constexpr int kCentres = 4;          // seen codes to look around,
+constexpr int kSprays = 32;          // this many codes each
+constexpr int kGreedy = 4;           // climbs from the best of the screen,
+constexpr int kBoltzmann = 4;        // and from draws that favour high scores
+constexpr int kRounds = 8;           // of floats and levels in turn
+constexpr std::int64_t kSweep = 24;  // a dimension of more levels is climbed in strides
+constexpr double kGain = 1e-7;       // of log EI: less is no progress
+const Descent kFloatDescent{.iterations = 20, .tolerance = 1e-3, .longest = 1.0, .spread = {}};
+
+std::vector<Eigen::Index> order_of(const VectorXd& scores) {
+  std::vector<Eigen::Index> order(static_cast<std::size_t>(scores.size()));
+  std::iota(order.begin(), order.end(), Eigen::Index{0});
+  std::ranges::stable_sort(order, [&scores](auto a, auto b) { return scores[a] > scores[b]; });
+  return order;
+}
+
+// The other levels to try from `level` of K.
+std::vector<double> neighbours(double level, std::int64_t k) {
+  std::vector<double> others;
+  const auto last = static_cast<double>(k - 1);
+  if (k <= kSweep) {
+    for (double other = 0; other <= last; ++other) {
+      if (other != level) others.push_back(other);
+    }
+    return others;
+  }
+  for (const double stride : {1.0, 2.0, 4.0, 8.0, 16.0, std::floor(static_cast<double>(k) / 4)}) {
+    if (level - stride >= 0) others.push_back(level - stride);
+    if (level + stride <= last) others.push_back(level + stride);
+  }
+  return others;
+}
+
+}  // namespace
+
+Admission::Admission(const MatrixXd& taken, Feasible feasible) : feasible_(std::move(feasible)) {
+  for (Eigen::Index i = 0; i < taken.rows(); ++i) taken_.insert(key(taken.row(i)));
+}
+
+bool Admission::operator()(const RowVectorXd& code) {
+  const std::vector<double> k = key(code);
+  if (taken_.contains(k)) return false;
+  if (!feasible_ || feasible_known_.contains(k)) return true;
+  if (infeasible_.contains(k)) return false;
+  const bool feasible = feasible_(code);
+  (feasible ? feasible_known_ : infeasible_).insert(k);
+  return feasible;
+}
+
+Search::Search(const Space& space, const Posterior& posterior, double best, Admission& admission)
+    : space_(space), posterior_(posterior), best_(best), admission_(admission) {}
+
+VectorXd Search::log_ei_of(const MatrixXd& x) const { return log_ei(posterior_.predict(x), best_); }
+
+std::optional<RowVectorXd> Search::among(const MatrixXd& all) {
+  for (const Eigen::Index i : order_of(score(all))) {
+    if (admission_(all.row(i))) return all.row(i);
+  }
+  return std::nullopt;
+}
+
+// Full codes (m, D): a Sobol set, and sprays around the best codes seen. A spray moves each float by a step of
+// 10^-U(.5, 2.5), and redraws each level with probability 0.3; inactive values are drawn afresh.
+MatrixXd Search::screen(const MatrixXd& seen, Key key) const {
+  const int d_all = space_.size();
+  const int centres = static_cast<int>(std::min<Eigen::Index>(kCentres, seen.rows()));
+  MatrixXd full(kRaw + centres * kSprays, d_all);
+  const MatrixXd uniform = sobol(key.fold("raw"), 0, kRaw, d_all);
+  for (int i = 0; i < kRaw; ++i) full.row(i) = space_.full_code(uniform.row(i));
+  std::uint64_t draw = 0;
+  const Key spray = key.fold("spray");
+  for (int row = kRaw; row < full.rows(); ++row) {
+    const auto centre = seen.row((row - kRaw) / kSprays);
+    for (int d = 0; d < d_all; ++d) {
+      const double fresh = space_[d].code_at(spray.uniform(draw)), other = spray.uniform(draw + 1);
+      const double normal = spray.normal(draw / 3);
+      draw += 3;
+      if (centre[d] == kInactive) {
+        full(row, d) = fresh;
+      } else if (space_[d].kind == Dimension::Kind::continuous) {
+        full(row, d) = std::clamp(centre[d] + normal * std::pow(10.0, -0.5 - 2 * other), 0.0, 1.0);
+      } else {
+        full(row, d) = other < 0.3 ? fresh : centre[d];
+      }
+    }
+  }
+  return full;
+}
+
+std::vector<Search::Climber> Search::starts(const MatrixXd& full, Key key) {
+  MatrixXd codes(full.rows(), full.cols());
+  for (Eigen::Index i = 0; i < full.rows(); ++i) codes.row(i) = space_.canonical(full.row(i));
+  const VectorXd scores = score(codes);
+  std::vector<Climber> chosen;
+  const auto take = [&](const std::vector<Eigen::Index>& order, std::size_t enough) {
+    for (const Eigen::Index i : order) {
+      if (chosen.size() >= enough) return;
+      const bool again = std::ranges::any_of(chosen, [&](const Climber& c) { return c.code == codes.row(i); });
+      if (!again && admission_(codes.row(i))) chosen.push_back({full.row(i), codes.row(i), scores[i]});
+    }
+  };
+  take(order_of(scores), kGreedy);
+  // Boltzmann draws without replacement are the largest of score + Gumbel noise, in units of the scores' spread.
+  const double spread = std::sqrt((scores.array() - scores.mean()).square().mean());
+  VectorXd noisy = scores / (spread > 0 ? spread : 1);
+  for (Eigen::Index i = 0; i < noisy.size(); ++i) {
+    noisy[i] -= std::log(-std::log(key.uniform(static_cast<std::uint64_t>(i)) + 0x1p-60));
+  }
+  take(order_of(noisy), kGreedy + kBoltzmann);
+  return chosen;
+}
+
+bool Search::climb_floats(Climber& climber) {
+  std::vector<int> floats;
+  for (int d = 0; d < space_.size(); ++d) {
+    if (space_[d].kind == Dimension::Kind::continuous && climber.code[d] != kInactive) floats.push_back(d);
+  }
+  if (floats.empty()) return false;
+  const auto n = static_cast<Eigen::Index>(floats.size());
+  // Units of the length scale, at most the side of the box: equal steps change the posterior about equally.
+  VectorXd unit(n), start(n);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const int d = floats[static_cast<std::size_t>(i)];
+    unit[i] = std::min(1.0, 1 / std::sqrt(posterior_.kernel().precisions()[space_.feature_of(d)]));
+    start[i] = climber.code[d] / unit[i];
+  }
+  VectorXd x = space_.encode(climber.code).row(0), slope;
+  const Smooth f = [&](const VectorXd& u, VectorXd& gradient) {
+    for (Eigen::Index i = 0; i < n; ++i) {
+      x[space_.feature_of(floats[static_cast<std::size_t>(i)])] = u[i] * unit[i];
+    }
+    const double value = log_ei(posterior_.predict_with_slopes(x), best_, slope);
+    for (Eigen::Index i = 0; i < n; ++i) {
+      gradient[i] = -unit[i] * slope[space_.feature_of(floats[static_cast<std::size_t>(i)])];
+    }
+    return -value;
+  };
+  const Box box{VectorXd::Zero(n), unit.cwiseInverse()};
+  Minimum end = minimise(f, start, box, kFloatDescent);
+  // Where the constraint forbids the end, the way back is tried half by half.
+  for (int halving = 0; halving < 4; ++halving) {
+    if (-end.value <= climber.value + kGain) return false;
+    Climber moved = climber;
+    for (Eigen::Index i = 0; i < n; ++i) {
+      const int d = floats[static_cast<std::size_t>(i)];
+      moved.full[d] = moved.code[d] = std::clamp(end.x[i] * unit[i], 0.0, 1.0);
+    }
+    moved.value = -end.value;
+    if (admission_(moved.code)) {
+      climber = std::move(moved);
+      return true;
+    }
+    VectorXd unused(n);
+    end.x = 0.5 * (end.x + start);
+    end.value = f(end.x, unused);
+  }
+  return false;
+}
+
+bool Search::climb_levels(Climber& climber) {
+  bool moved = false;
+  for (int d = 0; d < space_.size(); ++d) {
+    if (space_[d].kind == Dimension::Kind::continuous || climber.code[d] == kInactive) continue;
+    const std::vector<double> levels = neighbours(climber.code[d], space_[d].levels);
+    if (levels.empty()) continue;
+    MatrixXd full = climber.full.replicate(static_cast<Eigen::Index>(levels.size()), 1), codes = full;
+    for (Eigen::Index i = 0; i < full.rows(); ++i) {
+      full(i, d) = levels[static_cast<std::size_t>(i)];
+      codes.row(i) = space_.canonical(full.row(i));
+    }
+    const VectorXd scores = score(codes);
+    for (const Eigen::Index i : order_of(scores)) {
+      if (scores[i] <= climber.value + kGain) break;
+      if (!admission_(codes.row(i))) continue;
+      climber = {full.row(i), codes.row(i), scores[i]};
+      moved = true;
+      break;
+    }
+  }
+  return moved;
+}
+
+std::optional<RowVectorXd> Search::anywhere(const MatrixXd& seen, Key key) {
+  std::optional<Climber> best;
+  for (Climber climber : starts(screen(seen, key), key.fold("starts"))) {
+    bool moved = true;
+    for (int round = 0; round < kRounds && moved; ++round) {
+      const bool by_floats = climb_floats(climber);
+      moved = climb_levels(climber);
+      // A second round of floats alone would only repeat the first.
+      if (by_floats && !moved) break;
+    }
+    if (!best || climber.value > best->value) best = std::move(climber);
+  }
+  if (!best) return std::nullopt;
+  return best->code;
+}
+
+}  // namespace qkd::bayes
