@@ -12,9 +12,10 @@ function(qkdflow_locate DIST FILE RESULT)
   set(${RESULT} "${found}" PARENT_SCOPE)
 endfunction()
 
-# find_package(NAME VERSION) among the system's packages; says what was refused, and why, before PyPI's is taken.
+# find_package(NAME VERSION) among the system's packages; says what was refused, and why, before PyPI's is taken. The
+# directories of PATH are left out: a build environment's bin is among them, and its oneDNN is PyPI's.
 macro(qkdflow_find_system NAME VERSION)
-  find_package(${NAME} ${VERSION} CONFIG QUIET)
+  find_package(${NAME} ${VERSION} CONFIG QUIET NO_SYSTEM_ENVIRONMENT_PATH)
   if(${NAME}_FOUND)
     message(STATUS "${NAME} ${${NAME}_VERSION} of the system: ${${NAME}_DIR}")
   elseif(${NAME}_CONSIDERED_VERSIONS)
