@@ -180,7 +180,7 @@ def test_differences_are_called_faults() -> None:
     report["float_vs_fixed"]["class_changes"] = 2
     text = Page(page(report)).text
     assert "3 of 80,000 HLS outputs differ from the emulator: a fault." in text
-    assert "1 of 20,000 assessed samples differ from the emulator: a fault." in text
+    assert "1 of 80,000 assessed outputs differ from the emulator: a fault." in text
     assert "another class for 2 of 20,000 samples" in text
     assert "3 of 80,000 outputs of its HLS code differ" in headline(report)
     assert text.count(" differs ") == 3
