@@ -117,7 +117,7 @@ def _searches(report: Report) -> Html:
         trials = search.get("trials", [])
         done = [t for t in trials if t["objective"] is not None]
         if not done:
-            rows.append([model, _NONE, _NONE, _NONE, tag("em", f"not run: {why_not(search)}")])
+            rows.append([model, *[_NONE] * 4, tag("em", f"not run: {why_not(search)}")])
             continue
         drawing = plots.search_history(search, f"{model.capitalize()} search")
         title = f"Trials of the {model} search"
