@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qkdflow.accuracy import wilson
-from qkdflow.report.verdicts import percent, verdicts
+from qkdflow.report.verdicts import compared, percent, verdicts
 
 _NARROW, _TINY = 70, 40  # widths below which bars, rates and intervals, then the time left, make way
 
@@ -112,8 +112,8 @@ def summary_table(report: Mapping[str, Any], width: int = 80) -> Group:
     checks.add_row(
         "compression", f"{report['compression_ratio']:.2f} times fewer parameters than the teacher"
     )
-    checks.add_row("HLS code", _agreement(hls, "outputs_compared", "outputs"))
-    checks.add_row("assessment", _agreement(device, "samples", "samples"))
+    checks.add_row("HLS code", _agreement(hls))
+    checks.add_row("assessment", _agreement(device))
     checks.add_row("time", f"{sum((report.get('timings') or {}).values()):.1f} s")
     notes = Table.grid(padding=(0, 1))
     for sentence in verdicts(report):
@@ -146,8 +146,8 @@ def _classifiers(report: Mapping[str, Any], wide: bool) -> Table:
     return table
 
 
-def _agreement(part: Mapping[str, Any], total: str, what: str) -> Text:
-    if not part.get(total):
+def _agreement(part: Mapping[str, Any]) -> Text:
+    if not compared(part):
         return Text("not run", style="yellow")
     style = "red" if part["mismatches"] else "green"
-    return Text(f"{part['mismatches']:,} mismatches in {part[total]:,} {what}", style=style)
+    return Text(f"{part['mismatches']:,} mismatches in {compared(part):,} outputs", style=style)

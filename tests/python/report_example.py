@@ -65,6 +65,7 @@ def example_report() -> dict[str, Any]:
         "assessment": {
             "device": "Simulated device (compiled HLS code)",
             "samples": TEST,
+            "outputs_compared": 4 * TEST,
             "mismatches": 0,
             "accuracy": 0.98985,
             "confusion": _confusion(0.98985),

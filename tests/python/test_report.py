@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -107,6 +108,18 @@ def test_what_a_reader_came_for_is_there(example: str) -> None:
         assert f'id="{figure}-figure_1"' in example
 
 
+def assert_tables_are_rectangular(text: str) -> None:
+    for table in re.findall("<table.*?</table>", text):
+        rows = re.findall("<tr>.*?</tr>", table)
+        assert len(rows) > 1
+        widths = {sum(int(n or 1) for n in re.findall(r'<t[hd](?: colspan="(\d+)")?', row)) for row in rows}
+        assert len(widths) == 1, table
+
+
+def test_tables_are_rectangular(example: str) -> None:
+    assert_tables_are_rectangular(example)
+
+
 HOSTILE = '"><script>alert(1)</script>&amp;\x00\udcff'
 
 
@@ -138,6 +151,7 @@ def test_parts_that_were_not_run_say_why() -> None:
     report["assessment"] = {"not_run": "the overlay was not asked for"}
     report["teacher_search"] = {"not_run": "a trained teacher was given"}
     text = Page(page(report)).text
+    assert_tables_are_rectangular(page(report))
     assert "Boosted trees: not compared, because scikit-learn is not installed." in text
     assert "The HLS code was not compiled and compared, because there is no C++ compiler." in text
     assert "The assessment was not run, because the overlay was not asked for." in text
@@ -180,7 +194,7 @@ def test_differences_are_called_faults() -> None:
     report["float_vs_fixed"]["class_changes"] = 2
     text = Page(page(report)).text
     assert "3 of 80,000 HLS outputs differ from the emulator: a fault." in text
-    assert "1 of 20,000 assessed samples differ from the emulator: a fault." in text
+    assert "1 of 80,000 assessed outputs differ from the emulator: a fault." in text
     assert "another class for 2 of 20,000 samples" in text
     assert "3 of 80,000 outputs of its HLS code differ" in headline(report)
     assert text.count(" differs ") == 3

@@ -35,7 +35,8 @@ def pulses(classes: Mapping[str, Mapping[str, Any]]) -> Figure:
         ax.grid(True, axis="y")
         ax.tick_params(axis="y", length=0)
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    for ax in axes[-1]:
+    for ax in axes.flat[max(0, len(classes) - columns) : len(classes)]:  # the lowest panel of each column
+        ax.tick_params(axis="x", labelbottom=True)
         ax.set_xlabel("sample")
     for ax in axes[:, 0]:
         ax.set_ylabel("counts")

@@ -107,7 +107,7 @@ def svg(figure: Figure, name: str) -> str:
     buffer = io.StringIO()
     with _look(), warnings.catch_warnings():
         # The browser's fonts draw what the font that measures lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

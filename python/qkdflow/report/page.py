@@ -8,7 +8,7 @@ from typing import Any
 
 from qkdflow.report.html import Html, join, tag
 from qkdflow.report.sections import SECTIONS
-from qkdflow.report.verdicts import headline, percent
+from qkdflow.report.verdicts import compared, headline, percent
 
 
 def page(report: Mapping[str, Any]) -> str:
@@ -34,13 +34,13 @@ def _top(report: Mapping[str, Any]) -> Html:
     student, hls = report["student"], report.get("hls") or {}
     version = report["versions"].get("qkdflow", "")
     run = f"seed {report['seed']} · budget {report['budget']} · qkdflow {version}"
-    compared = hls.get("outputs_compared")
+    outputs = compared(hls)
     tiles = [
         (percent(student["accuracy_test"]), "%", "accuracy on unseen samples"),
         (f"{student['parameters']:,}", "", f"parameters, {student['nonzero']:,} not zero"),
         (f"{report['compression_ratio']:.2f}", "\N{MULTIPLICATION SIGN}", "smaller than the teacher"),
-        (f"{hls['mismatches']:,}", "", f"mismatches in {compared:,} outputs")
-        if compared
+        (f"{hls['mismatches']:,}", "", f"mismatches in {outputs:,} outputs")
+        if outputs
         else ("\N{EM DASH}", "", "HLS code not run"),
     ]
     return join(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from qkdflow import plots
 from qkdflow.accuracy import wilson
 from qkdflow.report.html import Child, Html, figure, join, scroll, table, tag
-from qkdflow.report.verdicts import percent, verdicts, why_not
+from qkdflow.report.verdicts import compared, percent, verdicts, why_not
 
 Report = Mapping[str, Any]
 Rows = list[Sequence[Child]]
@@ -117,7 +117,7 @@ def _searches(report: Report) -> Html:
         trials = search.get("trials", [])
         done = [t for t in trials if t["objective"] is not None]
         if not done:
-            rows.append([model, _NONE, _NONE, _NONE, tag("em", f"not run: {why_not(search)}")])
+            rows.append([model, *[_NONE] * 4, tag("em", f"not run: {why_not(search)}")])
             continue
         drawing = plots.search_history(search, f"{model.capitalize()} search")
         title = f"Trials of the {model} search"
@@ -187,13 +187,13 @@ def _verification(report: Report) -> Html:
         [
             "Float32 training arithmetic",
             "frozen integers, class",
-            *_tally(frozen, "samples", "class_changes"),
+            *_tally(frozen, "class_changes"),
         ],
-        ["Compiled HLS code", "emulator, bit for bit", *_tally(hls, "outputs_compared", "mismatches")],
+        ["Compiled HLS code", "emulator, bit for bit", *_tally(hls, "mismatches")],
         [
             device.get("device", "Assessment"),
             "emulator, through the driver",
-            *_tally(device, "samples", "mismatches"),
+            *_tally(device, "mismatches"),
         ],
     ]
     facts = {
@@ -212,11 +212,11 @@ def _verification(report: Report) -> Html:
     return join(table(head, rows, numeric=(2, 3)), _facts(facts))
 
 
-def _tally(part: Report, total: str, different: str) -> tuple[str, str, Html]:
-    if not part.get(total):
+def _tally(part: Report, different: str) -> tuple[str, str, Html]:
+    if not compared(part):
         return "0", _NONE, tag("em", f"not run: {why_not(part)}")
     outcome = "differs" if part[different] else "identical"
-    return f"{part[total]:,}", f"{part[different]:,}", tag("strong", outcome, class_=outcome)
+    return f"{compared(part):,}", f"{part[different]:,}", tag("strong", outcome, class_=outcome)
 
 
 def _provenance(report: Report) -> Html:

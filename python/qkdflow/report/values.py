@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,8 @@ def weight_summary(fixed: FixedModel) -> dict[str, dict[str, Any]]:
     `high_code`; a bin is a whole number of codes wide.
     """
     summary = {}
-    for layer in fixed.layers:
+    layers: Sequence[Any] = fixed.layers  # told apart by kind
+    for layer in layers:
         if layer.kind != "dense":
             continue
         kind, codes = layer.weight_type, np.asarray(layer.weights).ravel()
@@ -62,7 +64,8 @@ def weight_summary(fixed: FixedModel) -> dict[str, dict[str, Any]]:
 def layer_rows(fixed: FixedModel) -> list[dict[str, Any]]:
     """`student.layers`: the input and each frozen layer in order, types as ap_fixed text."""
     rows: list[dict[str, Any]] = [{"name": "input", "kind": "input", "result_type": fixed.input_type.ap_type}]
-    for layer in fixed.layers:
+    layers: Sequence[Any] = fixed.layers  # told apart by kind
+    for layer in layers:
         if layer.kind == "dense":
             inputs, outputs = layer.weights.shape
             rows.append(

@@ -30,12 +30,12 @@ def headline(report: Mapping[str, Any]) -> str:
 
 
 def _hardware(hls: Mapping[str, Any]) -> str:
-    compared = hls.get("outputs_compared")
-    if not compared:
+    outputs = compared(hls)
+    if not outputs:
         return "its HLS code was not run"
     if hls["mismatches"]:
-        return f"{hls['mismatches']:,} of {compared:,} outputs of its HLS code differ from the emulator's"
-    return f"its compiled HLS code gives the emulator's bits in all {compared:,} outputs compared"
+        return f"{hls['mismatches']:,} of {outputs:,} outputs of its HLS code differ from the emulator's"
+    return f"its compiled HLS code gives the emulator's bits in all {outputs:,} outputs compared"
 
 
 def verdicts(report: Mapping[str, Any]) -> list[str]:
@@ -60,16 +60,21 @@ def _from_numbers(report: Mapping[str, Any]) -> Iterator[str]:
             f"Training arithmetic (float32) and the frozen integers choose another class for "
             f"{frozen['class_changes']:,} of {frozen['samples']:,} samples."
         )
-    if not hls.get("outputs_compared"):
+    if not compared(hls):
         yield f"The HLS code was not compiled and compared, because {why_not(hls)}."
     elif hls["mismatches"]:
-        share = f"{hls['mismatches']:,} of {hls['outputs_compared']:,}"
+        share = f"{hls['mismatches']:,} of {compared(hls):,}"
         yield f"{share} HLS outputs differ from the emulator: a fault."
-    if not device.get("samples"):
+    if not compared(device):
         yield f"The assessment was not run, because {why_not(device)}."
     elif device["mismatches"]:
-        share = f"{device['mismatches']:,} of {device['samples']:,}"
-        yield f"{share} assessed samples differ from the emulator: a fault."
+        share = f"{device['mismatches']:,} of {compared(device):,}"
+        yield f"{share} assessed outputs differ from the emulator: a fault."
+
+
+def compared(part: Mapping[str, Any]) -> int:
+    """How many outputs (or else samples) a comparison covered; 0 where it was not run."""
+    return int(part.get("outputs_compared", part.get("samples", 0)) or 0)
 
 
 def why_not(part: Mapping[str, Any]) -> str:
