@@ -1,0 +1,104 @@
+"""The assessment: a hand-over's test vectors through driver and device, against what they must give."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qkdflow_overlay import Classifier
+from qkdflow_overlay.classifier import Device
+from qkdflow_overlay.errors import DeviceError
+
+from qkdflow.errors import DataError, ToolError
+from qkdflow.files import read_json, write_json
+from qkdflow.overlay import Overlay
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a device did with the test vectors.
+
+    mismatches: logits, of outputs_compared, that differ from the expected ones; first_mismatch: the first
+    sample with one. accuracy: share of samples whose largest logit is the label's. confusion: samples by
+    (label, predicted class). seconds: wall time of the driver, transfers included; that of a simulation says
+    nothing about hardware.
+    """
+
+    device: str
+    samples: int
+    outputs_compared: int
+    mismatches: int
+    first_mismatch: int | None
+    accuracy: float
+    confusion: tuple[tuple[int, ...], ...]
+    class_names: tuple[str, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def save(self, directory: str | Path) -> None:
+        write_json(Path(directory) / "assessment.json", self.to_dict())
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Assessment:
+        """Read what `save` wrote. Raises DataError."""
+        path = Path(directory) / "assessment.json"
+        data = read_json(path)
+        try:
+            rows = tuple(tuple(int(n) for n in row) for row in data.pop("confusion"))
+            return cls(confusion=rows, class_names=tuple(data.pop("class_names")), **data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"[{path}] an assessment is required; got: {error}") from error
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.class_names)
+        rows = "".join(
+            f"<tr><th>{escape(name)}</th>{''.join(f'<td>{n}</td>' for n in row)}</tr>"
+            for name, row in zip(self.class_names, self.confusion, strict=True)
+        )
+        return (
+            f"<p>{escape(self.device)}: {self.samples} samples, {self.mismatches} of {self.outputs_compared} "
+            f"logits differ, accuracy {self.accuracy:.4f}</p><table><tr><th></th>{head}</tr>{rows}</table>"
+        )
+
+
+def assess(
+    overlay: str | Path | Overlay, device: Device, samples: int | None = None, timeout_s: float = 1.0
+) -> Assessment:
+    """Run the first `samples` (None: all) test vectors of a hand-over on a device, by Algorithm 1.
+
+    Raises ToolError where the device fails or stalls for `timeout_s`, DataError on a damaged hand-over.
+    """
+    if not isinstance(overlay, Overlay):
+        overlay = Overlay.load(overlay)
+    inputs, expected, labels = (part[:samples] for part in overlay.vectors)
+    if not len(labels) == len(inputs) == len(expected) > 0:
+        raise DataError(
+            f"[assess] as many inputs, logits and labels are required; {overlay.directory} differs"
+        )
+    start = time.perf_counter()
+    try:
+        logits = Classifier(device, overlay.manifest, timeout_s).run(inputs)
+    except DeviceError as error:
+        raise ToolError(f"[assess] {error}") from error
+    seconds = time.perf_counter() - start
+    wrong = logits != expected
+    classes = len(overlay.manifest.class_names)
+    predicted = logits.argmax(axis=1)
+    confusion = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    return Assessment(
+        device=device.name,
+        samples=len(labels),
+        outputs_compared=wrong.size,
+        mismatches=int(np.count_nonzero(wrong)),
+        first_mismatch=int(wrong.any(axis=1).argmax()) if wrong.any() else None,
+        accuracy=float(np.mean(predicted == labels)),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        class_names=overlay.manifest.class_names,
+        seconds=seconds,
+    )

@@ -1,0 +1,139 @@
+"""hls4ml's C simulation: the project's own C++, compiled by g++ with open ap_fixed headers, and run."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qkdflow.errors import ConfigError, DataError, ToolError
+from qkdflow.export.hls import HlsProject
+from qkdflow.files import read_json, write_json
+
+Real = NDArray[np.float64]
+
+
+class Comparison(NamedTuple):
+    outputs: int  # compared
+    mismatches: int  # of them
+
+
+@dataclass(frozen=True)
+class Csim:
+    """A compiled project. `predict` takes raw inputs and gives logits, as the hardware would."""
+
+    project: HlsProject
+    seconds_to_compile: float
+    _top: Any
+
+    def predict(self, x: NDArray[Any]) -> Real:
+        """Logits, float64 (n, outputs), of raw inputs (n, *input_shape). Raises DataError."""
+        fixed = self.project.fixed
+        rows = np.ascontiguousarray(x, dtype=np.float64)  # a float32 would round logits beyond 24 bits
+        if rows.shape[1:] != fixed.input_shape or rows.ndim == 1:
+            wanted = ", ".join(map(str, fixed.input_shape))
+            raise DataError(f"[csim] inputs of shape (n, {wanted}) are required; got {rows.shape}")
+        logits = np.zeros((len(rows), fixed.outputs))
+        source, target = rows.ctypes.data, logits.ctypes.data
+        for i in range(len(rows)):  # the library takes one sample a call
+            self._top(source + i * rows.strides[0], target + i * logits.strides[0])
+        return logits
+
+
+def compiler_problem() -> str | None:
+    """What is missing to compile a project, in words; None where nothing is."""
+    if shutil.which("g++") is None:
+        return "a C++ compiler is required; g++ is not on PATH (apt install g++, or conda install gxx)"
+    if shutil.which("bash") is None:
+        return "bash is required to run the project's build_lib.sh; it is not on PATH"
+    return None
+
+
+def compile_csim(project: HlsProject) -> Csim:
+    """Compile a project and load it. Raises ToolError with the compiler's last lines."""
+    problem = compiler_problem()
+    if problem:
+        raise ToolError(f"[csim] {problem}")
+    directory = project.directory.resolve()
+    if any(c in str(directory) for c in '"\\$`\n'):  # it goes through a shell into a C string
+        raise ConfigError(f"[csim] a path without quotes, backslashes and $ is required; got {directory}")
+    library = _library(project)
+    library.unlink(missing_ok=True)
+    start = time.perf_counter()
+    done = subprocess.run(
+        ["bash", "build_lib.sh"],  # noqa: S607
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode != 0 or not library.is_file():
+        raise ToolError(f"[csim] the project in {directory} must compile; {_complaint(done.stdout)}")
+    write_json(_note(project), {"directory": str(directory), "seconds_to_compile": seconds})
+    return _open(project, seconds)
+
+
+def load_csim(project: HlsProject) -> Csim:
+    """The library that `compile_csim` left in the project; compiled again where the project has moved."""
+    directory = str(project.directory.resolve())
+    if _library(project).is_file() and _note(project).is_file():
+        note = read_json(_note(project))
+        if isinstance(note, dict) and note.get("directory") == directory:
+            return _open(project, float(note["seconds_to_compile"]))
+    return compile_csim(project)
+
+
+def compare(fixed_logits: NDArray[Any], csim_logits: NDArray[Any]) -> Comparison:
+    """How many outputs were compared and how many differ; a NaN differs from everything."""
+    if fixed_logits.shape != csim_logits.shape:
+        raise DataError(
+            f"[csim] logits of one shape are required; got {fixed_logits.shape} and {csim_logits.shape}"
+        )
+    return Comparison(fixed_logits.size, int(np.count_nonzero(fixed_logits != csim_logits)))
+
+
+def _library(project: HlsProject) -> Path:
+    return project.directory.resolve() / "firmware" / f"{project.config.project_name}-{project.stamp}.so"
+
+
+def _note(project: HlsProject) -> Path:
+    return _library(project).with_suffix(".json")
+
+
+def _open(project: HlsProject, seconds: float) -> Csim:
+    weights = project.directory.resolve() / "firmware" / "weights"
+    # At its first call the library reads these by absolute path, and ends the process where one is missing.
+    missing = [
+        f"{kind}{index}.txt"
+        for index, layer in enumerate(project.fixed.layers, 2)
+        if layer.kind == "dense"
+        for kind in "wb"
+        if not (weights / f"{kind}{index}.txt").is_file()
+    ]
+    if missing:
+        raise ToolError(f"[csim] {weights} must hold {', '.join(missing)}; write the project again")
+    try:
+        top = getattr(ctypes.CDLL(str(_library(project))), f"{project.config.project_name}_double")
+    except (OSError, AttributeError) as error:
+        raise ToolError(f"[csim] the compiled library must load; {error}") from error
+    top.restype, top.argtypes = None, (ctypes.c_void_p, ctypes.c_void_p)
+    csim = Csim(project, seconds, top)
+    csim.predict(np.zeros((1, *project.fixed.input_shape)))  # now, while the weights are known to be there
+    return csim
+
+
+def _complaint(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return "g++ ended with: " + " | ".join((errors or lines or ["no output"])[-4:])

@@ -1,0 +1,190 @@
+"""hls4ml 1.3 projects of a frozen network, bit for bit what the integers say.
+
+The project is built by export/recreate.py, which goes into it too: it can be rebuilt without qkdflow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import warnings
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qkdflow.errors import ConfigError, DataError, ToolError
+from qkdflow.export import preflight, recreate
+from qkdflow.files import read_json, write_json
+from qkdflow.fixed import FixedModel
+from qkdflow.hardware.boards import Part, boards, find_part
+
+BACKENDS = ("Vitis", "Vivado", "VivadoAccelerator")
+STRATEGIES = ("Latency", "Resource")
+IO_TYPES = ("io_parallel", "io_stream")
+ACCELERATOR_BOARDS = ("pynq-z2", "zcu102")  # of those in boards.toml, the ones hls4ml has a block design for
+INPUT_NAME = "network_input"
+
+
+@dataclass(frozen=True)
+class HlsConfig:
+    """What hls4ml is asked for.
+
+    part: an orderable name of hardware/boards.toml; board: a name of it, in place of the part.
+    reuse_factor: one for all dense layers, or one a layer by name (1 for those left out). clock_ns: period.
+    """
+
+    backend: str = "Vitis"
+    part: str | None = None
+    board: str | None = None
+    clock_ns: float = 5.0
+    reuse_factor: int | Mapping[str, int] = 1
+    strategy: str = "Latency"
+    io_type: str = "io_parallel"
+    project_name: str = "myproject"
+
+    def __post_init__(self) -> None:
+        for key, known in (("backend", BACKENDS), ("strategy", STRATEGIES), ("io_type", IO_TYPES)):
+            if getattr(self, key) not in known:
+                raise ConfigError(
+                    f"[hls] {key} must be one of {', '.join(known)}; got {getattr(self, key)!r}"
+                )
+        if self.part is None and self.board is None:
+            object.__setattr__(self, "board", "pynq-z2")
+        part = find_part(self.part, self.board)
+        if self.backend == "VivadoAccelerator" and self.board not in ACCELERATOR_BOARDS:
+            raise ConfigError(
+                f"[hls] backend VivadoAccelerator needs one of the boards {', '.join(ACCELERATOR_BOARDS)}; "
+                f"got {self.board or part.name}; backend Vitis takes any part"
+            )
+        if not 0 < self.clock_ns < 1000:
+            raise ConfigError(f"[hls] clock_ns, the period, must lie between 0 and 1000; got {self.clock_ns}")
+        factors: list[Any] = [self.reuse_factor]
+        if isinstance(self.reuse_factor, Mapping):
+            object.__setattr__(self, "reuse_factor", dict(self.reuse_factor))
+            factors = list(self.reuse_factor.values())
+        if any(isinstance(rf, bool) or not isinstance(rf, int) or rf < 1 for rf in factors):
+            raise ConfigError(f"[hls] reuse_factor must be a whole number from 1 on; got {self.reuse_factor}")
+
+    @property
+    def device(self) -> Part:
+        return find_part(self.part, self.board)
+
+    def reuse_factors(self, fixed: FixedModel) -> dict[str, int]:
+        """The reuse factor of each dense layer, by name."""
+        names = [layer.name for layer in fixed.dense]
+        if not isinstance(self.reuse_factor, Mapping):
+            return dict.fromkeys(names, self.reuse_factor)
+        for name in self.reuse_factor:
+            if name not in names:
+                raise ConfigError(
+                    f"[hls] reuse_factor names a layer that is not dense or not there: {name!r}; "
+                    f"dense layers: {', '.join(names)}"
+                )
+        return {name: self.reuse_factor.get(name, 1) for name in names}
+
+
+@dataclass(frozen=True)
+class HlsProject:
+    """An hls4ml project on disk; `warnings` are sentences for the user, `stamp` names its library."""
+
+    directory: Path
+    fixed: FixedModel
+    config: HlsConfig
+    stamp: str
+    warnings: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def load(cls, directory: str | Path) -> HlsProject:
+        """A project that `write_hls` wrote. Raises DataError."""
+        source = Path(directory) / "source"
+        hls = read_json(source / "hls.json")
+        try:
+            return cls(
+                directory=Path(directory),
+                fixed=FixedModel.load(source),
+                config=HlsConfig(**hls["config"]),
+                stamp=hls["stamp"],
+                warnings=tuple(hls["warnings"]),
+            )
+        except DataError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"[{source / 'hls.json'}] an hls.json of qkdflow is required; got: {error}"
+            ) from error
+
+
+def write_hls(fixed: FixedModel, directory: str | Path, config: HlsConfig) -> HlsProject:
+    """Write an hls4ml project of `fixed` into `directory`; same network and config, same bytes.
+
+    Raises ConfigError before anything is written, ToolError where hls4ml is missing or fails. An earlier
+    project in `directory` is replaced; anything else there is refused.
+    """
+    directory = Path(directory)
+    preflight.check_names([INPUT_NAME, *(layer.name for layer in fixed.layers)])
+    preflight.check_names([config.project_name])
+    preflight.check_widths(fixed)
+    factors = config.reuse_factors(fixed)
+    preflight.check_reuse_factors(fixed, factors, config.strategy)
+    cautions = tuple(preflight.unroll_warnings(fixed, factors, config.strategy))
+    plan = _plan(fixed, config, factors, cautions)
+    _clear(directory)
+    source = directory / "source"
+    fixed.save(source)
+    write_json(source / "hls.json", plan)
+    shutil.copyfile(recreate.__file__, directory / "recreate.py")
+    _run_hls4ml(source, directory)
+    return HlsProject(directory, fixed, config, plan["stamp"], cautions)
+
+
+def _plan(
+    fixed: FixedModel, config: HlsConfig, factors: dict[str, int], cautions: tuple[str, ...]
+) -> dict[str, Any]:
+    """source/hls.json: every choice resolved, so that recreate.py decides nothing."""
+    wide = max(fixed.input_type.bits, fixed.output_type.bits) > 24  # bits of a float's significand
+    plan: dict[str, Any] = {
+        "backend": config.backend,
+        "part": config.device.name,
+        "board": config.board if config.board in boards() else None,
+        "clock_ns": config.clock_ns,
+        "io_type": config.io_type,
+        "strategy": config.strategy,
+        "reuse_factor": factors,
+        "project_name": config.project_name,
+        "input_name": INPUT_NAME,
+        # As fixed-point types, hls4ml 1.3 spells AXI words in a way that does not compile.
+        "axi": "double" if wide else "float",
+        "config": asdict(config),
+        "warnings": list(cautions),
+    }
+    content = json.dumps([fixed.digest, plan], sort_keys=True)
+    return {**plan, "stamp": hashlib.sha256(content.encode()).hexdigest()[:8]}
+
+
+def _clear(directory: Path) -> None:
+    if (directory / "source" / "hls.json").is_file():
+        shutil.rmtree(directory)
+    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ConfigError(f"[hls] an empty directory or an earlier project is required; got {directory}")
+
+
+def _run_hls4ml(source: Path, directory: Path) -> None:
+    """Import hls4ml (late: it takes a quarter of a second) and let it write; what it prints is kept back."""
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(said), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # hls4ml leaves files to the garbage collector
+            recreate.write_project(source, directory.resolve())
+    except ImportError as error:
+        raise ToolError(f"[hls] hls4ml 1.3 is required; {error}; pip install 'hls4ml>=1.3,<1.4'") from error
+    except OSError as error:
+        raise ToolError(f"[hls] {directory} must be writable; {error.strerror or error}") from error
+    except Exception as error:
+        last = " ".join(said.getvalue().split()[-40:])
+        raise ToolError(
+            f"[hls] hls4ml must write the project; it stopped with: {error} {last}".strip()
+        ) from error

@@ -1,0 +1,108 @@
+"""What must hold before an hls4ml project is written: names, reuse factors, unroll limits, widths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from qkdflow.errors import ConfigError
+from qkdflow.fixed import FixedDense, FixedModel, Link
+
+UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado and Vitis HLS unroll or partition
+EXACT_BITS = 53  # csim's inputs, outputs and weights pass through a double
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
+
+
+def valid_reuse_factors(n_in: int, n_out: int) -> list[int]:
+    """The reuse factors that hls4ml's Resource strategy takes for a dense layer, ascending.
+
+    The rule of hls4ml 1.3 (backends/fpga/fpga_backend.py, _validate_reuse_factor): rf divides n_in * n_out;
+    beyond n_in it is a multiple of n_in; below, ceil(n_in * n_out / rf) is a multiple of n_out.
+    """
+
+    def valid(rf: int) -> bool:
+        if rf >= n_in:
+            return rf % n_in == 0
+        return -(-n_in * n_out // rf) % n_out == 0
+
+    divisors = [d for d in range(1, n_in * n_out + 1) if n_in * n_out % d == 0]
+    return [d for d in divisors if valid(d)]
+
+
+def check_names(names: list[str]) -> None:
+    """Names become C identifiers, and hls4ml lower-cases them; `input` is its own."""
+    for name in names:
+        if not _IDENTIFIER.match(name):
+            raise ConfigError(
+                f"[hls] a name must be a C identifier (a letter, then letters, digits, _); got {name!r}"
+            )
+        if name.lower() == "input":
+            raise ConfigError(f"[hls] hls4ml keeps the name 'input' for itself; got {name!r}; rename it")
+    lowered = [name.lower() for name in names]
+    for name in names:
+        if lowered.count(name.lower()) > 1:
+            raise ConfigError(
+                f"[hls] names must differ in more than upper and lower case; got {name!r} twice"
+            )
+
+
+def check_widths(fixed: FixedModel) -> None:
+    """Types that csim or ap_fixed would read differently from us."""
+    kinds = [("input", fixed.input_type), ("output", fixed.output_type)]
+    for layer in fixed.dense:
+        kinds += [(f"{layer.name}'s weight", layer.weight_type), (f"{layer.name}'s bias", layer.bias_type)]
+    for what, kind in kinds:
+        if kind.bits > EXACT_BITS:
+            raise ConfigError(
+                f"[hls] the {what} type must have at most {EXACT_BITS} bits, since csim reads and writes "
+                f"doubles; got {kind.ap_type}"
+            )
+    for node in fixed.layers:
+        kind = node.result_type
+        if kind.bits == 1 and kind.is_signed and kind.overflow == "SAT_SYM":  # ap_fixed saturates it to -1
+            raise ConfigError(
+                f"[hls] layer {node.name}'s result type {kind.ap_type} has one bit and no symmetric range; "
+                "use SAT, or more bits"
+            )
+
+
+def check_reuse_factors(fixed: FixedModel, reuse_factors: dict[str, int], strategy: str) -> None:
+    """Raises ConfigError, with the nearest valid values, where hls4ml would silently take another factor."""
+    for layer, link in _dense(fixed):
+        rf, n_in, n_out = reuse_factors[layer.name], link.n_in, link.n_out
+        if strategy != "Resource":
+            continue
+        valid = valid_reuse_factors(n_in, n_out)
+        if rf not in valid:
+            below, above = [v for v in valid if v < rf][-1:], [v for v in valid if v > rf][:1]
+            raise ConfigError(
+                f"[hls] the reuse factor of layer {layer.name} ({n_in} x {n_out}) must split it evenly under "
+                f"Resource; got {rf}; nearest: {' and '.join(map(str, below + above))}"
+            )
+
+
+def unroll_warnings(fixed: FixedModel, reuse_factors: dict[str, int], strategy: str) -> Iterator[str]:
+    """One sentence for each layer that the vendor's tools would refuse to unroll."""
+    for layer, link in _dense(fixed):
+        products = link.n_in * link.n_out
+        if strategy == "Latency" and products > UNROLL_LIMIT:
+            cures = [
+                rf for rf in valid_reuse_factors(link.n_in, link.n_out) if products // rf <= UNROLL_LIMIT
+            ]
+            yield (
+                f"layer {layer.name} has {link.n_in} x {link.n_out} = {products} products, more than the "
+                f"{UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may fail; use strategy Resource "
+                f"with a reuse factor of {cures[0]} or more"
+            )
+        elif products / reuse_factors[layer.name] > UNROLL_LIMIT:
+            yield (
+                f"layer {layer.name} needs {products // reuse_factors[layer.name]} multipliers at once, more "
+                f"than the {UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may fail; raise its "
+                f"reuse factor"
+            )
+
+
+def _dense(fixed: FixedModel) -> Iterator[tuple[FixedDense, Link]]:
+    for link in fixed.links:
+        if isinstance(link.layer, FixedDense):
+            yield link.layer, link

@@ -1,0 +1,1 @@
+"""Boards and parts, and devices that run a network."""

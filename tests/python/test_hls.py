@@ -1,0 +1,205 @@
+"""The hls4ml project before any compiler: checks ahead, bytes that repeat, recreation without qkdflow."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fixed_models import COUNTS, mlp
+from qkdflow import FixedPoint, Key
+from qkdflow.errors import ConfigError, DataError, ToolError
+from qkdflow.export.hls import HlsConfig, HlsProject, write_hls
+from qkdflow.export.preflight import valid_reuse_factors
+from qkdflow.fixed import FixedModel
+from qkdflow.hardware.boards import boards, find_part, parts
+
+needs_hls4ml = pytest.mark.skipif(
+    importlib.util.find_spec("hls4ml") is None, reason="hls4ml is not installed"
+)
+
+
+def tree(directory: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(directory)): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+
+
+def test_every_board_carries_a_known_part() -> None:
+    for board, part in boards().items():
+        assert find_part(board=board) == parts()[part]
+    for part in parts().values():
+        assert min(part.lut, part.ff, part.dsp, part.bram36) > 0
+        assert part.source
+    assert find_part(board="pynq-z2").lut == 53_200
+    assert find_part("xc7a35tcpg236-1").dsp == 90
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"part": "xc7z020clg484"}, r"got 'xc7z020clg484'; did you mean xc7z020clg484-1 or xc7z020clg400-1"),
+        ({"part": "nothing like it"}, r"known: xc7a100tcsg324-1, "),
+        ({"board": "pynqz2"}, r"got 'pynqz2'; did you mean pynq-z2"),
+        ({"board": "basys3", "part": "xc7z020clg400-1"}, r"basys3 carries xc7a35tcpg236-1"),
+        ({"backend": "vitis"}, r"backend must be one of Vitis, Vivado, VivadoAccelerator; got 'vitis'"),
+        ({"strategy": "Unrolled"}, r"strategy must be one of Latency, Resource; got 'Unrolled'"),
+        ({"io_type": "stream"}, r"io_type must be one of io_parallel, io_stream; got 'stream'"),
+        ({"clock_ns": 0}, r"clock_ns, the period, must lie between 0 and 1000; got 0"),
+        ({"clock_ns": float("nan")}, r"got nan"),
+        ({"reuse_factor": 0}, r"whole number from 1 on; got 0"),
+        ({"reuse_factor": {"fc1": 1.5}}, r"whole number from 1 on"),
+        (
+            {"backend": "VivadoAccelerator", "board": "basys3"},
+            r"one of the boards pynq-z2, zcu102; got basys3",
+        ),
+        ({"backend": "VivadoAccelerator", "part": "xc7z020clg400-1"}, r"got xc7z020clg400-1"),
+    ],
+)
+def test_config_refuses(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        HlsConfig(**options)  # type: ignore[arg-type]
+
+
+@needs_hls4ml
+def test_reuse_factor_rule_is_hls4mls() -> None:
+    from hls4ml.backends import get_backend
+
+    backend = get_backend("Vitis")
+    for n_in in (1, 2, 5, 12, 16, 30, 31):
+        for n_out in (1, 3, 4, 10, 15, 32):
+            assert valid_reuse_factors(n_in, n_out) == backend.get_valid_reuse_factors(n_in, n_out)
+
+
+def renamed(model: FixedModel, old: str, new: str) -> FixedModel:
+    layers = tuple(replace(layer, name=new) if layer.name == old else layer for layer in model.layers)
+    return replace(model, layers=layers)
+
+
+def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
+    model = mlp(Key(1), (30, 15, 4))
+    wide = mlp(Key(1), (30, 4), weight_type=FixedPoint(40, 4), bias_type=FixedPoint(60, 6))
+    one_bit = mlp(
+        Key(1), (30, 15, 4), activation="linear", activation_type=FixedPoint(1, 1, True, "RND", "SAT_SYM")
+    )
+    resource = HlsConfig(strategy="Resource", reuse_factor=8)
+    cases: list[tuple[FixedModel, HlsConfig, str]] = [
+        (
+            model,
+            resource,
+            r"layer fc1 \(30 x 15\) must split it evenly under Resource; got 8; nearest: 6 and 10",
+        ),
+        (model, replace(resource, reuse_factor={"fc1": 450, "fc2": 61}), r"fc2 .* got 61; nearest: 60"),
+        (model, replace(resource, reuse_factor={"fc9": 2}), r"'fc9'; dense layers: fc1, fc2"),
+        (renamed(model, "fc1", "fc-1"), HlsConfig(), r"C identifier .* got 'fc-1'"),
+        (renamed(model, "fc1", "1st"), HlsConfig(), r"C identifier .* got '1st'"),
+        (renamed(model, "fc1", "Input"), HlsConfig(), r"keeps the name 'input' for itself; got 'Input'"),
+        (renamed(model, "fc1", "FC2"), HlsConfig(), r"more than upper and lower case; got 'FC2' twice"),
+        (model, HlsConfig(project_name="my project"), r"C identifier .* got 'my project'"),
+        (wide, HlsConfig(), r"output type must have at most 53 bits"),
+        (one_bit, HlsConfig(), r"act1's result type .* no symmetric range"),
+    ]
+    for fixed, config, message in cases:
+        with pytest.raises(ConfigError, match=message):
+            write_hls(fixed, tmp_path / "out", config)
+        assert not (tmp_path / "out").exists()
+
+
+@needs_hls4ml
+def test_unroll_limit_is_a_warning(tmp_path: Path) -> None:
+    model = mlp(Key(1), (100, 45, 4))
+    project = write_hls(model, tmp_path / "a", HlsConfig())
+    assert project.warnings == (
+        "layer fc1 has 100 x 45 = 4500 products, more than the 4096 that Vivado and Vitis HLS unroll: "
+        "synthesis "
+        "may fail; use strategy Resource with a reuse factor of 2 or more",
+    )
+    again = write_hls(model, tmp_path / "b", HlsConfig(strategy="Resource", reuse_factor={"fc1": 2}))
+    assert again.warnings == ()
+    assert (
+        write_hls(model, tmp_path / "c", HlsConfig(strategy="Resource"))
+        .warnings[0]
+        .startswith("layer fc1 needs 4500 multipliers at once")
+    )
+
+
+@needs_hls4ml
+def test_project_says_what_was_asked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    import yaml
+
+    model = mlp(Key(1), (30, 15, 4))
+    here = Path.cwd()
+    config = HlsConfig("Vivado", board="basys3", clock_ns=8.0, io_type="io_stream", reuse_factor={"fc2": 3})
+    project = write_hls(model, tmp_path / "p", config)
+    assert capfd.readouterr() == ("", "")
+    assert Path.cwd() == here
+    written = yaml.safe_load((tmp_path / "p" / "hls4ml_config.yml").read_text())
+    assert written["Part"] == "xc7a35tcpg236-1"
+    assert (written["ClockPeriod"], written["IOType"], written["OutputDir"]) == (8.0, "io_stream", ".")
+    assert written["Stamp"] == project.stamp
+    names = written["HLSConfig"]["LayerName"]
+    assert names["network_input"]["Precision"]["result"] == COUNTS.hls4ml_type
+    assert names["fc2"]["ReuseFactor"] == 3
+    for layer in model.dense:
+        kinds = names[layer.name]["Precision"]
+        assert kinds["weight"] == layer.weight_type.hls4ml_type
+        assert kinds["bias"] == layer.bias_type.hls4ml_type
+        assert kinds["accum"] == kinds["result"] == layer.result_type.hls4ml_type
+    assert "Precision" not in written["HLSConfig"]["Model"]
+    loaded = HlsProject.load(tmp_path / "p")
+    assert (loaded.config, loaded.stamp, loaded.warnings) == (config, project.stamp, ())
+    assert loaded.fixed.digest == model.digest
+
+
+@needs_hls4ml
+@pytest.mark.parametrize("backend", ["Vitis", "VivadoAccelerator"])
+def test_same_bytes_and_recreated_without_qkdflow(tmp_path: Path, backend: str) -> None:
+    model, config = mlp(Key(2), (30, 15, 4)), HlsConfig(backend, board="pynq-z2")
+    first = write_hls(model, tmp_path / "a b", config).directory
+    second = write_hls(model, tmp_path / "other", config).directory
+    assert tree(first) == tree(second)
+    code = (
+        "import sys, runpy; sys.modules['qkdflow'] = None; sys.argv = sys.argv[1:]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code, "recreate.py", str(tmp_path / "again")]
+    subprocess.run(command, cwd=first, check=True, capture_output=True)
+    ours = {
+        name: data
+        for name, data in tree(first).items()
+        if name.split("/")[0] not in ("source", "recreate.py")
+    }
+    assert tree(tmp_path / "again") == ours
+    assert len(ours) > 20
+
+
+@needs_hls4ml
+def test_replaces_its_own_and_nothing_else(tmp_path: Path) -> None:
+    model = mlp(Key(2), (30, 15, 4))
+    write_hls(model, tmp_path / "p", HlsConfig(project_name="first"))
+    write_hls(model, tmp_path / "p", HlsConfig(project_name="second"))
+    names = {p.name for p in (tmp_path / "p" / "firmware").iterdir()}
+    assert "second.cpp" in names
+    assert "first.cpp" not in names
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(ConfigError, match="empty directory or an earlier project"):
+        write_hls(model, tmp_path / "mine", HlsConfig())
+    assert (tmp_path / "mine" / "thesis.tex").exists()
+
+
+def test_without_hls4ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hls4ml.model.graph", None)
+    with pytest.raises(ToolError, match=r"hls4ml 1.3 is required; .* pip install 'hls4ml>=1.3,<1.4'"):
+        write_hls(mlp(Key(2), (30, 15, 4)), tmp_path / "p", HlsConfig())
+
+
+def test_hls4ml_is_imported_late() -> None:
+    code = "import sys, qkdflow.export.csim, qkdflow.assess; sys.exit('hls4ml' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_load_refuses(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"hls.json\] a readable file is required"):
+        HlsProject.load(tmp_path)
