@@ -134,8 +134,9 @@ class HyperParameters:
         if name not in self._given:
             if self._strict:
                 raise ConfigError(
-                    f"[{name}] is asked for, but the trial has no value for it: the space was "
-                    "learned without it, or it is not active here. Ask for it inside conditional_scope(parent, values)"
+                    f"[{name}] is asked for, but the trial has no value for it: the space "
+                    "was learned without it, or it is not active here. Ask "
+                    "for it inside conditional_scope(parent, values)"
                 )
             value: Value = parameter.default
         else:

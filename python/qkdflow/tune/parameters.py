@@ -155,8 +155,8 @@ class IntParameter(Parameter):
 
 @dataclass(frozen=True)
 class FloatParameter(Parameter):
-    """Real numbers from min_value to max_value; a step leaves min_value plus its multiples, or times its powers
-    where sampling is log."""
+    """Real numbers from min_value to max_value; a step leaves its multiples above min_value, or min_value
+    times its powers where sampling is log."""
 
     min_value: float
     max_value: float

@@ -52,9 +52,9 @@ class Study:
     """Bayesian optimisation over the space that a hypermodel asks for.
 
     `space` is a function of hp, an object with build(hp), or a Space. The first trial is the defaults. What
-    `feasible`, a pure function of the values, refuses is never suggested. With a
-    `journal` every trial is on the disk before ask or tell returns, and the same call goes on where the file
-    ends; a trial that was asked for and not told is handed out again first. Safe to share between threads.
+    `feasible`, a pure function of the values, refuses is never suggested. With a `journal` every trial is on
+    the disk before ask or tell returns, and the same call goes on where the file ends; a trial that was asked
+    for and not told is handed out again first. Safe to share between threads.
     """
 
     def __init__(
