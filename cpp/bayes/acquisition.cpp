@@ -20,12 +20,13 @@ LogH log_h(double z) {
   const double log_phi = -0.5 * z * z - kLogSqrtTwoPi;
   if (z > -20) {
     // phi is taken out: ratio = Phi / phi, h / phi = 1 - |z| ratio.
-    const double ratio = std::sqrt(std::numbers::pi / 2) * std::exp(0.5 * z * z) * std::erfc(-z / std::numbers::sqrt2);
+    const double ratio =
+        std::sqrt(std::numbers::pi / 2) * std::exp(0.5 * z * z) * std::erfc(-z / std::numbers::sqrt2);
     const double rest = 1 + z * ratio;
     return {log_phi + std::log(rest), ratio / rest};
   }
-  // That difference would cancel. |z| Phi / phi = sum of (-1)^k (2k - 1)!! / z^2k, z^2 h / phi = the same with
-  // (2k + 1)!! (Abramowitz and Stegun 26.2.12).
+  // That difference would cancel. |z| Phi / phi = sum of (-1)^k (2k - 1)!! / z^2k, z^2 h / phi = the same
+  // with (2k + 1)!! (Abramowitz and Stegun 26.2.12).
   const double u = 1 / (z * z);
   double term = 1, phi_sum = 1, h_sum = 1;
   for (int k = 1; k <= 8; ++k) {

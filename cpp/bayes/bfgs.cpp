@@ -54,7 +54,8 @@ Minimum minimise(const Smooth& f, const VectorXd& start, const Box& box, const D
     const double sy = s.dot(y);
     if (sy > 1e-10 * s.norm() * y.norm()) {
       const VectorXd hy = inverse * y;
-      inverse += (sy + y.dot(hy)) / (sy * sy) * s * s.transpose() - (hy * s.transpose() + s * hy.transpose()) / sy;
+      inverse +=
+          (sy + y.dot(hy)) / (sy * sy) * s * s.transpose() - (hy * s.transpose() + s * hy.transpose()) / sy;
     }
     const double gain = value - next_value;
     x = next;

@@ -1,7 +1,7 @@
 // Projected dense BFGS: the minimum of a smooth function on a box.
 //
-// Coordinates that sit on a bound with the gradient pointing outward are held; the rest take a quasi-Newton step,
-// clipped to the box, with Armijo backtracking (Nocedal and Wright 2006, chapters 6 and 16.7).
+// Coordinates that sit on a bound with the gradient pointing outward are held; the rest take a quasi-Newton
+// step, clipped to the box, with Armijo backtracking (Nocedal and Wright 2006, chapters 6 and 16.7).
 #pragma once
 #include <Eigen/Core>
 #include <functional>

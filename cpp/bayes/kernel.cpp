@@ -35,8 +35,8 @@ MatrixXd Kernel::operator()(const MatrixXd& a, const MatrixXd& b) const {
 void matern(const Eigen::Ref<const ArrayXXd>& r2, Eigen::Ref<ArrayXXd> k, Eigen::Ref<ArrayXXd> slope) {
   slope = (5 * r2).sqrt();
   k = (-slope).exp();
-  slope = (1 + slope) * k;                                // (1 + q) e^-q
-  k = slope + (5.0 / 3.0) * r2 * k;                       // q^2 = 5 r2
+  slope = (1 + slope) * k;           // (1 + q) e^-q
+  k = slope + (5.0 / 3.0) * r2 * k;  // q^2 = 5 r2
   slope *= -5.0 / 6.0;
 }
 

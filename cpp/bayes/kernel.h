@@ -2,7 +2,8 @@
 //
 // Notation: r2 = sum over numbers of (x_p - x'_p)^2 / l_p^2 + sum over categories of [x_p != x'_p] / l_p^2;
 // q = sqrt(5 r2); k = s2 (1 + q + q^2 / 3) e^-q; dk/dr2 = -5/6 s2 (1 + q) e^-q, finite at r2 = 0.
-// theta, the hyper-parameters (P + 2): log l_1 .. log l_P, log s2, log noise. Outputs have mean 0, deviation 1.
+// theta, the hyper-parameters (P + 2): log l_1 .. log l_P, log s2, log noise. Outputs have mean 0,
+// deviation 1.
 #pragma once
 #include <Eigen/Core>
 #include <vector>
@@ -19,9 +20,9 @@ class Kernel {
  public:
   Kernel(std::vector<bool> categorical, const VectorXd& theta);
 
-  double signal() const { return signal_; }                     // s2
-  double noise() const { return noise_; }                       // with the floor
-  const VectorXd& precisions() const { return precisions_; }    // 1 / l^2 (P)
+  double signal() const { return signal_; }                   // s2
+  double noise() const { return noise_; }                     // with the floor
+  const VectorXd& precisions() const { return precisions_; }  // 1 / l^2 (P)
   const std::vector<bool>& categorical() const { return categorical_; }
 
   ArrayXXd squared_distances(const MatrixXd& a, const MatrixXd& b) const;  // r2 (rows of a, rows of b)

@@ -26,7 +26,9 @@ void invert_lower(const MatrixXd& lower, MatrixXd& root) {
   root.setIdentity(n, n);
   for (Eigen::Index j = 0; j < n; j += kPanel) {
     const Eigen::Index rest = n - j, width = std::min(kPanel, rest);
-    lower.bottomRightCorner(rest, rest).triangularView<Eigen::Lower>().solveInPlace(root.block(j, j, rest, width));
+    lower.bottomRightCorner(rest, rest)
+        .triangularView<Eigen::Lower>()
+        .solveInPlace(root.block(j, j, rest, width));
   }
 }
 
@@ -102,7 +104,8 @@ double MapObjective::operator()(const VectorXd& theta, VectorXd& gradient) {
   const double trace = a.squaredNorm() - inverse_.trace();
   gradient.resize(features + 2);
   gradient.head(features).noalias() = distances_.transpose() * slope_.matrix();
-  gradient.head(features).array() *= 2 * signal * kernel.precisions().array();  // dr2/dlog l_p = -2 D_p / l_p^2
+  gradient.head(features).array() *=
+      2 * signal * kernel.precisions().array();  // dr2/dlog l_p = -2 D_p / l_p^2
   for (Eigen::Index p = 0; p < features; ++p) gradient[p] += length.slope(theta[p]);
   gradient[features] = -signal * (0.5 * trace + pairs_k) + kSignalPrior.slope(log_signal);
   gradient[features + 1] = -0.5 * trace * std::exp(log_noise) + kNoisePrior.slope(log_noise);
@@ -117,7 +120,8 @@ Box theta_box(Eigen::Index features) {
 }
 
 std::vector<VectorXd> theta_starts(Eigen::Index features) {
-  VectorXd smooth = VectorXd::Constant(features + 2, std::log(0.5 * std::sqrt(static_cast<double>(features))));
+  VectorXd smooth =
+      VectorXd::Constant(features + 2, std::log(0.5 * std::sqrt(static_cast<double>(features))));
   smooth.tail(2) << 0, -5;
   VectorXd rough = VectorXd::Constant(features + 2, std::log(0.2));
   rough.tail(2) << 0, -3;
@@ -126,7 +130,9 @@ std::vector<VectorXd> theta_starts(Eigen::Index features) {
 
 VectorXd fit(const Observations& seen, const std::vector<VectorXd>& starts) {
   MapObjective objective(seen);
-  const Smooth f = [&objective](const VectorXd& theta, VectorXd& gradient) { return objective(theta, gradient); };
+  const Smooth f = [&objective](const VectorXd& theta, VectorXd& gradient) {
+    return objective(theta, gradient);
+  };
   const Box box = theta_box(seen.x.cols());
   Descent descent;
   descent.spread = VectorXd::Constant(starts.front().size(), 0.5);

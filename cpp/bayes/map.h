@@ -32,7 +32,8 @@ class MapObjective {
 
  private:
   const Observations& seen_;
-  MatrixXd distances_;  // (n (n - 1) / 2, P): each feature's squared distance, pairs by column of the lower triangle
+  MatrixXd distances_;  // (n (n - 1) / 2, P): each feature's squared distance, pairs by column of the lower
+                        // triangle
   // Scratch, so that an evaluation allocates nothing that grows with n.
   ArrayXXd r2_, k_, slope_;
   MatrixXd cholesky_, inverse_root_, inverse_;

@@ -23,7 +23,8 @@ Posterior::Posterior(Observations seen, const VectorXd& theta)
     cholesky_.diagonal().array() += seen_.extra.array() + (kernel_.noise() + jitter * kernel_.signal());
     positive = Eigen::LLT<Eigen::Ref<MatrixXd>>(cholesky_).info() == Eigen::Success;
   }
-  require(positive, "bayes::Posterior", "the covariance matrix must be positive definite: are the outputs finite?");
+  require(positive, "bayes::Posterior",
+          "the covariance matrix must be positive definite: are the outputs finite?");
   const auto lower = cholesky_.triangularView<Eigen::Lower>();
   const VectorXd white_y = lower.solve(seen_.y), white_one = lower.solve(VectorXd::Ones(seen_.y.size()));
   c_ = white_one.dot(white_y) / (white_one.squaredNorm() + 1);

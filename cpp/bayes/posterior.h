@@ -1,4 +1,5 @@
-// The Gaussian process given its observations: mean and variance of the noise-free function, and their gradients.
+// The Gaussian process given its observations: mean and variance of the noise-free function, and their
+// gradients.
 //
 // Notation as in map.h; L = chol K, V = L^-1 k(X, x): mean = c + k'a, variance = s2 - |V|^2.
 #pragma once

@@ -74,8 +74,8 @@ std::optional<RowVectorXd> Search::among(const MatrixXd& all) {
   return std::nullopt;
 }
 
-// Full codes (m, D): a Sobol set, and sprays around the best codes seen. A spray moves each float by a step of
-// 10^-U(.5, 2.5), and redraws each level with probability 0.3; inactive values are drawn afresh.
+// Full codes (m, D): a Sobol set, and sprays around the best codes seen. A spray moves each float by a step
+// of 10^-U(.5, 2.5), and redraws each level with probability 0.3; inactive values are drawn afresh.
 MatrixXd Search::screen(const MatrixXd& seen, Key key) const {
   const int d_all = space_.size();
   const int centres = static_cast<int>(std::min<Eigen::Index>(kCentres, seen.rows()));
@@ -110,12 +110,14 @@ std::vector<Search::Climber> Search::starts(const MatrixXd& full, Key key) {
   const auto take = [&](const std::vector<Eigen::Index>& order, std::size_t enough) {
     for (const Eigen::Index i : order) {
       if (chosen.size() >= enough) return;
-      const bool again = std::ranges::any_of(chosen, [&](const Climber& c) { return c.code == codes.row(i); });
+      const bool again =
+          std::ranges::any_of(chosen, [&](const Climber& c) { return c.code == codes.row(i); });
       if (!again && admission_(codes.row(i))) chosen.push_back({full.row(i), codes.row(i), scores[i]});
     }
   };
   take(order_of(scores), kGreedy);
-  // Boltzmann draws without replacement are the largest of score + Gumbel noise, in units of the scores' spread.
+  // Boltzmann draws without replacement are the largest of score + Gumbel noise, in units of the scores'
+  // spread.
   const double spread = std::sqrt((scores.array() - scores.mean()).square().mean());
   VectorXd noisy = scores / (spread > 0 ? spread : 1);
   for (Eigen::Index i = 0; i < noisy.size(); ++i) {

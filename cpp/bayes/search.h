@@ -37,8 +37,8 @@ class Search {
   // The best admissible row of all (m, D), or nothing.
   std::optional<RowVectorXd> among(const MatrixXd& all);
 
-  // Screening, then local climbs; `seen` (n, D) are codes near which to look, the best first. Nothing where no
-  // admissible code was met.
+  // Screening, then local climbs; `seen` (n, D) are codes near which to look, the best first. Nothing where
+  // no admissible code was met.
   std::optional<RowVectorXd> anywhere(const MatrixXd& seen, Key key);
 
  private:

@@ -12,7 +12,8 @@ double Dimension::position(double level) const {
   if (!positions.empty()) return positions[static_cast<std::size_t>(level)];
   const double k = static_cast<double>(levels);
   if (log_from > 0) {
-    return std::log((log_from + level) / (log_from - 0.5)) / std::log((log_from + k - 0.5) / (log_from - 0.5));
+    return std::log((log_from + level) / (log_from - 0.5)) /
+           std::log((log_from + k - 0.5) / (log_from - 0.5));
   }
   return (level + 0.5) / k;
 }
@@ -39,7 +40,8 @@ Space::Space(std::vector<Dimension> dimensions) : dimensions_(std::move(dimensio
             dimension.name, "positions must be one a level; got ", dimension.positions.size());
     for (const Condition& condition : dimension.conditions) {
       require(condition.parent >= 0 && condition.parent < d, dimension.name,
-              "a parent must come before its children; got dimension ", condition.parent, " as parent of ", d);
+              "a parent must come before its children; got dimension ", condition.parent, " as parent of ",
+              d);
       const Dimension& parent = (*this)[condition.parent];
       require(parent.kind != Dimension::Kind::continuous, dimension.name, "parent ", parent.name,
               " must be discrete");

@@ -1,11 +1,11 @@
-// The search space as the optimiser sees it: D dimensions, each a float, a grid or a set of categories, some of
-// them active only for some values of others.
+// The search space as the optimiser sees it: D dimensions, each a float, a grid or a set of categories, some
+// of them active only for some values of others.
 //
 // Notation: a code is a row of D doubles, one a dimension: a position in [0, 1] (continuous), a level index
 // 0 .. K-1 (grid, category), or kInactive. A full code has no inactive entry; canonical() puts the marks in.
-// Features are the P columns that the kernel compares (dimensions of one level have none): positions in [0, 1],
-// a grid's on its snapped value (Garrido-Merchan and Hernandez-Lobato 2020), 0.5 where inactive; a category's is
-// its level, -1 where inactive.
+// Features are the P columns that the kernel compares (dimensions of one level have none): positions in [0,
+// 1], a grid's on its snapped value (Garrido-Merchan and Hernandez-Lobato 2020), 0.5 where inactive; a
+// category's is its level, -1 where inactive.
 #pragma once
 #include <Eigen/Core>
 #include <cstdint>
@@ -33,13 +33,13 @@ struct Dimension {
 
   std::string name;
   Kind kind = Kind::continuous;
-  std::int64_t levels = 0;           // K; 0 where continuous
-  double log_from = 0;               // > 0: a grid of the integers log_from, log_from + 1, ... in log scale
-  std::vector<double> positions;     // a grid's own positions, ascending; empty: even, (k + 0.5) / K
+  std::int64_t levels = 0;            // K; 0 where continuous
+  double log_from = 0;                // > 0: a grid of the integers log_from, log_from + 1, ... in log scale
+  std::vector<double> positions;      // a grid's own positions, ascending; empty: even, (k + 0.5) / K
   std::vector<Condition> conditions;  // all must hold
 
-  double position(double level) const;         // in [0, 1]
-  double code_at(double u) const;              // of a uniform number in [0, 1)
+  double position(double level) const;  // in [0, 1]
+  double code_at(double u) const;       // of a uniform number in [0, 1)
   bool searched() const { return levels != 1; }
 };
 
@@ -56,7 +56,7 @@ class Space {
   RowVectorXd full_code(const RowVectorXd& uniform) const;
 
   int features() const { return static_cast<int>(categorical_.size()); }
-  const std::vector<bool>& categorical() const { return categorical_; }  // P flags
+  const std::vector<bool>& categorical() const { return categorical_; }                             // P flags
   int feature_of(int dimension) const { return feature_of_[static_cast<std::size_t>(dimension)]; }  // or -1
   MatrixXd encode(const MatrixXd& codes) const;  // canonical codes (n, D) -> features (n, P)
 

@@ -12,11 +12,13 @@
 namespace qkd::bayes {
 namespace {
 
-constexpr int kFinite = 20'000;            // spaces up to this many codes are scored whole
-constexpr std::uint32_t kDraws = 4096;     // of the design, in search of an admissible code
-constexpr double kUnsureNoise = 0.25;      // variance of a failed or pruned trial's value, in units of the outputs'
-constexpr Eigen::Index kOften = 100;       // up to so many trials each suggestion fits
-constexpr Eigen::Index kBest = 100, kRecent = 200, kRandom = 200;  // what the model keeps of more than their sum
+constexpr int kFinite = 20'000;         // spaces up to this many codes are scored whole
+constexpr std::uint32_t kDraws = 4096;  // of the design, in search of an admissible code
+constexpr double kUnsureNoise =
+    0.25;  // variance of a failed or pruned trial's value, in units of the outputs'
+constexpr Eigen::Index kOften = 100;  // up to so many trials each suggestion fits
+constexpr Eigen::Index kBest = 100, kRecent = 200,
+                       kRandom = 200;  // what the model keeps of more than their sum
 
 bool can_win(const Trials& trials, Eigen::Index i) {
   return trials.states[static_cast<std::size_t>(i)] == State::complete && std::isfinite(trials.values[i]);
@@ -24,13 +26,15 @@ bool can_win(const Trials& trials, Eigen::Index i) {
 
 MatrixXd rows_of(const MatrixXd& matrix, const std::vector<Eigen::Index>& rows) {
   MatrixXd chosen(static_cast<Eigen::Index>(rows.size()), matrix.cols());
-  for (Eigen::Index i = 0; i < chosen.rows(); ++i) chosen.row(i) = matrix.row(rows[static_cast<std::size_t>(i)]);
+  for (Eigen::Index i = 0; i < chosen.rows(); ++i)
+    chosen.row(i) = matrix.row(rows[static_cast<std::size_t>(i)]);
   return chosen;
 }
 
 // The trials told first.
 Trials beginning(const Trials& trials, Eigen::Index n) {
-  return {trials.codes.topRows(n), trials.values.head(n), {trials.states.begin(), trials.states.begin() + n}, {}};
+  return {
+      trials.codes.topRows(n), trials.values.head(n), {trials.states.begin(), trials.states.begin() + n}, {}};
 }
 
 bool begins_with(const Trials& trials, const Trials& seen) {
@@ -62,7 +66,8 @@ std::vector<Eigen::Index> kept(const Trials& trials, Key key) {
   std::vector<bool> keep(static_cast<std::size_t>(n), n <= kBest + kRecent + kRandom);
   if (!keep[0]) {
     const std::vector<Eigen::Index> order = best_first(trials);
-    for (Eigen::Index i = 0; i < kBest; ++i) keep[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = true;
+    for (Eigen::Index i = 0; i < kBest; ++i)
+      keep[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = true;
     std::fill(keep.end() - kRecent, keep.end(), true);
     Eigen::Index more = kRandom;
     for (const std::uint32_t i : key.permutation(static_cast<std::uint32_t>(n))) {
@@ -83,7 +88,8 @@ Outcomes outcomes(const VectorXd& values, const std::vector<State>& states) {
   const Eigen::Index n = values.size();
   std::vector<double> finite;
   for (Eigen::Index i = 0; i < n; ++i) {
-    if (states[static_cast<std::size_t>(i)] == State::complete && std::isfinite(values[i])) finite.push_back(values[i]);
+    if (states[static_cast<std::size_t>(i)] == State::complete && std::isfinite(values[i]))
+      finite.push_back(values[i]);
   }
   std::ranges::sort(finite);
   const double worst = finite.empty() ? 0 : finite.back();
@@ -139,16 +145,17 @@ Observations Suggester::observations(const Trials& trials, Eigen::Index first_n)
   return {space_.encode(rows_of(first.codes, rows)), space_.categorical(), out.y(rows), out.extra(rows)};
 }
 
-// Full fits happen at landmarks, each 10 % more trials than the last; up to 100 trials they begin afresh, beyond
-// where the last one ended. Between landmarks a short fit follows from the last one, up to 100 trials. So the
-// result is a function of the trials told, resumed or not.
+// Full fits happen at landmarks, each 10 % more trials than the last; up to 100 trials they begin afresh,
+// beyond where the last one ended. Between landmarks a short fit follows from the last one, up to 100 trials.
+// So the result is a function of the trials told, resumed or not.
 VectorXd Suggester::theta(const Trials& trials) {
   const Eigen::Index n = trials.values.size();
   if (fitted_ && !begins_with(trials, fitted_->seen)) fitted_.reset();
   if (!fitted_) {
     Eigen::Index landmark = 1;
     while (after(landmark) <= std::min(n, kOften)) landmark = after(landmark);
-    fitted_ = {beginning(trials, landmark), fit(observations(trials, landmark), theta_starts(space_.features()))};
+    fitted_ = {beginning(trials, landmark),
+               fit(observations(trials, landmark), theta_starts(space_.features()))};
   }
   for (Eigen::Index next; (next = after(fitted_->seen.values.size())) <= n;) {
     const auto starts = next <= kOften ? theta_starts(space_.features()) : std::vector{fitted_->theta};
@@ -197,7 +204,8 @@ std::optional<RowVectorXd> Suggester::operator()(const Trials& trials, const Adm
 
   Search search(space_, model, best, admission);
   if (all_) return search.among(*all_);
-  if (auto code = search.anywhere(rows_of(trials.codes, best_first(trials)), key_.fold("search").fold(number))) {
+  if (auto code =
+          search.anywhere(rows_of(trials.codes, best_first(trials)), key_.fold("search").fold(number))) {
     return code;
   }
   return design(number, admission);

@@ -21,8 +21,9 @@ struct Trials {
   MatrixXd running;           // (m, D) handed out and not told yet
 };
 
-// Outputs with mean 0 and deviation 1, and their own noise. A failed trial counts as the worst value, a pruned one
-// as its last value or the upper quartile, whichever is worse; both with more noise. Neither can be the incumbent.
+// Outputs with mean 0 and deviation 1, and their own noise. A failed trial counts as the worst value, a
+// pruned one as its last value or the upper quartile, whichever is worse; both with more noise. Neither can
+// be the incumbent.
 struct Outcomes {
   VectorXd y, extra;  // (n)
 };

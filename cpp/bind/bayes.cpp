@@ -29,14 +29,14 @@ State state_from(const std::string& name) {
   return State::pruned;
 }
 
-Trials trials_from(const Space& space, MatrixXd codes, VectorXd values, const std::vector<std::string>& states,
-                   MatrixXd running) {
+Trials trials_from(const Space& space, MatrixXd codes, VectorXd values,
+                   const std::vector<std::string>& states, MatrixXd running) {
   const auto n = codes.rows();
   require(codes.cols() == space.size() && running.cols() == space.size(), "Suggester", "codes must have ",
           space.size(), " columns; got ", codes.cols(), " and ", running.cols());
   require(values.size() == n && static_cast<Eigen::Index>(states.size()) == n, "Suggester",
-          "values and states must be one a trial; got ", n, " trials, ", values.size(), " values, ", states.size(),
-          " states");
+          "values and states must be one a trial; got ", n, " trials, ", values.size(), " values, ",
+          states.size(), " states");
   Trials trials{std::move(codes), std::move(values), {}, std::move(running)};
   for (const std::string& state : states) trials.states.push_back(state_from(state));
   return trials;
@@ -46,8 +46,8 @@ Observations observations_from(MatrixXd x, VectorXd y, std::vector<bool> categor
   require(x.rows() == y.size() && x.rows() > 0, "bayes", "x (n, P) and y (n) must have the same n > 0; got ",
           x.rows(), " and ", y.size());
   require(x.cols() == static_cast<Eigen::Index>(categorical.size()) && theta.size() == x.cols() + 2, "bayes",
-          "categorical must have P entries and theta P + 2; got P = ", x.cols(), ", ", categorical.size(), " and ",
-          theta.size());
+          "categorical must have P entries and theta P + 2; got P = ", x.cols(), ", ", categorical.size(),
+          " and ", theta.size());
   const auto n = y.size();
   return {std::move(x), std::move(categorical), std::move(y), VectorXd::Zero(n)};
 }
@@ -59,28 +59,32 @@ void bayes(py::module_& m) {
       .def_static(
           "continuous",
           [](std::string name, const Conditions& conditions) {
-            return Dimension{.name = std::move(name), .positions = {}, .conditions = conditions_from(conditions)};
+            return Dimension{
+                .name = std::move(name), .positions = {}, .conditions = conditions_from(conditions)};
           },
           py::arg("name"), py::arg("conditions"), "A float, coded as a position in [0, 1].")
       .def_static(
           "grid",
           [](std::string name, std::int64_t levels, double log_from, std::vector<double> positions,
              const Conditions& conditions) {
-            return Dimension{std::move(name), Dimension::Kind::grid, levels, log_from, std::move(positions),
-                             conditions_from(conditions)};
+            return Dimension{std::move(name), Dimension::Kind::grid, levels,
+                             log_from,        std::move(positions),  conditions_from(conditions)};
           },
-          py::arg("name"), py::arg("levels"), py::arg("log_from"), py::arg("positions"), py::arg("conditions"),
+          py::arg("name"), py::arg("levels"), py::arg("log_from"), py::arg("positions"),
+          py::arg("conditions"),
           "Ordered levels: even, the integers from log_from > 0 in log scale, or at positions in [0, 1].")
       .def_static(
           "category",
           [](std::string name, std::int64_t levels, const Conditions& conditions) {
-            return Dimension{std::move(name), Dimension::Kind::category, levels, 0, {}, conditions_from(conditions)};
+            return Dimension{
+                std::move(name), Dimension::Kind::category, levels, 0, {}, conditions_from(conditions)};
           },
           py::arg("name"), py::arg("levels"), py::arg("conditions"), "Levels without an order.");
 
-  py::class_<Suggester>(m, "Suggester",
-                        "What to try next: a function of the space, the list of trials and the seed alone. A code is "
-                        "a float64 row of one entry a dimension: a position, a level, or -1 where inactive.")
+  py::class_<Suggester>(
+      m, "Suggester",
+      "What to try next: a function of the space, the list of trials and the seed alone. A code is "
+      "a float64 row of one entry a dimension: a position, a level, or -1 where inactive.")
       .def(py::init([](std::vector<Dimension> dimensions, const VectorXd& default_code, std::uint64_t seed) {
              Space space(std::move(dimensions));
              require(default_code.size() == space.size(), "Suggester", "the default must have ", space.size(),
@@ -113,24 +117,29 @@ void bayes(py::module_& m) {
             return code->transpose();
           },
           py::arg("codes"), py::arg("values"), py::arg("states"), py::arg("running"), py::arg("feasible"),
-          "A new code (D,), or None where none is left. codes (n, D) and values (n,) of finished trials in the order "
-          "told, to minimise; states 'complete', 'failed' or 'pruned'; running (m, D); feasible(code) or None.");
+          "A new code (D,), or None where none is left. codes (n, D) and values (n,) of finished trials in "
+          "the order "
+          "told, to minimise; states 'complete', 'failed' or 'pruned'; running (m, D); feasible(code) or "
+          "None.");
 
   m.def(
       "gp_posterior",
       [](MatrixXd x, VectorXd y, std::vector<bool> categorical, const VectorXd& theta, const MatrixXd& at) {
-        const Posterior posterior(observations_from(std::move(x), std::move(y), std::move(categorical), theta), theta);
+        const Posterior posterior(
+            observations_from(std::move(x), std::move(y), std::move(categorical), theta), theta);
         require(at.cols() == theta.size() - 2, "gp_posterior", "at must have P columns; got ", at.cols());
         auto batch = posterior.predict(at);
         return py::make_tuple(std::move(batch.mean), std::move(batch.variance));
       },
       py::arg("x"), py::arg("y"), py::arg("categorical"), py::arg("theta"), py::arg("at"),
-      "Mean and variance (m,) of the noise-free function at features `at` (m, P), given x (n, P), y (n,) and theta "
+      "Mean and variance (m,) of the noise-free function at features `at` (m, P), given x (n, P), y (n,) and "
+      "theta "
       "= (log l_1 .. log l_P, log s2, log noise).");
   m.def(
       "gp_map",
       [](MatrixXd x, VectorXd y, std::vector<bool> categorical, const VectorXd& theta) {
-        const Observations seen = observations_from(std::move(x), std::move(y), std::move(categorical), theta);
+        const Observations seen =
+            observations_from(std::move(x), std::move(y), std::move(categorical), theta);
         VectorXd gradient = VectorXd::Zero(theta.size());
         const double value = MapObjective(seen)(theta, gradient);
         return py::make_tuple(value, std::move(gradient));

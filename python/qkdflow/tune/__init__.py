@@ -6,4 +6,14 @@ from qkdflow.tune.parameters import Parameter, Value
 from qkdflow.tune.space import Space
 from qkdflow.tune.study import SpaceExhausted, Study, Trial, TrialFailed
 
-__all__ = ["HyperParameters", "Parameter", "Space", "SpaceExhausted", "Study", "Trial", "TrialFailed", "Value", "learn"]
+__all__ = [
+    "HyperParameters",
+    "Parameter",
+    "Space",
+    "SpaceExhausted",
+    "Study",
+    "Trial",
+    "TrialFailed",
+    "Value",
+    "learn",
+]

@@ -25,9 +25,9 @@ from qkdflow.tune.parameters import (
 
 
 class HyperParameters:
-    """Answers with the values given, and with the default where a name has none; remembers what was asked for.
+    """Answers with the values given, or the default where a name has none; remembers what was asked for.
 
-    With `strict`, as in a trial, a name without a value is a ConfigError: what is searched is what is trained.
+    With `strict`, as in a trial, a name without a value is a ConfigError: what is searched is trained.
     """
 
     def __init__(self, values: Mapping[str, Value] | None = None, *, strict: bool = False) -> None:
@@ -37,7 +37,7 @@ class HyperParameters:
         self.parameters: dict[str, Parameter] = {}  #: every definition seen, in the order asked for
         self.values: dict[str, Value] = dict(self._given) if strict else {}  #: the values of the active ones
 
-    def Int(  # noqa: N802 (KerasTuner's word)
+    def Int(
         self,
         name: str,
         min_value: int,
@@ -46,13 +46,13 @@ class HyperParameters:
         sampling: str = "linear",
         default: int | None = None,
     ) -> Any:
-        """A whole number from min_value to max_value, both included; step multiplies where sampling is "log"."""
+        """A whole number from min_value to max_value; a step above 1 multiplies where sampling is "log"."""
         low, high = whole(name, "min_value", min_value), whole(name, "max_value", max_value)
         every = whole(name, "step", 1 if step is None else step)
         first = low if default is None else whole(name, "default", default)
         return self._ask(IntParameter(name, first, self._where(), low, high, every, sampling))
 
-    def Float(  # noqa: N802
+    def Float(
         self,
         name: str,
         min_value: float,
@@ -67,7 +67,7 @@ class HyperParameters:
         first = low if default is None else real(name, "default", default)
         return self._ask(FloatParameter(name, first, self._where(), low, high, every, sampling))
 
-    def Choice(  # noqa: N802
+    def Choice(
         self, name: str, values: Sequence[Value], ordered: bool | None = None, default: Value | None = None
     ) -> Any:
         """One of the values, ordered when they are all numbers unless told otherwise."""
@@ -77,11 +77,11 @@ class HyperParameters:
         first = options[0] if default is None else default
         return self._ask(ChoiceParameter(name, first, self._where(), options, in_order))
 
-    def Boolean(self, name: str, default: bool = False) -> Any:  # noqa: N802
+    def Boolean(self, name: str, default: bool = False) -> Any:
         """False or True."""
         return self._ask(BooleanParameter(name, default, self._where()))
 
-    def Fixed(self, name: str, value: Value) -> Any:  # noqa: N802
+    def Fixed(self, name: str, value: Value) -> Any:
         """A value that is not searched."""
         return self._ask(FixedParameter(name, value, self._where()))
 
@@ -101,7 +101,9 @@ class HyperParameters:
         scalar = isinstance(parent_values, (str, bool, int, float))
         values: tuple[Value, ...] = (parent_values,) if scalar else tuple(parent_values)  # type: ignore
         require(len(values) > 0, parent_name, "conditional_scope needs a value at least")
-        require(parent.levels is not None, parent_name, "a conditional_scope needs a discrete parent; got a Float")
+        require(
+            parent.levels is not None, parent_name, "a conditional_scope needs a discrete parent; got a Float"
+        )
         for value in values:
             parent.code_of(value)
         self._scopes.append(Condition(parent_name, values))
@@ -115,13 +117,16 @@ class HyperParameters:
 
     def _active(self, conditions: tuple[Condition, ...]) -> bool:
         return all(
-            c.parent in self.values and any(same(self.values[c.parent], v) for v in c.values) for c in conditions
+            c.parent in self.values and any(same(self.values[c.parent], v) for v in c.values)
+            for c in conditions
         )
 
     def _ask(self, parameter: Parameter) -> Value | None:
         name = parameter.name
         if not isinstance(name, str) or not name:
-            raise ConfigError(f"[hp] a hyper-parameter's name must be a string that is not empty; got {name!r}")
+            raise ConfigError(
+                f"[hp] a hyper-parameter's name must be a string that is not empty; got {name!r}"
+            )
         known = self.parameters.get(name)
         self.parameters[name] = parameter if known is None else merged(known, parameter)
         if not self._active(parameter.conditions):
@@ -129,8 +134,9 @@ class HyperParameters:
         if name not in self._given:
             if self._strict:
                 raise ConfigError(
-                    f"[{name}] is asked for, but the trial has no value for it: the space was learned without it, or "
-                    "it is not active here. Ask for it inside conditional_scope(parent, values)"
+                    f"[{name}] is asked for, but the trial has no value for it: the space "
+                    "was learned without it, or it is not active here. Ask "
+                    "for it inside conditional_scope(parent, values)"
                 )
             value: Value = parameter.default
         else:

@@ -1,6 +1,6 @@
-"""An append-only file of JSON lines: a header, then one event a line, each on the disk before `append` returns.
+"""An append-only file of JSON lines: a header, then one event a line, on the disk before `append` returns.
 
-A process that dies while it writes leaves a torn last line: it is cut off when the file is opened again.
+A process that dies while it writes leaves a torn last line: the next line written takes its place.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Event = dict[str, Any]
 
 
 class Journal:
-    """Opens or creates the file; `header` and `events` are what it holds, `header` as given where it is new."""
+    """`header` and `events` are what the file holds; a new file gets the header given."""
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self.path = path
@@ -43,7 +43,9 @@ class Journal:
         except ValueError:
             event = None
         if not isinstance(event, dict):
-            raise DataError(f"[journal] {self.path}, line {number} is not a JSON object; restore the file or remove it")
+            raise DataError(
+                f"[journal] {self.path}, line {number} is not a JSON object; restore the file or remove it"
+            )
         return event
 
     def append(self, event: Mapping[str, Any]) -> None:
@@ -57,13 +59,15 @@ class Journal:
                 written = os.write(descriptor, line)
                 if written < len(line):
                     os.ftruncate(descriptor, self._size)
-                    raise ToolError(f"[journal] cannot write {self.path}: the disk is full. Free space and go on")
+                    raise ToolError(
+                        f"[journal] cannot write {self.path}: the disk is full. Free space and go on"
+                    )
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise ToolError(
-                f"[journal] cannot write {self.path}: {error.strerror}. What it holds is intact; go on with the same "
-                "command once that is cured"
+                f"[journal] cannot write {self.path}: {error.strerror}. What it holds is intact; "
+                "go on with the same command once that is cured"
             ) from error
         self._size += len(line)

@@ -1,7 +1,7 @@
 """Learning a space by calling its hypermodel: the defaults first, then every branch that a value opens.
 
-Conditions come from conditional_scope, or, for a name that is asked for only sometimes (a loop over a number of
-layers, an `if`), from watching which values of which earlier hyper-parameters make it appear.
+Conditions come from conditional_scope, or, for a name that is asked for only sometimes (a loop over a number
+of layers, an `if`), from watching which values of which earlier hyper-parameters make it appear.
 """
 
 from __future__ import annotations
@@ -33,14 +33,18 @@ class _Explorer:
         self.parameters: dict[str, Parameter] = {}
         self.explored: set[str] = set()
         self.context: dict[str, dict[str, Value]] = {}  # the values under which a name was first seen active
-        self.runs: dict[frozenset[Any], dict[str, Value]] = {}  # what was given -> what was asked for, with values
+        self.runs: dict[
+            frozenset[Any], dict[str, Value]
+        ] = {}  # what was given -> what was asked for, with values
 
     def run(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Calls the hypermodel once for each set of values and notes what is new."""
         if key_of(given) in self.runs:
             return self.runs[key_of(given)]
         if len(self.runs) >= MOST_CALLS:
-            raise ConfigError(f"[space] more than {MOST_CALLS} branches; use fewer structural hyper-parameters")
+            raise ConfigError(
+                f"[space] more than {MOST_CALLS} branches; use fewer structural hyper-parameters"
+            )
         hp = HyperParameters(given)
         self.function(hp)
         self.runs[key_of(given)] = self.runs[key_of(hp.values)] = hp.values
@@ -65,7 +69,7 @@ class _Explorer:
         return Space(tuple(p.where(conditions[name]) for name, p in self.ordered(conditions).items()))
 
     def rules(self) -> dict[str, tuple[Condition, ...]]:
-        """Opens every branch, and the branches inside, until nothing new is asked for; the conditions of each name."""
+        """The conditions of each name, once every branch, and those inside, are open."""
         while True:
             for name in [n for n in self.parameters if n not in self.explored]:
                 self.explore(name)
@@ -89,11 +93,13 @@ class _Explorer:
             given[condition.parent] = condition.values[0]
         self.run(given)
 
-    def probe(self, parameter: Parameter, context: Mapping[str, Value]) -> list[tuple[Value, dict[str, Value]]]:
+    def probe(
+        self, parameter: Parameter, context: Mapping[str, Value]
+    ) -> list[tuple[Value, dict[str, Value]]]:
         """The runs with other values of one hyper-parameter, the rest as in the context.
 
-        Categories are tried one and all; of ordered values the two ends, and the others if the ends differ in what
-        they ask for.
+        Categories are tried one and all; of ordered values the two ends, and the others if the ends differ in
+        what they ask for.
         """
         levels = parameter.levels
         if levels is None or levels < 2:
@@ -110,7 +116,8 @@ class _Explorer:
                 return ends
             if levels > MOST_PROBES:
                 raise ConfigError(
-                    f"[{parameter.name}] decides what else is asked for and has {levels} values; at most {MOST_PROBES}"
+                    f"[{parameter.name}] decides what else is asked for: it may have {MOST_PROBES} values "
+                    f"at most; got {levels}"
                 )
         return [at(level) for level in range(levels)]
 
@@ -134,7 +141,9 @@ class _Explorer:
             conditions[name] = tuple(found)
         return conditions
 
-    def active(self, name: str, values: Mapping[str, Value], conditions: Mapping[str, tuple[Condition, ...]]) -> bool:
+    def active(
+        self, name: str, values: Mapping[str, Value], conditions: Mapping[str, tuple[Condition, ...]]
+    ) -> bool:
         return all(
             c.parent in values and any(same(values[c.parent], v) for v in c.values) for c in conditions[name]
         )

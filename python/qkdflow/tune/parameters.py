@@ -1,6 +1,6 @@
-"""Hyper-parameters as values: each refuses nonsense when it is born and maps its values to the optimiser's codes.
+"""Hyper-parameters as values: each refuses nonsense when born, and maps values to the optimiser's codes.
 
-A code is a level index 0 .. levels - 1, or a position in [0, 1] for a float without a step (levels is then None).
+A code is a level 0 .. levels - 1, or a position in [0, 1] for a float without a step (levels is then None).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from qkdflow._core import Dimension
@@ -51,7 +52,9 @@ def whole(name: str, word: str, value: Any) -> int:
         raise ConfigError(f"[{name}] {word} must be a whole number; got {value!r}") from None
 
 
-def check_range(name: str, low: float, high: float, step: float | None, sampling: str, kinds: Sequence[str]) -> None:
+def check_range(
+    name: str, low: float, high: float, step: float | None, sampling: str, kinds: Sequence[str]
+) -> None:
     require(low <= high, name, f"min_value must not be above max_value; got {low:g} and {high:g}")
     require(math.isfinite(high - low), name, f"the range is too wide for a double; got {low:g} to {high:g}")
     require(sampling in kinds, name, f"sampling must be one of {', '.join(kinds)}; got {sampling!r}")
@@ -152,8 +155,8 @@ class IntParameter(Parameter):
 
 @dataclass(frozen=True)
 class FloatParameter(Parameter):
-    """Real numbers from min_value to max_value, at multiples of step (powers of step where sampling is log) if
-    one is given."""
+    """Real numbers from min_value to max_value; a step leaves its multiples above min_value, or min_value
+    times its powers where sampling is log."""
 
     min_value: float
     max_value: float
@@ -166,7 +169,11 @@ class FloatParameter(Parameter):
         check_range(self.name, low, high, step, self.sampling, ("linear", "log", "reverse_log"))
         if self.sampling != "linear" and step is not None:
             require(self.sampling == "log", self.name, "a step needs linear or log sampling; got reverse_log")
-            require(step > 1, self.name, f"step multiplies where sampling is log: it must be above 1; got {step:g}")
+            require(
+                step > 1,
+                self.name,
+                f"step multiplies where sampling is log: it must be above 1; got {step:g}",
+            )
         text = f"has {self.levels} values, too many; leave step out"
         require((self.levels or 0) <= MOST_LEVELS, self.name, text)
         self.code_of(self.default)
@@ -212,7 +219,9 @@ class FloatParameter(Parameter):
             position = 1 - math.log((high + low - value) / low) / math.log(high / low)
         if self.step is None:
             return min(max(position, 0.0), 1.0)
-        width = math.log(high / low) / math.log(self.step) if self.sampling == "log" else (high - low) / self.step
+        width = (
+            math.log(high / low) / math.log(self.step) if self.sampling == "log" else (high - low) / self.step
+        )
         level = float(round(position * width))
         if not math.isclose(self.value_at(level), value, rel_tol=1e-9, abs_tol=1e-9 * self.step):
             raise self.refuse(value)
@@ -239,7 +248,9 @@ class ChoiceParameter(Parameter):
             require(good, self.name, f"values must be numbers, strings or booleans; got {value!r}")
             text = f"values must differ; got {value!r} twice"
             require(not any(same(value, other) for other in self.values[:i]), self.name, text)
-        require(not self.ordered or numeric(self.values), self.name, "only numbers are ordered; leave ordered out")
+        require(
+            not self.ordered or numeric(self.values), self.name, "only numbers are ordered; leave ordered out"
+        )
         self.code_of(self.default)
 
     @property
@@ -262,7 +273,9 @@ class ChoiceParameter(Parameter):
     def dimension(self, conditions: list[tuple[int, list[int]]]) -> Dimension:
         if not self.ordered:
             return Dimension.category(self.name, self.levels, conditions)
-        return Dimension.grid(self.name, self.levels, 0.0, positions([float(v) for v in self.sorted_values]), conditions)
+        return Dimension.grid(
+            self.name, self.levels, 0.0, positions([float(v) for v in self.sorted_values]), conditions
+        )
 
 
 @dataclass(frozen=True)
@@ -322,12 +335,12 @@ def numeric(values: Sequence[Value]) -> bool:
 
 
 def positions(values: list[float]) -> list[float]:
-    """Where ascending numbers sit in [0, 1]: in log scale if their ratios are more even than their differences."""
+    """Where ascending numbers sit in [0, 1]: in log scale if their ratios are the more even."""
     if len(values) < 3:
         return []
 
     def unevenness(scaled: list[float]) -> float:
-        gaps = [b - a for a, b in zip(scaled, scaled[1:], strict=False)]
+        gaps = [b - a for a, b in pairwise(scaled)]
         return max(gaps) / min(gaps)
 
     logs = [math.log(v) for v in values] if values[0] > 0 else values

@@ -1,4 +1,4 @@
-"""A search: ask for a trial, tell its result. What is suggested follows from the space, the trials and the seed."""
+"""A search: ask for a trial, tell its result. What is suggested follows from space, trials and seed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ENDS = ("complete", "failed", "pruned")
 FORMAT = 1
 
 
-class SpaceExhausted(Exception):  # noqa: N818 (an end, not an error)
+class SpaceExhausted(Exception):
     """Every configuration (that is feasible) was handed out."""
 
 
-class TrialFailed(Exception):  # noqa: N818
+class TrialFailed(Exception):
     """Raised by an objective whose configuration cannot be trained; the search goes on elsewhere."""
 
 
@@ -51,10 +51,10 @@ class Trial:
 class Study:
     """Bayesian optimisation over the space that a hypermodel asks for.
 
-    `space` is a function of hp, an object with build(hp), or a Space. The first trial is the defaults. `feasible`
-    is a known constraint, a pure function of the values: what it refuses is never suggested. With a `journal` every
-    trial is on the disk before ask or tell returns, and the same call goes on where the file ends; a trial that was
-    asked for and not told is handed out again first. Safe to share between threads.
+    `space` is a function of hp, an object with build(hp), or a Space. The first trial is the defaults. What
+    `feasible`, a pure function of the values, refuses is never suggested. With a `journal` every trial is on
+    the disk before ask or tell returns, and the same call goes on where the file ends; a trial that was asked
+    for and not told is handed out again first. Safe to share between threads.
     """
 
     def __init__(
@@ -103,7 +103,9 @@ class Study:
             )
             if code is None:
                 if number == 0:
-                    raise ConfigError("[study] no configuration is feasible: loosen the constraint or widen the space")
+                    raise ConfigError(
+                        "[study] no configuration is feasible: loosen the constraint or widen the space"
+                    )
                 raise SpaceExhausted(f"every configuration that is feasible was tried: {number} trials")
             trial = Trial(number, self.space.decode(code))
             self._write({"ask": number, "values": trial.values})
@@ -125,7 +127,9 @@ class Study:
             if known.state != "running":
                 raise ConfigError(f"[trial {trial.number}] was told already: {known.state}, {known.value}")
             if state not in ENDS:
-                raise ConfigError(f"[trial {trial.number}] state must be one of {', '.join(ENDS)}; got {state!r}")
+                raise ConfigError(
+                    f"[trial {trial.number}] state must be one of {', '.join(ENDS)}; got {state!r}"
+                )
             try:
                 extra = json.loads(json.dumps(dict(info or {}), allow_nan=False))
             except (TypeError, ValueError) as error:
@@ -146,8 +150,8 @@ class Study:
     ) -> Trial | None:
         """Runs trials until the study holds n_trials ended ones, or the space ends; the best.
 
-        The objective returns its value, or (value, info). It raises TrialFailed where a configuration is hopeless;
-        any other exception ends the search, and that trial comes first when it goes on.
+        The objective returns its value, or (value, info). It raises TrialFailed where a configuration is
+        hopeless; any other exception ends the search, and that trial comes first when it goes on.
         """
         while len(self._told) < n_trials:
             try:
@@ -188,7 +192,9 @@ class Study:
     # Inside
 
     def _stacked(self, numbers: list[int]) -> Codes:
-        return np.array([self._codes[n] for n in numbers], dtype=np.float64).reshape(-1, len(self.space.parameters))
+        return np.array([self._codes[n] for n in numbers], dtype=np.float64).reshape(
+            -1, len(self.space.parameters)
+        )
 
     def _allows(self, code: Codes) -> bool:
         key = code.tobytes()
@@ -220,8 +226,14 @@ class Study:
         for word, ours in header.items():
             theirs = journal.header.get(word)
             if theirs != ours:
-                how = difference(theirs or [], ours) if word == "space" else f"{word} was {theirs!r}, now {ours!r}"
-                raise ConfigError(f"[journal] {path} holds another search: {how}. Use another file, or undo the change")
+                how = (
+                    difference(theirs or [], ours)
+                    if word == "space"
+                    else f"{word} was {theirs!r}, now {ours!r}"
+                )
+                raise ConfigError(
+                    f"[journal] {path} holds another search: {how}. Use another file, or undo the change"
+                )
         for line, event in enumerate(journal.events, start=2):
             try:
                 if "ask" in event:
@@ -230,6 +242,8 @@ class Study:
                     known = self._trials[event["tell"]]
                     self._end(replace(known, state=event["state"], value=event["value"], info=event["info"]))
             except (KeyError, TypeError, ConfigError) as error:
-                raise DataError(f"[journal] {path}, line {line} does not belong to this search: {error}") from error
+                raise DataError(
+                    f"[journal] {path}, line {line} does not belong to this search: {error}"
+                ) from error
         self._again = [n for n, trial in self._trials.items() if trial.state == "running"]
         return journal
