@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
+from importlib.metadata import version
+from typing import Any
 
 from qkdflow import _core
 from qkdflow._core import FixedPoint, Key
+from qkdflow.models import History, Sequential, load_model
 
-__all__ = ["FixedPoint", "Key"]
+__version__ = version("qkdflow")
+__all__ = ["FixedPoint", "History", "Key", "Sequential", "__version__", "load_model", "load_run"]
 
 # Where another package has loaded a libdnnl.so.3 of its own into this process before, we are given that one.
 if _core.onednn_version()[:2] != _core.ONEDNN_BUILT_WITH[:2]:
@@ -19,3 +24,14 @@ if _core.onednn_version()[:2] != _core.ONEDNN_BUILT_WITH[:2]:
         RuntimeWarning,
         stacklevel=2,
     )
+
+# What brings hls4ml's or rich's weight is imported when it is first named: qkdflow.stages, qkdflow.load_run.
+_LATER = ("datasets", "export", "freeze", "fixed", "plots", "report", "stages", "tune", "workflow")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_run":
+        return importlib.import_module("qkdflow.workflow").load_run
+    if name in _LATER:
+        return importlib.import_module(f"qkdflow.{name}")
+    raise AttributeError(f"module 'qkdflow' has no attribute {name!r}")

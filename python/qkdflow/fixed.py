@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from qkdflow import intervals
+from qkdflow import _core, intervals
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.files import read_json, read_npz, write_json, write_npz
@@ -215,6 +216,24 @@ class FixedModel:
             sha.update(key.encode() + codes.astype("<i8").tobytes())
         return sha.hexdigest()
 
+    @cached_property
+    def emulator(self) -> _core.Emulator:
+        """The C++ engine's integer network with these layers."""
+        return _core.Emulator(self.input_shape[0], self.input_type, [_core_layer(layer) for layer in self.layers])
+
+    def run(self, codes: Codes) -> Codes:
+        """Logit codes, int64 (n, outputs), of input codes, int64 (n, *input_shape), by integers alone."""
+        return self.emulator.run(np.ascontiguousarray(codes, dtype=np.int64))
+
+    def predict(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Logits, float64 (n, outputs), of raw inputs (n, *input_shape)."""
+        return self.output_type.decode(self.run(self.input_type.encode(np.asarray(x, dtype=np.float64))))
+
+    def trace(self, x: ArrayLike) -> dict[str, NDArray[np.float64]]:
+        """Every layer's result by name, float64 (n, width), for raw inputs (n, *input_shape)."""
+        codes = self.emulator.trace(self.input_type.encode(np.asarray(x, dtype=np.float64)))
+        return {layer.name: layer.result_type.decode(c) for layer, c in zip(self.layers, codes, strict=True)}
+
     def save(self, directory: str | Path) -> None:
         """Write model.json and model.npz (same model, same bytes)."""
         write_json(Path(directory) / "model.json", _description(self))
@@ -274,6 +293,13 @@ def _check_ranges(model: FixedModel) -> None:
             f"result_type {kind.ap_type} must hold every sum ({smallest} to {largest}); "
             f"its codes are {kind.low_code} to {kind.high_code}",
         )
+
+
+def _core_layer(layer: FixedLayer) -> _core.FixedDense | _core.FixedActivation:
+    if isinstance(layer, FixedActivation):
+        return _core.FixedActivation(layer.name, layer.activation == "relu", layer.result_type)
+    types = layer.weight_type, layer.bias_type, layer.result_type
+    return _core.FixedDense(layer.name, layer.weights, layer.bias, *types)
 
 
 def _description(model: FixedModel) -> dict[str, Any]:

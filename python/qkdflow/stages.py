@@ -30,7 +30,7 @@ from qkdflow.freeze import freeze
 from qkdflow.models import History, Sequential, load_model
 from qkdflow.overlay import build_overlay
 from qkdflow.sparsity import PolynomialDecay, prune_low_magnitude
-from qkdflow.tune import HyperParameters, Study, Trial
+from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 
 __all__ = [
     "Trained",
@@ -64,7 +64,7 @@ def dataset(config: RunConfig) -> Dataset:
     """The data set of a run: simulated from the run's seed, or read from its CSV file."""
     key = Key(config.seed).fold("dataset")
     if config.is_preset:
-        return datasets.psd(key, config.work.samples)
+        return datasets.psd.simulate(key, config.work.samples_per_class)
     return datasets.load_csv(config.data, label=config.label, key=key)
 
 
@@ -78,13 +78,11 @@ def search_teacher(data: Dataset, budget: Budget, key: Key, journal: Path | None
     """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy."""
     build = hypermodels.TeacherMLP(data)
 
-    def objective(trial: Trial, hp: HyperParameters) -> tuple[float, Sequential]:
+    def train(trial: Trial) -> Trained:
         own = key.fold(trial.number)
-        model = build(hp, own)
-        trained = _fit(model, data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
-        return best_accuracy(trained.history), model
+        return _fit(build(trial.hp, own), data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
 
-    return _search(build, objective, budget.teacher_trials, key, journal, tick, None)
+    return _search(build, train, budget.teacher_trials, key, journal, tick)
 
 
 def train_teacher(data: Dataset, study: Study, budget: Budget, key: Key) -> Trained:
@@ -125,15 +123,13 @@ def search_student(
     build = hypermodels.StudentMLP(data, config.bits)
     limit = config.max_parameters
 
-    def objective(trial: Trial, hp: HyperParameters) -> tuple[float, Sequential]:
-        own = key.fold(trial.number)
-        trained = _student(data, logits, hp, config, config.work.student_trial_epochs, own)
-        return best_accuracy(trained.history), trained.model
+    def train(trial: Trial) -> Trained:
+        return _student(data, logits, trial.hp, config, config.work.student_trial_epochs, key.fold(trial.number))
 
     def small_enough(values: dict[str, Any]) -> bool:
         return limit is None or build(HyperParameters(values)).count_params() <= limit
 
-    return _search(build, objective, config.work.student_trials, key, journal, tick, small_enough if limit else None)
+    return _search(build, train, config.work.student_trials, key, journal, tick, small_enough if limit else None)
 
 
 def train_student(
@@ -194,32 +190,30 @@ def _fit(model: Sequential, data: Dataset, epochs: int, batch: int, key: Key, **
 def _best(study: Study) -> HyperParameters:
     if study.best is None:
         raise DataError("[search] no trial succeeded: every training ended in NaN. Check the data's range")
-    return HyperParameters(study.best.values)
+    return study.best.hp
 
 
 def _search(
     build: Callable[[HyperParameters], Sequential],
-    objective: Callable[[Trial, HyperParameters], tuple[float, Sequential]],
+    train: Callable[[Trial], Trained],
     trials: int,
     key: Key,
     journal: Path | None,
     tick: Tick | None,
-    feasible: Callable[[dict[str, Any]], bool] | None,
+    feasible: Callable[[dict[str, Any]], bool] | None = None,
 ) -> Study:
-    study = Study(build, direction="max", seed=key.value, journal=journal, feasible=feasible)
-    while len(study.trials) < trials:
-        trial = study.ask()
-        if trial is None:  # a small space is exhausted
-            break
-        value, model = objective(trial, HyperParameters(trial.values))
-        failed = not math.isfinite(value)
-        study.tell(
-            trial,
-            None if failed else value,
-            state="failed" if failed else "complete",
-            info={"parameters": model.count_params()},
-        )
-        if tick:
-            tick(len(study.trials), study.best.value if study.best else None)
-    return study
+    study = Study(build, seed=key.value, journal=journal, feasible=feasible)
 
+    def objective(trial: Trial) -> tuple[float, dict[str, Any]]:
+        trained = train(trial)
+        accuracy = best_accuracy(trained.history)
+        if not math.isfinite(accuracy):
+            raise TrialFailed("the loss was no longer a number")
+        return accuracy, {"parameters": trained.model.count_params()}
+
+    def show(so_far: Study, trial: Trial) -> None:
+        if tick:
+            tick(sum(t.state != "running" for t in so_far.trials), so_far.best.value if so_far.best else None)
+
+    study.optimize(objective, trials, show)
+    return study

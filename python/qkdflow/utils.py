@@ -1,0 +1,34 @@
+"""Small helpers in QKeras's words."""
+
+from __future__ import annotations
+
+from qkdflow import quantizers
+from qkdflow.layers import QActivation, QDense
+from qkdflow.models import Sequential
+from qkdflow.quantizers import Quantizer
+
+
+def print_qstats(model: Sequential) -> str:
+    """Each quantised layer's quantisers, parameters and zeros (as integers); printed, and returned."""
+    lines = [f"{'layer':<14}{'kernel':<24}{'bias':<24}{'activation':<24}{'params':>8}{'zeros':>8}"]
+    for layer in model.layers:
+        if isinstance(layer, QDense):
+            kernel, bias = layer.kernel_quantizer, layer.bias_quantizer
+            values, mask = model.parameter(f"{layer.name}/kernel")
+            if kernel is not None:
+                values = quantizers.get(kernel).type().quantize(values)
+            zeros = int((values == 0).sum() if mask is None else ((values == 0) | (mask == 0)).sum())
+            params = values.size + (layer.units if layer.use_bias else 0)
+            lines.append(f"{layer.name:<14}{_text(kernel):<24}{_text(bias):<24}{'':<24}{params:>8}{zeros:>8}")
+        elif isinstance(layer, QActivation):
+            lines.append(f"{layer.name:<62}{_text(layer.quantizer):<24}")
+    text = "\n".join(line.rstrip() for line in lines)
+    print(text)
+    return text
+
+
+def _text(quantizer: Quantizer | str | None) -> str:
+    if quantizer is None:
+        return "float32"
+    q = quantizers.get(quantizer)
+    return f"{type(q).__name__}({q.bits},{q.integer})"
