@@ -74,7 +74,9 @@ def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
     return _fit(model, data, budget.baseline_epochs, BASELINE_BATCH, key.fold("fit"))
 
 
-def search_teacher(data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None) -> Study:
+def search_teacher(
+    data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None
+) -> Study:
     """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy."""
     build = hypermodels.TeacherMLP(data)
 
@@ -102,9 +104,15 @@ def given_teacher(path: str, data: Dataset) -> Sequential:
             f"[--teacher {path}] must take {wanted[0]} and give {wanted[1]} logits; "
             f"it takes {model.input_shape} and gives {model.output_shape}"
         )
-    bad = [n for n, v in zip(model.graph.param_names, model.get_weights().values, strict=True) if not np.isfinite(v).all()]
+    bad = [
+        n
+        for n, v in zip(model.graph.param_names, model.get_weights().values, strict=True)
+        if not np.isfinite(v).all()
+    ]
     if bad:
-        raise ConfigError(f"[--teacher {path}] its weights must be finite; NaN or infinity in {', '.join(bad)}")
+        raise ConfigError(
+            f"[--teacher {path}] its weights must be finite; NaN or infinity in {', '.join(bad)}"
+        )
     return model
 
 
@@ -133,16 +141,25 @@ def search_student(
     def small_enough(values: dict[str, Any]) -> bool:
         return limit is None or build(HyperParameters(values)).count_params() <= limit
 
-    return _search(build, objective, config.work.student_trials, key, journal, tick, small_enough if limit else None)
+    return _search(
+        build, objective, config.work.student_trials, key, journal, tick, small_enough if limit else None
+    )
 
 
 def train_student(
-    data: Dataset, logits: NDArray[np.float32], study: Study, config: RunConfig, key: Key, tick: Tick | None = None
+    data: Dataset,
+    logits: NDArray[np.float32],
+    study: Study,
+    config: RunConfig,
+    key: Key,
+    tick: Tick | None = None,
 ) -> Trained:
     """The student with the best values found, trained in full from several keys; validation picks one."""
     trained = []
     for restart in range(config.work.student_restarts):
-        trained.append(_student(data, logits, _best(study), config, config.work.student_epochs, key.fold(restart)))
+        trained.append(
+            _student(data, logits, _best(study), config, config.work.student_epochs, key.fold(restart))
+        )
         if tick:
             tick(restart + 1, max(best_accuracy(t.history) for t in trained))
     return max(trained, key=lambda t: best_accuracy(t.history))
@@ -167,7 +184,9 @@ def _student(
     steps = math.ceil(len(data.train.x) / STUDENT_BATCH)
     if config.sparsity > 0:
         begin, end = int(0.1 * epochs * steps), int(_first_kept(epochs) * steps)
-        decay = PolynomialDecay(0.0, config.sparsity, begin, max(end, begin + 1), frequency=max(steps // 4, 1))
+        decay = PolynomialDecay(
+            0.0, config.sparsity, begin, max(end, begin + 1), frequency=max(steps // 4, 1)
+        )
         prune_low_magnitude(model, decay)
     return _fit(
         model,
@@ -183,7 +202,9 @@ def _student(
 
 def _fit(model: Sequential, data: Dataset, epochs: int, batch: int, key: Key, **distillation: Any) -> Trained:
     """A cosine learning rate; of the last epochs the weights with the best validation accuracy are kept."""
-    keep = EarlyStopping("val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=_first_kept(epochs))
+    keep = EarlyStopping(
+        "val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=_first_kept(epochs)
+    )
     callbacks = [cosine_decay(epochs), TerminateOnNaN(), keep]
     history = model.fit(
         data.train.x, data.train.y, batch, epochs, data.valid, callbacks, key=key, **distillation
@@ -222,4 +243,3 @@ def _search(
         if tick:
             tick(len(study.trials), study.best.value if study.best else None)
     return study
-

@@ -29,6 +29,7 @@ from qkdflow.summary import Report
 from qkdflow.terminal import progress
 from qkdflow.tune import Study
 
+
 @dataclass(frozen=True)
 class RunResult:
     """What a run directory holds, loaded."""
@@ -91,21 +92,35 @@ class _Line:
         study = self.student_search(data, logits)
         report.search("student_search", study)
         student = self.student(data, logits, study)
-        fixed = self.run.stage("06_fixed", {}, lambda d: _saved(stages.freeze(student.model, data.class_names), d), FixedModel.load)
+        fixed = self.run.stage(
+            "06_fixed",
+            {},
+            lambda d: _saved(stages.freeze(student.model, data.class_names), d),
+            FixedModel.load,
+        )
         report.networks(teacher, student, fixed)
         project, verified = self.hls(data, fixed)
         report.part("hls", verified)
-        overlay = self.run.stage("08_overlay", {}, lambda d: stages.build_overlay(fixed, data, d), Overlay.load)
+        overlay = self.run.stage(
+            "08_overlay", {}, lambda d: stages.build_overlay(fixed, data, d), Overlay.load
+        )
         report.part("assessment", self.assess(overlay, project).to_dict())
         return report.write(self.run)
 
     def dataset(self) -> Dataset:
         config = self.config
-        depends = {"data": config.data, "label": config.label, "seed": config.seed, "samples": self.work.samples}
+        depends = {
+            "data": config.data,
+            "label": config.label,
+            "seed": config.seed,
+            "samples": self.work.samples,
+        }
         if not config.is_preset:
             depends["sha256"] = file_digest(config.data)
         with progress("dataset", 1) as bar:
-            data = self.run.stage("01_dataset", depends, lambda d: _saved(stages.dataset(config), d), Dataset.load)
+            data = self.run.stage(
+                "01_dataset", depends, lambda d: _saved(stages.dataset(config), d), Dataset.load
+            )
             bar.update(1)
         return data
 
@@ -128,7 +143,9 @@ class _Line:
         with progress("teacher search", self.work.teacher_trials) as bar:
 
             def search(folder: Path) -> Study:
-                return stages.search_teacher(data, self.work, self.key("teacher search"), folder / "journal.jsonl", bar.update)
+                return stages.search_teacher(
+                    data, self.work, self.key("teacher search"), folder / "journal.jsonl", bar.update
+                )
 
             depends = {"trials": self.work.teacher_trials, "epochs": self.work.teacher_trial_epochs}
             return self.run.stage("02_teacher_search", depends, search, search, partial=True)
@@ -157,7 +174,9 @@ class _Line:
 
             def search(folder: Path) -> Study:
                 journal = folder / "journal.jsonl"
-                return stages.search_student(data, logits, config, self.key("student search"), journal, bar.update)
+                return stages.search_student(
+                    data, logits, config, self.key("student search"), journal, bar.update
+                )
 
             depends = {
                 "bits": config.bits,
