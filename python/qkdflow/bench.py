@@ -33,7 +33,11 @@ def _psd_student() -> Sequential:
     chain: list[QDense | QActivation] = []
     for i, units in enumerate((20, 10, 10, 4)):
         chain.append(
-            QDense(units, kernel_quantizer=quantized_bits(9, 1, alpha=1), bias_quantizer=quantized_bits(23, 15, alpha=1))
+            QDense(
+                units,
+                kernel_quantizer=quantized_bits(9, 1, alpha=1),
+                bias_quantizer=quantized_bits(23, 15, alpha=1),
+            )
         )
         if i < 3:
             chain.append(QActivation(quantized_relu(16, 15)))
@@ -66,7 +70,9 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
     n, features, classes = BATCHES * w.batch, model.input_shape[0], model.output_shape[0]
     x = key.fold("x").uniform(n * features).reshape(n, features).astype(np.float32)
     y = (key.fold("y").uniform(n) * classes).astype(np.int32)
-    logits = key.fold("teacher").normal(n * classes).reshape(n, classes).astype(np.float32) if w.student else None
+    logits = (
+        key.fold("teacher").normal(n * classes).reshape(n, classes).astype(np.float32) if w.student else None
+    )
     schedule = _core.Schedule(0.5, 0.5, 0, -1, 10**9, 1.0) if w.student else None
     trainer = _core.Trainer(
         model.graph, x, y, logits, "adam", {}, w.batch, key, (0.1, 4.0) if w.student else None, schedule

@@ -32,7 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"qkdflow: {_one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("qkdflow: stopped; what was finished is kept. The same command goes on from there", file=sys.stderr)
+        print(
+            "qkdflow: stopped; what was finished is kept. The same command goes on from there",
+            file=sys.stderr,
+        )
         return 130
 
 
@@ -72,20 +75,34 @@ def _add_run(verbs: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     run.add_argument("name", nargs="?", help="a built-in application: psd")
-    run.add_argument("--data", metavar="FILE.csv", help="your own pulses: a header, numeric columns and a label column")
+    run.add_argument(
+        "--data", metavar="FILE.csv", help="your own pulses: a header, numeric columns and a label column"
+    )
     run.add_argument("--label", default="class", help="the CSV's label column (default: class)")
-    run.add_argument("--out", required=True, metavar="DIR", help="where the run is kept, and where it resumes")
+    run.add_argument(
+        "--out", required=True, metavar="DIR", help="where the run is kept, and where it resumes"
+    )
     run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--budget", default="quick", help="quick (under two minutes) or paper (the letter's 40 trials)")
-    run.add_argument("--bits", type=int, default=8, help="of the student's weights and activations (default: 8)")
-    run.add_argument("--sparsity", type=float, default=0.2, help="least share of zero kernel integers (default: 0.2)")
+    run.add_argument(
+        "--budget", default="quick", help="quick (under two minutes) or paper (the letter's 40 trials)"
+    )
+    run.add_argument(
+        "--bits", type=int, default=8, help="of the student's weights and activations (default: 8)"
+    )
+    run.add_argument(
+        "--sparsity", type=float, default=0.2, help="least share of zero kernel integers (default: 0.2)"
+    )
     run.add_argument("--max-parameters", type=int, help="the student's limit (psd: 529 where not given)")
-    run.add_argument("--teacher", metavar="DIR", help="a saved model to learn from, instead of searching for one")
+    run.add_argument(
+        "--teacher", metavar="DIR", help="a saved model to learn from, instead of searching for one"
+    )
     hls = run.add_argument_group("hls4ml project")
     hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
     hls.add_argument("--part", help="such as xc7z020clg400-1")
     hls.add_argument("--board", help="such as pynq-z2, in place of the part")
-    hls.add_argument("--clock", type=float, default=5.0, dest="clock_ns", metavar="NS", help="clock period in ns")
+    hls.add_argument(
+        "--clock", type=float, default=5.0, dest="clock_ns", metavar="NS", help="clock period in ns"
+    )
     hls.add_argument("--reuse-factor", type=int, default=1, help="weights that share a multiplier")
     hls.add_argument("--strategy", default="Latency", help="Latency or Resource")
     hls.add_argument("--io", default="io_parallel", dest="io_type", help="io_parallel or io_stream")
@@ -117,7 +134,9 @@ def _run(args: argparse.Namespace) -> int:
 def _add_bench(verbs: Any) -> None:
     bench = verbs.add_parser("bench", help="measure the engine on this machine")
     what = bench.add_subparsers(required=True, metavar="WHAT")
-    train = what.add_parser("train", help="seconds an optimiser step, whole: forward, backward, quantisers, mask, Adam")
+    train = what.add_parser(
+        "train", help="seconds an optimiser step, whole: forward, backward, quantisers, mask, Adam"
+    )
     train.add_argument("--workload", help="a name of --list; all of them where not given")
     train.add_argument("--threads", type=int, default=1)
     train.add_argument("--list", action="store_true", help="print the workloads' names")

@@ -58,7 +58,9 @@ def freeze(model: Sequential, class_names: tuple[str, ...] | None = None) -> Fix
             affine, current = None, dense.result_type
             frozen.append(dense)
             if layer.activation == "relu":
-                raise ConfigError(f"[{layer.name}] needs a quantised ReLU to be frozen: put QActivation after it")
+                raise ConfigError(
+                    f"[{layer.name}] needs a quantised ReLU to be frozen: put QActivation after it"
+                )
         elif isinstance(layer, layers.QActivation):
             if affine:
                 raise ConfigError(f"[{layer.name}] must come after a QDense: a Rescaling folds into that")
@@ -68,7 +70,9 @@ def freeze(model: Sequential, class_names: tuple[str, ...] | None = None) -> Fix
             current = act.result_type
             frozen.append(act)
         elif isinstance(layer, layers.Activation) and layer.activation == "relu":
-            raise ConfigError(f"[{layer.name}] needs a quantiser to be frozen: use QActivation(quantized_relu(...))")
+            raise ConfigError(
+                f"[{layer.name}] needs a quantiser to be frozen: use QActivation(quantized_relu(...))"
+            )
     names = class_names or tuple(str(i) for i in range(model.output_shape[0]))
     return FixedModel(model.name, source.shape, source.type, tuple(frozen), names)
 
@@ -93,7 +97,9 @@ def _dense(
     kernel_quantizer = getattr(layer, "kernel_quantizer", None)
     bias_quantizer = getattr(layer, "bias_quantizer", None)
     if kernel_quantizer is None or (layer.use_bias and bias_quantizer is None):
-        raise ConfigError(f"[{layer.name}] needs kernel_quantizer and bias_quantizer to be frozen; use QDense")
+        raise ConfigError(
+            f"[{layer.name}] needs kernel_quantizer and bias_quantizer to be frozen; use QDense"
+        )
     weight_type: FixedPoint = kernel_quantizer.type()
     kernel, mask = model.parameter(f"{layer.name}/kernel")
     weights = weight_type.encode(kernel)

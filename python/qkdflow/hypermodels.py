@@ -58,7 +58,9 @@ class TeacherMLP:
             hp.Int("fc4", 10, 50, step=10),
         ]
         rate = hp.Choice("learning_rate", LEARNING_RATES, default=1e-3)
-        hidden = [Dense(w, "relu", kernel_initializer="he_uniform", name=f"fc{i + 1}") for i, w in enumerate(widths)]
+        hidden = [
+            Dense(w, "relu", kernel_initializer="he_uniform", name=f"fc{i + 1}") for i, w in enumerate(widths)
+        ]
         model = Sequential(
             [
                 Input(self.dataset.shape, self.dataset.input_type, name="input"),
@@ -97,7 +99,10 @@ class StudentMLP:
 
         chain: list[QDense | QActivation] = []
         for i, width in enumerate(widths):
-            chain += [self._dense(width, f"fc{i + 1}"), QActivation(quantized_relu(self.bits, reach, "RND"), name=f"relu{i + 1}")]
+            chain += [
+                self._dense(width, f"fc{i + 1}"),
+                QActivation(quantized_relu(self.bits, reach, "RND"), name=f"relu{i + 1}"),
+            ]
         model = Sequential(
             [
                 Input(self.dataset.shape, self.dataset.input_type, name="input"),
@@ -134,4 +139,3 @@ def linear(dataset: Dataset, key: Key | int = 0) -> Sequential:
     )
     model.compile(Adam(1e-2))
     return model
-

@@ -142,7 +142,9 @@ class QActivation(Layer):
         return quantizers.get(self.activation)
 
     def core(self, src: Shape) -> list[_core.Layer]:
-        return [_core.Activation(self.name, isinstance(self.quantizer, quantized_relu), self.quantizer.type())]
+        return [
+            _core.Activation(self.name, isinstance(self.quantizer, quantized_relu), self.quantizer.type())
+        ]
 
 
 _KNOWN = {c.__name__: c for c in (Input, Rescaling, Dense, QDense, Activation, QActivation)}

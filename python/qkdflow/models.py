@@ -211,7 +211,13 @@ class Sequential:
         """A table of layers, shapes and parameters; printed, and returned."""
         rows = [("Layer", "Output shape", "Params")]
         for layer, (shape, params) in zip(self.layers, self._stages, strict=True):
-            rows.append((f"{layer.name} ({type(layer).__name__})", str(("batch", *shape)).replace("'", ""), str(params)))
+            rows.append(
+                (
+                    f"{layer.name} ({type(layer).__name__})",
+                    str(("batch", *shape)).replace("'", ""),
+                    str(params),
+                )
+            )
         widths = [max(len(r[c]) for r in rows) for c in range(3)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(r, widths, strict=True)).rstrip() for r in rows]
         lines.insert(1, "-" * max(map(len, lines)))
@@ -234,7 +240,10 @@ class Sequential:
     def _repr_html_(self) -> str:
         from qkdflow.report import table_html
 
-        rows = [(a.name, type(a).__name__, str(s), str(p)) for a, (s, p) in zip(self.layers, self._stages, strict=True)]
+        rows = [
+            (a.name, type(a).__name__, str(s), str(p))
+            for a, (s, p) in zip(self.layers, self._stages, strict=True)
+        ]
         return table_html(("layer", "class", "output shape", "parameters"), rows)
 
 
@@ -326,5 +335,3 @@ def _labels(y: ArrayLike, name: str, samples: int) -> NDArray[np.int32]:
     if array.shape != (samples,):
         raise DataError(f"[{name}] must hold {samples} labels, one a row of x; got {np.asarray(y).shape}")
     return np.ascontiguousarray(array, dtype=np.int32)
-
-

@@ -17,7 +17,7 @@ TrainedRounding = Literal["RND", "RND_CONV", "TRN"]
 
 
 @dataclass(frozen=True)
-class quantized_bits:  # noqa: N801 - QKeras's name
+class quantized_bits:
     """2^integer * clip(round(x * m / 2^integer) / m, -1, 1 - 1/m) with m = 2^(bits-1).
 
     `keep_negative=False` is unsigned, `symmetric=True` leaves the most negative code out. Only `alpha=1` (or None
@@ -45,7 +45,7 @@ class quantized_bits:  # noqa: N801 - QKeras's name
 
 
 @dataclass(frozen=True)
-class quantized_relu:  # noqa: N801 - QKeras's name
+class quantized_relu:
     """2^integer * clip(round(x * 2^bits / 2^integer) / 2^bits, 0, 1 - 2^-bits): ReLU and unsigned quantiser in one."""
 
     bits: int = 8

@@ -44,7 +44,12 @@ class PolynomialDecay:
 
     def core(self) -> _core.Schedule:
         return _core.Schedule(
-            self.initial_sparsity, self.final_sparsity, self.begin_step, self.end_step, self.frequency, self.power
+            self.initial_sparsity,
+            self.final_sparsity,
+            self.begin_step,
+            self.end_step,
+            self.frequency,
+            self.power,
         )
 
 

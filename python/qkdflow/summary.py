@@ -63,7 +63,10 @@ class Report:
         ]
         best = study.best
         number = None if best is None else best.number
-        self.parts[name] = {"trials": trials, "best": next((t for t in trials if t["number"] == number), None)}
+        self.parts[name] = {
+            "trials": trials,
+            "best": next((t for t in trials if t["number"] == number), None),
+        }
 
     def networks(self, teacher: Trained, student: Trained, fixed: FixedModel) -> None:
         """Teacher in float32; the student is the frozen network, whose integers the hardware computes with."""
@@ -124,4 +127,8 @@ class Report:
 
 def _versions() -> dict[str, str]:
     found = {name: version(name) for name in ("qkdflow", "numpy", "hls4ml")}
-    return {**found, "python": platform.python_version(), "oneDNN": ".".join(map(str, _core.onednn_version()))}
+    return {
+        **found,
+        "python": platform.python_version(),
+        "oneDNN": ".".join(map(str, _core.onednn_version())),
+    }

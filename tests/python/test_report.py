@@ -191,13 +191,14 @@ def test_a_baseline_that_is_not_beaten_is_named() -> None:
 def test_differences_are_called_faults() -> None:
     report = example_report()
     report["hls"]["mismatches"], report["assessment"]["mismatches"] = 3, 1
-    report["float_vs_fixed"]["class_changes"] = 2
+    report["float_vs_fixed"] |= {"class_changes": 2, "exact_mismatches": 5}
     text = Page(page(report)).text
     assert "3 of 80,000 HLS outputs differ from the emulator: a fault." in text
     assert "1 of 80,000 assessed outputs differ from the emulator: a fault." in text
     assert "another class for 2 of 20,000 samples" in text
     assert "3 of 80,000 outputs of its HLS code differ" in headline(report)
-    assert text.count(" differs ") == 3
+    assert "5 logits of the frozen integers differ" in text
+    assert text.count(" differs ") == 4
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -183,19 +183,13 @@ def _type(ap_type: str | None) -> Html | None:
 def _verification(report: Report) -> Html:
     hls, device = report.get("hls") or {}, report.get("assessment") or {}
     frozen = report.get("float_vs_fixed") or {}
-    rows: Rows = [
-        [
-            "Float32 training arithmetic",
-            "frozen integers, class",
-            *_tally(frozen, "class_changes"),
-        ],
-        ["Compiled HLS code", "emulator, bit for bit", *_tally(hls, "mismatches")],
-        [
-            device.get("device", "Assessment"),
-            "emulator, through the driver",
-            *_tally(device, "mismatches"),
-        ],
-    ]
+    rows: Rows = [["Float32 training arithmetic", "frozen integers, class", *_tally(frozen, "class_changes")]]
+    if "exact_mismatches" in frozen:
+        exact = _tally(frozen, "exact_mismatches")
+        rows.append(["Quantised network in float64", "frozen integers, bit for bit", *exact])
+    rows.append(["Compiled HLS code", "frozen integers, bit for bit", *_tally(hls, "mismatches")])
+    device_name = device.get("device", "Assessment")
+    rows.append([device_name, "frozen integers, through the driver", *_tally(device, "mismatches")])
     facts = {
         "Backend": hls.get("backend"),
         "Part": hls.get("part"),

@@ -60,6 +60,11 @@ def _from_numbers(report: Mapping[str, Any]) -> Iterator[str]:
             f"Training arithmetic (float32) and the frozen integers choose another class for "
             f"{frozen['class_changes']:,} of {frozen['samples']:,} samples."
         )
+    if frozen.get("exact_mismatches"):
+        yield (
+            f"{frozen['exact_mismatches']:,} logits of the frozen integers differ from the quantised network "
+            "evaluated in float64: a fault."
+        )
     if not compared(hls):
         yield f"The HLS code was not compiled and compared, because {why_not(hls)}."
     elif hls["mismatches"]:
