@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from qkdflow.datasets.psd import SAMPLES_PER_CLASS
 from qkdflow.errors import ConfigError
 from qkdflow.export.hls import HlsConfig
 
@@ -15,7 +14,7 @@ from qkdflow.export.hls import HlsConfig
 class Budget:
     """How much work a run may do. Trials and epochs of both searches, epochs of both final trainings."""
 
-    samples_per_class: int  # of a simulated data set; a file is used whole
+    samples: int  # of a simulated data set; a file is used whole
     teacher_trials: int
     teacher_trial_epochs: int
     teacher_epochs: int
@@ -28,7 +27,7 @@ class Budget:
 
 BUDGETS = {
     "quick": Budget(
-        samples_per_class=SAMPLES_PER_CLASS["quick"],
+        samples=12_000,
         teacher_trials=8,
         teacher_trial_epochs=8,
         teacher_epochs=30,
@@ -39,7 +38,7 @@ BUDGETS = {
         baseline_epochs=60,
     ),
     "paper": Budget(
-        samples_per_class=SAMPLES_PER_CLASS["paper"],
+        samples=140_000,
         teacher_trials=40,
         teacher_trial_epochs=16,
         teacher_epochs=64,

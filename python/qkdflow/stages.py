@@ -64,7 +64,7 @@ def dataset(config: RunConfig) -> Dataset:
     """The data set of a run: simulated from the run's seed, or read from its CSV file."""
     key = Key(config.seed).fold("dataset")
     if config.is_preset:
-        return datasets.psd.simulate(key, config.work.samples_per_class)
+        return datasets.psd.simulate(key, config.work.samples)
     return datasets.load_csv(config.data, label=config.label, key=key)
 
 

@@ -101,7 +101,7 @@ class _Line:
 
     def dataset(self) -> Dataset:
         config = self.config
-        depends = {"data": config.data, "label": config.label, "seed": config.seed, "samples": self.work.samples_per_class}
+        depends = {"data": config.data, "label": config.label, "seed": config.seed, "samples": self.work.samples}
         if not config.is_preset:
             depends["sha256"] = file_digest(config.data)
         with progress("dataset", 1) as bar:

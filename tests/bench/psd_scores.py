@@ -1,9 +1,9 @@
 """How hard the simulated pulses are: linear classifier, boosted trees and a float teacher, over seeds.
 
-    python tests/bench/psd_scores.py [--budget quick|paper] [--seeds 3]
+    python tests/bench/psd_scores.py [--samples 140000] [--seeds 3]
 
-Each seed draws new pulses, a new split and new initial weights. Needs scikit-learn, whose networks stand in
-for the teacher (30-72-92-50-50-4, 16,352 parameters), so that no score leans on our own engine.
+Each seed draws the pulses and the split of a run with that seed, and new initial weights. Needs scikit-learn,
+whose network stands in for the teacher (30-72-92-50-50-4, 16,352 parameters): no score leans on our engine.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--budget", choices=psd.SAMPLES_PER_CLASS, default="paper")
+    parser.add_argument("--samples", type=int, default=140_000)
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     scores: dict[str, list[float]] = {"linear": [], "boosted trees": [], "teacher": []}
     for seed in range(args.seeds):
         start = time.process_time()
-        dataset = psd.simulate(Key(seed), psd.SAMPLES_PER_CLASS[args.budget])
+        dataset = psd.simulate(Key(seed).fold("dataset"), args.samples)
         tested = len(dataset.indices.test)
         print(f"seed {seed}: {tested:,} test pulses, {time.process_time() - start:.2f} s", flush=True)
         for (name, values), score in zip(scores.items(), (linear, trees, teacher), strict=True):

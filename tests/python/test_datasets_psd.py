@@ -34,7 +34,7 @@ GOLDEN_SUM = 731_815
 
 
 def test_same_key_same_bits_and_other_key_other_bits() -> None:
-    one, again, other = psd.simulate(Key(5), 50), psd.simulate(Key(5), 50), psd.simulate(Key(6), 50)
+    one, again, other = psd.simulate(Key(5), 200), psd.simulate(Key(5), 200), psd.simulate(Key(6), 200)
     np.testing.assert_array_equal(one.x, again.x)
     np.testing.assert_array_equal(one.indices.test, again.indices.test)
     assert (one.x != other.x).mean() > 0.5
@@ -44,7 +44,7 @@ def test_golden_pulse() -> None:
     """The published scores belong to these bits: a change of the simulator is a change of the problem."""
     got = {kind: psd.pulses(Key(0), kind, 1)[0, 5:20].astype(int).tolist() for kind in psd.CLASS_NAMES}
     assert got == GOLDEN
-    assert int(psd.simulate(Key(0), 100).x.sum(dtype=np.float64)) == GOLDEN_SUM
+    assert int(psd.simulate(Key(0), 400).x.sum(dtype=np.float64)) == GOLDEN_SUM
 
 
 def test_a_larger_draw_begins_with_the_smaller_one() -> None:
@@ -52,18 +52,13 @@ def test_a_larger_draw_begins_with_the_smaller_one() -> None:
 
 
 def test_shape_classes_and_type_of_the_adc() -> None:
-    d = psd.simulate(Key(0), 100)
+    d = psd.simulate(Key(0), 400)
     assert (d.samples, d.shape, d.class_names) == (400, (30,), psd.CLASS_NAMES)
     assert d.input_type.ap_type == "ap_ufixed<8,8,AP_RND,AP_SAT>"
     assert d.x.min() >= 0
     assert d.x.max() <= 255
     np.testing.assert_array_equal(d.x, np.rint(d.x))
     assert [len(i) for i in d.indices] == [280, 60, 60]
-
-
-def test_the_paper_budget_tests_20000_pulses() -> None:
-    of_class = psd.SAMPLES_PER_CLASS["paper"]
-    assert len(psd.CLASS_NAMES) * ((15 * of_class + 50) // 100) >= 20_000
 
 
 def test_only_saturated_pulses_reach_the_rail() -> None:
@@ -141,8 +136,9 @@ def test_nonsense_parameters_are_refused(change: dict[str, object], message: str
 
 
 def test_too_few_pulses_and_an_unknown_class_are_refused() -> None:
-    with pytest.raises(ConfigError, match="at least 3 samples a class are required; got 2"):
-        psd.simulate(Key(0), 2)
+    for samples in (8, 41):
+        with pytest.raises(ConfigError, match=f"a multiple of 4, at least 12; got {samples}"):
+            psd.simulate(Key(0), samples)
     with pytest.raises(
         ConfigError, match="must be one of electromagnetic, muon, double, saturated; got 'pion'"
     ):
@@ -151,7 +147,7 @@ def test_too_few_pulses_and_an_unknown_class_are_refused() -> None:
 
 def test_boosted_trees_are_repeatable_and_learn() -> None:
     pytest.importorskip("sklearn")
-    d = psd.simulate(Key(0), 80)
+    d = psd.simulate(Key(0), 320)
     first = boosted_trees(d, 1)
     assert first is not None
     assert first == boosted_trees(d, 1)
@@ -161,4 +157,4 @@ def test_boosted_trees_are_repeatable_and_learn() -> None:
 
 def test_without_scikit_learn_there_are_no_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "sklearn.ensemble", None)
-    assert boosted_trees(psd.simulate(Key(0), 20)) is None
+    assert boosted_trees(psd.simulate(Key(0), 80)) is None

@@ -30,7 +30,6 @@ from qkdflow.datasets.input_type import adc_type
 from qkdflow.errors import ConfigError
 
 CLASS_NAMES = ("electromagnetic", "muon", "double", "saturated")
-SAMPLES_PER_CLASS = {"quick": 3_000, "paper": 35_000}
 
 F64 = NDArray[np.float64]
 Range = tuple[float, float]
@@ -93,19 +92,20 @@ class PsdParameters:
 PARAMETERS = PsdParameters()  # the published ones: the scores in the documentation are theirs
 
 
-def simulate(
-    key: Key, samples_per_class: int = SAMPLES_PER_CLASS["quick"], parameters: PsdParameters = PARAMETERS
-) -> Dataset:
-    """Four classes of `samples_per_class` pulses each, counts (n, 30), cut 70/15/15 by the same key.
+def simulate(key: Key, samples: int, parameters: PsdParameters = PARAMETERS) -> Dataset:
+    """`samples` pulses, a quarter of each class, counts (samples, 30), cut 70/15/15 by the same key.
 
     The first pulses of a class are the same whatever their number. Same key, same bits: exp, log and power
     are the only operations that IEEE does not fix to the last bit, and the end is rounded to integers.
-    ConfigError where a class would have fewer than 3 pulses.
+    ConfigError unless `samples` is a multiple of 4 and at least 12.
     """
-    if samples_per_class < 3:
-        raise ConfigError(f"[psd] at least 3 samples a class are required; got {samples_per_class}")
-    x = np.concatenate([pulses(key, name, samples_per_class, parameters) for name in CLASS_NAMES])
-    y = np.repeat(np.arange(len(CLASS_NAMES)), samples_per_class)
+    n, left = divmod(samples, len(CLASS_NAMES))
+    if n < 3 or left:
+        raise ConfigError(
+            f"[psd] samples must be a multiple of {len(CLASS_NAMES)}, at least 12; got {samples}"
+        )
+    x = np.concatenate([pulses(key, name, n, parameters) for name in CLASS_NAMES])
+    y = np.repeat(np.arange(len(CLASS_NAMES)), n)
     return Dataset.make("psd", x, y, CLASS_NAMES, adc_type(parameters.adc_bits), key.fold("split"))
 
 
