@@ -2,8 +2,8 @@
 
     python tests/hls/grid.py [--samples 5000] [CASE...]
 
-One line a case: outputs compared, mismatches, seconds of g++. Last comes a mutant, whose project truncates in
-its first activation where the network rounds: it must differ. Exit code 1 where anything is not as it must be.
+One line a case: outputs compared, mismatches, seconds of g++. Last comes a mutant, a project that truncates
+its first activation where the network rounds: it must differ. Exit code 1 where anything is not as it should.
 """
 
 from __future__ import annotations
