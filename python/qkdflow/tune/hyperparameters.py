@@ -98,8 +98,9 @@ class HyperParameters:
         parent = self.parameters.get(parent_name)
         if parent is None:
             raise ConfigError(f"[{parent_name}] must be asked for before its conditional_scope")
-        scalar = isinstance(parent_values, (str, bool, int, float))
-        values: tuple[Value, ...] = (parent_values,) if scalar else tuple(parent_values)  # type: ignore
+        if isinstance(parent_values, (str, bool, int, float)):
+            parent_values = (parent_values,)
+        values = tuple(parent_values)
         require(len(values) > 0, parent_name, "conditional_scope needs a value at least")
         require(
             parent.levels is not None, parent_name, "a conditional_scope needs a discrete parent; got a Float"

@@ -195,6 +195,8 @@ class FloatParameter(Parameter):
         if self.step is not None:  # twelve digits: 0.3, not 0.30000000000000004
             value = low * self.step**code if self.sampling == "log" else low + self.step * code
             return min(float(f"{value:.12g}"), high)
+        if code == self.code_of(self.default):  # to the last bit
+            return float(self.default)
         if code <= 0 or code >= 1:
             return low if code <= 0 else high
         if self.sampling == "linear":
@@ -211,6 +213,8 @@ class FloatParameter(Parameter):
             raise self.refuse(value)
         if self.levels == 1:
             return 0.0
+        if self.step is None and value in (low, high):
+            return float(value == high)
         if self.sampling == "linear":
             position = (value - low) / (high - low)
         elif self.sampling == "log":

@@ -48,6 +48,9 @@ class Trial:
         return HyperParameters(self.values, strict=True)
 
 
+Objective = Callable[[Trial], float | tuple[float, Mapping[str, Any]]]  #: its value, or (value, info)
+
+
 class Study:
     """Bayesian optimisation over the space that a hypermodel asks for.
 
@@ -144,7 +147,7 @@ class Study:
 
     def optimize(
         self,
-        objective: Callable[[Trial], float | tuple[float, Mapping[str, Any]]],
+        objective: Objective,
         n_trials: int,
         callback: Callable[[Study, Trial], None] | None = None,
     ) -> Trial | None:
@@ -159,16 +162,11 @@ class Study:
             except SpaceExhausted:
                 break
             try:
-                result = objective(trial)
-            except TrialFailed as failure:
-                ended = self.tell(trial, None, "failed", {"error": str(failure)})
+                ended = self._run(objective, trial)
             except BaseException:
                 with self._lock:
                     self._again.append(trial.number)
                 raise
-            else:
-                value, info = result if isinstance(result, tuple) else (result, {})
-                ended = self.tell(trial, value, "complete", info)
             if callback is not None:
                 callback(self, ended)
         return self.best
@@ -190,6 +188,14 @@ class Study:
         return pick(complete, key=lambda t: t.value if t.value is not None else math.nan, default=None)
 
     # Inside
+
+    def _run(self, objective: Objective, trial: Trial) -> Trial:
+        try:
+            result = objective(trial)
+        except TrialFailed as failure:
+            return self.tell(trial, None, "failed", {"error": str(failure)})
+        value, info = result if isinstance(result, tuple) else (result, {})
+        return self.tell(trial, value, "complete", info)
 
     def _stacked(self, numbers: list[int]) -> Codes:
         return np.array([self._codes[n] for n in numbers], dtype=np.float64).reshape(
