@@ -89,9 +89,7 @@ class Classifier:
                 sent += room
             if ready > 0:
                 received += self.device.read_fifo(ready)
-            deadline = self._next_deadline(
-                deadline, room > 0 or ready > 0, sent, len(queue), len(received), expected
-            )
+            deadline = self._next_deadline(deadline, room > 0 or ready > 0, sent, len(queue), len(received), expected)
         return received
 
     def _one_by_one(self, words: Array) -> list[int]:

@@ -42,8 +42,7 @@ class Codec:
         kind = self.port.type
         if flat.size and (flat.min() < kind.low_code or flat.max() > kind.high_code):
             raise ManifestError(
-                f"[codec] codes must lie in {kind.low_code} to {kind.high_code}; "
-                f"got {flat.min()} to {flat.max()}"
+                f"[codec] codes must lie in {kind.low_code} to {kind.high_code}; got {flat.min()} to {flat.max()}"
             )
         padded = np.zeros((len(flat), self.port.words * 32 // self.port.code_bits), dtype=self._dtype)
         padded[:, : self.port.size] = flat

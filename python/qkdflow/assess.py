@@ -78,9 +78,7 @@ def assess(
         overlay = Overlay.load(overlay)
     inputs, expected, labels = (part[:samples] for part in overlay.vectors)
     if not len(labels) == len(inputs) == len(expected) > 0:
-        raise DataError(
-            f"[assess] as many inputs, logits and labels are required; {overlay.directory} differs"
-        )
+        raise DataError(f"[assess] as many inputs, logits and labels are required; {overlay.directory} differs")
     start = time.perf_counter()
     try:
         logits = Classifier(device, overlay.manifest, timeout_s).run(inputs)

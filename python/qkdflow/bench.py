@@ -70,9 +70,7 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
     n, features, classes = BATCHES * w.batch, model.input_shape[0], model.output_shape[0]
     x = key.fold("x").uniform(n * features).reshape(n, features).astype(np.float32)
     y = (key.fold("y").uniform(n) * classes).astype(np.int32)
-    logits = (
-        key.fold("teacher").normal(n * classes).reshape(n, classes).astype(np.float32) if w.student else None
-    )
+    logits = key.fold("teacher").normal(n * classes).reshape(n, classes).astype(np.float32) if w.student else None
     schedule = _core.Schedule(0.5, 0.5, 0, -1, 10**9, 1.0) if w.student else None
     trainer = _core.Trainer(
         model.graph, x, y, logits, "adam", {}, w.batch, key, (0.1, 4.0) if w.student else None, schedule

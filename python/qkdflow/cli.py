@@ -40,14 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Ours name their place in brackets; an OSError (a full disk) names its file. Anything else is a bug: a traceback."""
+    """Ours name their place in brackets, an OSError its file. Anything else is a bug and keeps its traceback."""
     return isinstance(error, OSError) or str(error).startswith("[")
 
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f"[{error.filename}] " if error.filename else ""
-        return f"{where}{error.strerror or error}. Nothing finished is lost; make room or fix the rights, then run again"
+        cure = "Nothing finished is lost; make room or fix the rights, then run again"
+        return f"{where}{error.strerror or error}. {cure}"
     return " ".join(str(error).split())
 
 
@@ -75,34 +76,20 @@ def _add_run(verbs: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     run.add_argument("name", nargs="?", help="a built-in application: psd")
-    run.add_argument(
-        "--data", metavar="FILE.csv", help="your own pulses: a header, numeric columns and a label column"
-    )
+    run.add_argument("--data", metavar="FILE.csv", help="your own pulses: a header, numeric columns and a label column")
     run.add_argument("--label", default="class", help="the CSV's label column (default: class)")
-    run.add_argument(
-        "--out", required=True, metavar="DIR", help="where the run is kept, and where it resumes"
-    )
+    run.add_argument("--out", required=True, metavar="DIR", help="where the run is kept, and where it resumes")
     run.add_argument("--seed", type=int, default=0)
-    run.add_argument(
-        "--budget", default="quick", help="quick (under two minutes) or paper (the letter's 40 trials)"
-    )
-    run.add_argument(
-        "--bits", type=int, default=8, help="of the student's weights and activations (default: 8)"
-    )
-    run.add_argument(
-        "--sparsity", type=float, default=0.2, help="least share of zero kernel integers (default: 0.2)"
-    )
+    run.add_argument("--budget", default="quick", help="quick (under two minutes) or paper (the letter's 40 trials)")
+    run.add_argument("--bits", type=int, default=8, help="of the student's weights and activations (default: 8)")
+    run.add_argument("--sparsity", type=float, default=0.2, help="least share of zero kernel integers (default: 0.2)")
     run.add_argument("--max-parameters", type=int, help="the student's limit (psd: 529 where not given)")
-    run.add_argument(
-        "--teacher", metavar="DIR", help="a saved model to learn from, instead of searching for one"
-    )
+    run.add_argument("--teacher", metavar="DIR", help="a saved model to learn from, instead of searching for one")
     hls = run.add_argument_group("hls4ml project")
     hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
     hls.add_argument("--part", help="such as xc7z020clg400-1")
     hls.add_argument("--board", help="such as pynq-z2, in place of the part")
-    hls.add_argument(
-        "--clock", type=float, default=5.0, dest="clock_ns", metavar="NS", help="clock period in ns"
-    )
+    hls.add_argument("--clock", type=float, default=5.0, dest="clock_ns", metavar="NS", help="clock period in ns")
     hls.add_argument("--reuse-factor", type=int, default=1, help="weights that share a multiplier")
     hls.add_argument("--strategy", default="Latency", help="Latency or Resource")
     hls.add_argument("--io", default="io_parallel", dest="io_type", help="io_parallel or io_stream")
@@ -125,7 +112,8 @@ def _run(args: argparse.Namespace) -> int:
         values |= PRESETS.get(args.name, {})
     hls = {f.name: getattr(args, f.name) for f in fields(HlsConfig) if hasattr(args, f.name)}
     report = run(RunConfig(**values, hls=HlsConfig(**hls)), args.out)
-    Console().print(summary_table(report))
+    console = Console()
+    console.print(summary_table(report, console.width))
     print(f"report: {os.path.join(args.out, 'report.html')}")
     wrong = report["hls"].get("mismatches", 0) or report["assessment"].get("mismatches", 0)
     return 1 if wrong or report["float_vs_fixed"]["exact_mismatches"] else 0
@@ -134,9 +122,7 @@ def _run(args: argparse.Namespace) -> int:
 def _add_bench(verbs: Any) -> None:
     bench = verbs.add_parser("bench", help="measure the engine on this machine")
     what = bench.add_subparsers(required=True, metavar="WHAT")
-    train = what.add_parser(
-        "train", help="seconds an optimiser step, whole: forward, backward, quantisers, mask, Adam"
-    )
+    train = what.add_parser("train", help="seconds an optimiser step, whole: forward, backward, quantisers, mask, Adam")
     train.add_argument("--workload", help="a name of --list; all of them where not given")
     train.add_argument("--threads", type=int, default=1)
     train.add_argument("--list", action="store_true", help="print the workloads' names")

@@ -83,9 +83,7 @@ class RunConfig:
             return
         near = get_close_matches(self.data, PRESETS, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise ConfigError(
-            f"[run] must be one of {', '.join(PRESETS)}, or --data FILE.csv; got {self.data!r}.{hint}"
-        )
+        raise ConfigError(f"[run] must be one of {', '.join(PRESETS)}, or --data FILE.csv; got {self.data!r}.{hint}")
 
     @property
     def is_preset(self) -> bool:

@@ -204,8 +204,7 @@ class FixedModel:
     def size_bits(self) -> int:
         """Storage of weights and biases at their types' widths, zeros included."""
         return sum(
-            layer.weights.size * layer.weight_type.bits + layer.bias.size * layer.bias_type.bits
-            for layer in self.dense
+            layer.weights.size * layer.weight_type.bits + layer.bias.size * layer.bias_type.bits for layer in self.dense
         )
 
     @property

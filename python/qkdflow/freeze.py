@@ -18,6 +18,7 @@ from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
 from qkdflow.fixed import Codes, FixedActivation, FixedDense, FixedLayer, FixedModel
 from qkdflow.models import Sequential
+from qkdflow.quantizers import quantized_relu
 
 EXACT_BITS = 53  # of a float64's significand
 
@@ -40,7 +41,8 @@ def freeze(model: Sequential, class_names: tuple[str, ...] | None = None) -> Fix
     source = model.input
     if source.type is None:
         raise ConfigError(
-            f"[{source.name}] the input needs a FixedPoint type to be frozen: Input(shape, type=FixedPoint(10, 10, False))"
+            f"[{source.name}] the input needs a FixedPoint type to be frozen: "
+            "Input(shape, type=FixedPoint(10, 10, False))"
         )
     n = math.prod(source.shape)
     affine: _Affine | None = None
@@ -58,21 +60,17 @@ def freeze(model: Sequential, class_names: tuple[str, ...] | None = None) -> Fix
             affine, current = None, dense.result_type
             frozen.append(dense)
             if layer.activation == "relu":
-                raise ConfigError(
-                    f"[{layer.name}] needs a quantised ReLU to be frozen: put QActivation after it"
-                )
+                raise ConfigError(f"[{layer.name}] needs a quantised ReLU to be frozen: put QActivation after it")
         elif isinstance(layer, layers.QActivation):
             if affine:
                 raise ConfigError(f"[{layer.name}] must come after a QDense: a Rescaling folds into that")
-            relu = isinstance(layer.quantizer, layers.quantized_relu)
+            relu = isinstance(layer.quantizer, quantized_relu)
             act = FixedActivation(layer.name, "relu" if relu else "linear", layer.quantizer.type())
             interval = intervals.cast(act.result_type, current.fraction, relu, interval)
             current = act.result_type
             frozen.append(act)
         elif isinstance(layer, layers.Activation) and layer.activation == "relu":
-            raise ConfigError(
-                f"[{layer.name}] needs a quantiser to be frozen: use QActivation(quantized_relu(...))"
-            )
+            raise ConfigError(f"[{layer.name}] needs a quantiser to be frozen: use QActivation(quantized_relu(...))")
     names = class_names or tuple(str(i) for i in range(model.output_shape[0]))
     return FixedModel(model.name, source.shape, source.type, tuple(frozen), names)
 
@@ -97,19 +95,17 @@ def _dense(
     kernel_quantizer = getattr(layer, "kernel_quantizer", None)
     bias_quantizer = getattr(layer, "bias_quantizer", None)
     if kernel_quantizer is None or (layer.use_bias and bias_quantizer is None):
-        raise ConfigError(
-            f"[{layer.name}] needs kernel_quantizer and bias_quantizer to be frozen; use QDense"
-        )
+        raise ConfigError(f"[{layer.name}] needs kernel_quantizer and bias_quantizer to be frozen; use QDense")
     weight_type: FixedPoint = kernel_quantizer.type()
     kernel, mask = model.parameter(f"{layer.name}/kernel")
     weights = weight_type.encode(kernel)
     if mask is not None:
         weights = weights * mask.astype(np.int64)
-    if layer.use_bias:
-        bias_type: FixedPoint = bias_quantizer.type()
+    bias_type = FixedPoint(1, 1, False)
+    bias = [0] * layer.units
+    if bias_quantizer is not None and layer.use_bias:
+        bias_type = bias_quantizer.type()
         bias = [int(c) for c in bias_type.encode(model.parameter(f"{layer.name}/bias")[0])]
-    else:
-        bias_type, bias = FixedPoint(1, 1, False), [0] * layer.units
     if affine:
         bias_type, bias = _with_offset(weights, weight_type, bias_type, bias, affine)
         t = weight_type

@@ -58,9 +58,7 @@ class TeacherMLP:
             hp.Int("fc4", 10, 50, step=10),
         ]
         rate = hp.Choice("learning_rate", LEARNING_RATES, default=1e-3)
-        hidden = [
-            Dense(w, "relu", kernel_initializer="he_uniform", name=f"fc{i + 1}") for i, w in enumerate(widths)
-        ]
+        hidden = [Dense(w, "relu", kernel_initializer="he_uniform", name=f"fc{i + 1}") for i, w in enumerate(widths)]
         model = Sequential(
             [
                 Input(self.dataset.shape, self.dataset.input_type, name="input"),

@@ -18,9 +18,7 @@ def whole(kind: FixedPoint, size: int) -> Interval:
     return [kind.low_code] * size, [kind.high_code] * size
 
 
-def dense(
-    weights: NDArray[np.int64], bias: NDArray[np.int64], shifts: tuple[int, int], inputs: Interval
-) -> Interval:
+def dense(weights: NDArray[np.int64], bias: NDArray[np.int64], shifts: tuple[int, int], inputs: Interval) -> Interval:
     """The bounds of (x @ weights) << shifts[0] + bias << shifts[1]; weights (n_in, n_out), bias (n_out,)."""
     low, high = inputs
     bounds: Interval = ([], [])

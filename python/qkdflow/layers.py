@@ -101,8 +101,8 @@ class QDense(Dense):
         kernel = self.kernel_quantizer
         if isinstance(kernel, quantized_bits) and kernel.alpha is None:
             raise ConfigError(
-                f"[{self.name or 'QDense'}] a kernel's quantized_bits without alpha means auto_po2 in QKeras, one scale "
-                "a channel, which is not supported. Write alpha=1"
+                f"[{self.name or 'QDense'}] a kernel's quantized_bits without alpha means auto_po2 in QKeras, "
+                "one scale per channel, which is not supported. Write alpha=1"
             )
 
     def _types(self) -> tuple[FixedPoint | None, FixedPoint | None]:
@@ -142,9 +142,7 @@ class QActivation(Layer):
         return quantizers.get(self.activation)
 
     def core(self, src: Shape) -> list[_core.Layer]:
-        return [
-            _core.Activation(self.name, isinstance(self.quantizer, quantized_relu), self.quantizer.type())
-        ]
+        return [_core.Activation(self.name, isinstance(self.quantizer, quantized_relu), self.quantizer.type())]
 
 
 _KNOWN = {c.__name__: c for c in (Input, Rescaling, Dense, QDense, Activation, QActivation)}

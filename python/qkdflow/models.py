@@ -238,13 +238,10 @@ class Sequential:
         write_npz(Path(directory) / "model.npz", arrays)
 
     def _repr_html_(self) -> str:
-        from qkdflow.report import table_html
+        from qkdflow.report.html import table
 
-        rows = [
-            (a.name, type(a).__name__, str(s), str(p))
-            for a, (s, p) in zip(self.layers, self._stages, strict=True)
-        ]
-        return table_html(("layer", "class", "output shape", "parameters"), rows)
+        rows = [(a.name, type(a).__name__, str(s), str(p)) for a, (s, p) in zip(self.layers, self._stages, strict=True)]
+        return str(table(("layer", "class", "output shape", "parameters"), rows, numeric=(3,)))
 
 
 def load_model(directory: str | Path) -> Sequential:

@@ -60,9 +60,7 @@ class Overlay:
     def vectors(self) -> Vectors:
         arrays = read_npz(self.directory / "vectors.npz")
         try:
-            return Vectors(
-                *(arrays[key].astype(np.int64) for key in ("input_codes", "logit_codes", "labels"))
-            )
+            return Vectors(*(arrays[key].astype(np.int64) for key in ("input_codes", "logit_codes", "labels")))
         except KeyError as error:
             raise DataError(f"[{self.directory / 'vectors.npz'}] an array {error} is required") from None
 

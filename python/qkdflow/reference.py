@@ -38,9 +38,7 @@ def trace(fixed: FixedModel, codes: Codes) -> dict[str, Codes]:
         else:
             product = fraction + layer.weight_type.fraction
             exact = layer.result_type.fraction
-            value = (value @ layer.weights << exact - product) + (
-                layer.bias << exact - layer.bias_type.fraction
-            )
+            value = (value @ layer.weights << exact - product) + (layer.bias << exact - layer.bias_type.fraction)
         results[layer.name] = value
     return results
 
@@ -61,13 +59,10 @@ def _checked(fixed: FixedModel, codes: Codes) -> Codes:
             f"[reference] integer codes of shape (n, {', '.join(map(str, shape))}) are required; "
             f"got {codes.dtype} {codes.shape}"
         )
-    low, high = (
-        (-(1 << kind.bits - 1), (1 << kind.bits - 1) - 1) if kind.is_signed else (0, (1 << kind.bits) - 1)
-    )
+    low, high = (-(1 << kind.bits - 1), (1 << kind.bits - 1) - 1) if kind.is_signed else (0, (1 << kind.bits) - 1)
     if codes.size and (int(codes.min()) < low or int(codes.max()) > high):
         raise DataError(
-            f"[reference] codes of {kind.ap_type} ({low} to {high}) are required; "
-            f"got {codes.min()} to {codes.max()}"
+            f"[reference] codes of {kind.ap_type} ({low} to {high}) are required; got {codes.min()} to {codes.max()}"
         )
     return codes.astype(np.int64)
 

@@ -81,16 +81,12 @@ def open_run(path: Path, config: dict[str, Any]) -> Iterator[Run]:
     if path.exists() and not path.is_dir():
         raise ConfigError(f"[--out {path}] must be a directory; it is a file. Choose another name")
     if path.exists() and not about.exists() and any(p.name != ".lock" for p in path.iterdir()):
-        raise ConfigError(
-            f"[--out {path}] holds files that are no run of qkdflow. Choose an empty or new directory"
-        )
+        raise ConfigError(f"[--out {path}] holds files that are no run of qkdflow. Choose an empty or new directory")
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / ".lock").open("w")
     except OSError as error:
-        raise ToolError(
-            f"[--out {path}] must be writable: {error.strerror}. Choose another directory"
-        ) from error
+        raise ToolError(f"[--out {path}] must be writable: {error.strerror}. Choose another directory") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

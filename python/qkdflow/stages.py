@@ -74,7 +74,9 @@ def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
     return _fit(model, data, budget.baseline_epochs, BASELINE_BATCH, key.fold("fit"))
 
 
-def search_teacher(data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None) -> Study:
+def search_teacher(
+    data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None
+) -> Study:
     """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy."""
     build = hypermodels.TeacherMLP(data)
 
@@ -100,7 +102,9 @@ def given_teacher(path: str, data: Dataset) -> Sequential:
             f"[--teacher {path}] must take {wanted[0]} and give {wanted[1]} logits; "
             f"it takes {model.input_shape} and gives {model.output_shape}"
         )
-    bad = [n for n, v in zip(model.graph.param_names, model.get_weights().values, strict=True) if not np.isfinite(v).all()]
+    bad = [
+        n for n, v in zip(model.graph.param_names, model.get_weights().values, strict=True) if not np.isfinite(v).all()
+    ]
     if bad:
         raise ConfigError(f"[--teacher {path}] its weights must be finite; NaN or infinity in {', '.join(bad)}")
     return model
@@ -133,7 +137,12 @@ def search_student(
 
 
 def train_student(
-    data: Dataset, logits: NDArray[np.float32], study: Study, config: RunConfig, key: Key, tick: Tick | None = None
+    data: Dataset,
+    logits: NDArray[np.float32],
+    study: Study,
+    config: RunConfig,
+    key: Key,
+    tick: Tick | None = None,
 ) -> Trained:
     """The student with the best values found, trained in full from several keys; validation picks one."""
     trained = []
@@ -179,11 +188,11 @@ def _student(
 
 def _fit(model: Sequential, data: Dataset, epochs: int, batch: int, key: Key, **distillation: Any) -> Trained:
     """A cosine learning rate; of the last epochs the weights with the best validation accuracy are kept."""
-    keep = EarlyStopping("val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=_first_kept(epochs))
-    callbacks = [cosine_decay(epochs), TerminateOnNaN(), keep]
-    history = model.fit(
-        data.train.x, data.train.y, batch, epochs, data.valid, callbacks, key=key, **distillation
+    keep = EarlyStopping(
+        "val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=_first_kept(epochs)
     )
+    callbacks = [cosine_decay(epochs), TerminateOnNaN(), keep]
+    history = model.fit(data.train.x, data.train.y, batch, epochs, data.valid, callbacks, key=key, **distillation)
     return Trained(model, history)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class Report:
         self.parts: dict[str, Any] = {
             "dataset": {
                 "name": data.name,
+                "source": _source(config),
                 "samples": data.samples,
                 "classes": data.classes,
                 "class_names": data.class_names,
@@ -123,6 +125,12 @@ class Report:
         n = self.data.classes
         pairs = self.data.test.y * n + np.argmax(logits, axis=1)
         return [[int(c) for c in row] for row in np.bincount(pairs, minlength=n * n).reshape(n, n)]
+
+
+def _source(config: RunConfig) -> str:
+    if config.is_preset:
+        return "Synthetic: simulated pulses, from the published parameters of docs/datasets/psd.md."
+    return f"Read from {Path(config.data).name}, label column {config.label}."
 
 
 def _versions() -> dict[str, str]:

@@ -79,9 +79,7 @@ class _Rate(ProgressColumn):
         speed = task.finished_speed or task.speed
         if not speed:
             return Text("")
-        return Text(
-            f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each", style="progress.data.speed"
-        )
+        return Text(f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each", style="progress.data.speed")
 
 
 class _PlainBar:
@@ -109,9 +107,7 @@ def summary_table(report: Mapping[str, Any], width: int = 80) -> Group:
     """
     hls, device = report.get("hls") or {}, report.get("assessment") or {}
     checks = Table.grid(padding=(0, 2))
-    checks.add_row(
-        "compression", f"{report['compression_ratio']:.2f} times fewer parameters than the teacher"
-    )
+    checks.add_row("compression", f"{report['compression_ratio']:.2f} times fewer parameters than the teacher")
     checks.add_row("HLS code", _agreement(hls))
     checks.add_row("assessment", _agreement(device))
     checks.add_row("time", f"{sum((report.get('timings') or {}).values()):.1f} s")

@@ -14,10 +14,9 @@ def print_qstats(model: Sequential) -> str:
     for layer in model.layers:
         if isinstance(layer, QDense):
             kernel, bias = layer.kernel_quantizer, layer.bias_quantizer
-            values, mask = model.parameter(f"{layer.name}/kernel")
-            if kernel is not None:
-                values = quantizers.get(kernel).type().quantize(values)
-            zeros = int((values == 0).sum() if mask is None else ((values == 0) | (mask == 0)).sum())
+            values, _ = model.parameter(f"{layer.name}/kernel")  # masked ones are zero
+            codes = values if kernel is None else quantizers.get(kernel).type().encode(values)
+            zeros = int((codes == 0).sum())
             params = values.size + (layer.units if layer.use_bias else 0)
             lines.append(f"{layer.name:<14}{_text(kernel):<24}{_text(bias):<24}{'':<24}{params:>8}{zeros:>8}")
         elif isinstance(layer, QActivation):

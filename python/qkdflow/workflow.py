@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,14 @@ from qkdflow.stages import Trained
 from qkdflow.summary import Report
 from qkdflow.terminal import progress
 from qkdflow.tune import Study
+
+
+class _Artifact(Protocol):
+    def save(self, folder: Path, /) -> None: ...
+
+
+A = TypeVar("A", bound=_Artifact)
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -91,7 +99,12 @@ class _Line:
         study = self.student_search(data, logits)
         report.search("student_search", study)
         student = self.student(data, logits, study)
-        fixed = self.run.stage("06_fixed", {}, lambda d: _saved(stages.freeze(student.model, data.class_names), d), FixedModel.load)
+        fixed = self.run.stage(
+            "06_fixed",
+            {},
+            lambda d: _saved(stages.freeze(student.model, data.class_names), d),
+            FixedModel.load,
+        )
         report.networks(teacher, student, fixed)
         project, verified = self.hls(data, fixed)
         report.part("hls", verified)
@@ -101,7 +114,12 @@ class _Line:
 
     def dataset(self) -> Dataset:
         config = self.config
-        depends = {"data": config.data, "label": config.label, "seed": config.seed, "samples": self.work.samples}
+        depends = {
+            "data": config.data,
+            "label": config.label,
+            "seed": config.seed,
+            "samples": self.work.samples,
+        }
         if not config.is_preset:
             depends["sha256"] = file_digest(config.data)
         with progress("dataset", 1) as bar:
@@ -128,7 +146,9 @@ class _Line:
         with progress("teacher search", self.work.teacher_trials) as bar:
 
             def search(folder: Path) -> Study:
-                return stages.search_teacher(data, self.work, self.key("teacher search"), folder / "journal.jsonl", bar.update)
+                return stages.search_teacher(
+                    data, self.work, self.key("teacher search"), folder / "journal.jsonl", bar.update
+                )
 
             depends = {"trials": self.work.teacher_trials, "epochs": self.work.teacher_trial_epochs}
             return self.run.stage("02_teacher_search", depends, search, search, partial=True)
@@ -223,7 +243,7 @@ def file_digest(path: str | Path) -> str:
         raise DataError(f"[{path}] must be a readable file: {error.strerror}") from error
 
 
-def _saved(artifact: Any, folder: Path) -> Any:
+def _saved(artifact: A, folder: Path) -> A:
     artifact.save(folder)
     return artifact
 

@@ -56,9 +56,7 @@ def teacher(dataset: Dataset, seed: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=140_000)
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
@@ -72,9 +70,7 @@ def main() -> None:
             values.append(score(dataset, seed))
             print(f"  {name:14s} {100 * values[-1]:.2f} %", flush=True)
     for name, values in scores.items():
-        print(
-            f"{name:14s} {100 * np.mean(values):.2f} % ({100 * min(values):.2f} to {100 * max(values):.2f})"
-        )
+        print(f"{name:14s} {100 * np.mean(values):.2f} % ({100 * min(values):.2f} to {100 * max(values):.2f})")
 
 
 if __name__ == "__main__":

@@ -98,8 +98,7 @@ def example_report() -> dict[str, Any]:
 def _pulses(key: Key) -> dict[str, Any]:
     def pulse(start: float, decay: float, height: float) -> list[float]:
         return [
-            height * (t - start) / decay * math.exp(1 - (t - start) / decay) if t > start else 0.0
-            for t in range(30)
+            height * (t - start) / decay * math.exp(1 - (t - start) / decay) if t > start else 0.0 for t in range(30)
         ]
 
     double = [a + b for a, b in zip(pulse(4, 2, 110), pulse(15, 2, 70), strict=True)]
@@ -175,9 +174,7 @@ def _types() -> dict[str, str]:
 def _layers() -> list[dict[str, Any]]:
     types = _types()
     rows: list[dict[str, Any]] = [{"name": "input", "kind": "input", "result_type": types["input"]}]
-    for i, (inputs, outputs, nonzero, integer) in enumerate(
-        [(30, 11, 262, -6), (11, 10, 88, 1), (10, 4, 32, 1)]
-    ):
+    for i, (inputs, outputs, nonzero, integer) in enumerate([(30, 11, 262, -6), (11, 10, 88, 1), (10, 4, 32, 1)]):
         rows.append(
             {
                 "name": f"dense_{i}",

@@ -213,9 +213,7 @@ def test_classifier_takes_raw_inputs(tmp_path: Path) -> None:
     classifier = Classifier(device(overlay), overlay.manifest)
     x = data().test.x
     want = reference.run(MODEL, x.astype(np.int64))
-    assert (
-        classifier.predict(x + 0.75) == MODEL.output_type.decode(want)
-    ).all()  # truncated, as the type says
+    assert (classifier.predict(x + 0.75) == MODEL.output_type.decode(want)).all()  # truncated, as the type says
     assert (classifier.classify(x) == want.argmax(axis=1)).all()
     assert classifier.predict(x[:0]).shape == (0, 4)
 

@@ -31,9 +31,7 @@ def test_csim_equals_the_reference(name: str) -> None:
     csim = compiled(name)
     fixed = csim.project.fixed
     x = codes(Key(8).fold(name), fixed.input_type, (SAMPLES, 30))
-    found = compare(
-        fixed.output_type.decode(reference.run(fixed, x)), csim.predict(fixed.input_type.decode(x))
-    )
+    found = compare(fixed.output_type.decode(reference.run(fixed, x)), csim.predict(fixed.input_type.decode(x)))
     assert found == (SAMPLES * 4, 0)
     assert csim.seconds_to_compile > 0
     assert Path.cwd() == here
@@ -112,9 +110,7 @@ def test_compiler_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     fake.write_text("#!/bin/sh\necho 'firmware/myproject.cpp:7: error: no such thing' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
-    with pytest.raises(
-        ToolError, match=r"must compile; g\+\+ ended with: .*myproject.cpp:7: error: no such thing"
-    ):
+    with pytest.raises(ToolError, match=r"must compile; g\+\+ ended with: .*myproject.cpp:7: error: no such thing"):
         compile_csim(project)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"g\+\+ is not on PATH"):
@@ -146,9 +142,7 @@ def test_reference_cast_is_ap_fixed(tmp_path: Path) -> None:
     shapes = [(4, 2), (8, 2)]  # bits go at both ends; bits come at the low end
     kinds = [
         FixedPoint(bits, integer, is_signed, rounding, overflow)
-        for (bits, integer), is_signed, rounding, overflow in product(
-            shapes, (True, False), ROUNDING, OVERFLOW
-        )
+        for (bits, integer), is_signed, rounding, overflow in product(shapes, (True, False), ROUNDING, OVERFLOW)
     ]
     calls = "\n".join(f"  cast<{kind.ap_type} >();" for kind in kinds)
     (tmp_path / "cast.cpp").write_text(
@@ -161,9 +155,7 @@ def test_reference_cast_is_ap_fixed(tmp_path: Path) -> None:
     )
     compile_command = ["g++", "-std=c++11", "-w", f"-I{headers}", "cast.cpp", "-o", "cast"]
     subprocess.run(compile_command, cwd=tmp_path, check=True)
-    lines = subprocess.run(
-        ["./cast"], cwd=tmp_path, check=True, capture_output=True, text=True
-    ).stdout.splitlines()
+    lines = subprocess.run(["./cast"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout.splitlines()
     assert len(lines) == len(kinds) == 112
     for kind, line in zip(kinds, lines, strict=True):
         raw = np.array([int(word) for word in line.split()])

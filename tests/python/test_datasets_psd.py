@@ -106,9 +106,7 @@ def test_heights_follow_their_spectra() -> None:
 
 
 def test_baseline_noise_is_as_documented() -> None:
-    before = psd.pulses(Key(6), "electromagnetic", 4000, replace(psd.PARAMETERS, pedestal=50.0, jitter=0.0))[
-        :, :4
-    ]
+    before = psd.pulses(Key(6), "electromagnetic", 4000, replace(psd.PARAMETERS, pedestal=50.0, jitter=0.0))[:, :4]
     assert abs(before.mean() - 50) < 0.2
     within = before.std(axis=1, ddof=1).mean()
     assert 0.8 < within < 1.3  # noise of 1 count, rounding, a little drift
@@ -139,9 +137,7 @@ def test_too_few_pulses_and_an_unknown_class_are_refused() -> None:
     for samples in (8, 41):
         with pytest.raises(ConfigError, match=f"a multiple of 4, at least 12; got {samples}"):
             psd.simulate(Key(0), samples)
-    with pytest.raises(
-        ConfigError, match="must be one of electromagnetic, muon, double, saturated; got 'pion'"
-    ):
+    with pytest.raises(ConfigError, match="must be one of electromagnetic, muon, double, saturated; got 'pion'"):
         psd.pulses(Key(0), "pion", 1)
 
 

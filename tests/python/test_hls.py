@@ -17,9 +17,7 @@ from qkdflow.export.preflight import valid_reuse_factors
 from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import boards, find_part, parts
 
-needs_hls4ml = pytest.mark.skipif(
-    importlib.util.find_spec("hls4ml") is None, reason="hls4ml is not installed"
-)
+needs_hls4ml = pytest.mark.skipif(importlib.util.find_spec("hls4ml") is None, reason="hls4ml is not installed")
 
 
 def tree(directory: Path) -> dict[str, bytes]:
@@ -80,9 +78,7 @@ def renamed(model: FixedModel, old: str, new: str) -> FixedModel:
 def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
     model = mlp(Key(1), (30, 15, 4))
     wide = mlp(Key(1), (30, 4), weight_type=FixedPoint(40, 4), bias_type=FixedPoint(60, 6))
-    one_bit = mlp(
-        Key(1), (30, 15, 4), activation="linear", activation_type=FixedPoint(1, 1, True, "RND", "SAT_SYM")
-    )
+    one_bit = mlp(Key(1), (30, 15, 4), activation="linear", activation_type=FixedPoint(1, 1, True, "RND", "SAT_SYM"))
     resource = HlsConfig(strategy="Resource", reuse_factor=8)
     cases: list[tuple[FixedModel, HlsConfig, str]] = [
         (
@@ -165,11 +161,7 @@ def test_same_bytes_and_recreated_without_qkdflow(tmp_path: Path, backend: str) 
     )
     command = [sys.executable, "-c", code, "recreate.py", str(tmp_path / "again")]
     subprocess.run(command, cwd=first, check=True, capture_output=True)
-    ours = {
-        name: data
-        for name, data in tree(first).items()
-        if name.split("/")[0] not in ("source", "recreate.py")
-    }
+    ours = {name: data for name, data in tree(first).items() if name.split("/")[0] not in ("source", "recreate.py")}
     assert tree(tmp_path / "again") == ours
     assert len(ours) > 20
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 import qkdflow as keras
 from qkdflow import Key
 from qkdflow.layers import Activation, Input, QActivation, QDense
@@ -12,7 +11,7 @@ from qkdflow.utils import print_qstats
 
 
 def test_the_lectures_student_trains_and_is_described(capsys) -> None:  # type: ignore[no-untyped-def]
-    studentQ_MLP = keras.Sequential(  # noqa: N806 - the slide's name
+    studentQ_MLP = keras.Sequential(
         [
             Input(shape=(30,)),
             QDense(20, name='fc1',

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from qkdflow import FixedPoint, Key, Sequential, load_model
 from qkdflow.callbacks import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
 from qkdflow.errors import ConfigError, DataError
@@ -97,7 +96,9 @@ def test_distillation_follows_the_teacher_where_the_labels_are_wrong() -> None:
     np.testing.assert_array_equal(cached.logits(x), student.logits(x))
 
 
-@pytest.mark.parametrize("schedule", [ConstantSparsity(0.5, 0, frequency=5), PolynomialDecay(0.0, 0.5, 10, 60, frequency=7)])
+@pytest.mark.parametrize(
+    "schedule", [ConstantSparsity(0.5, 0, frequency=5), PolynomialDecay(0.0, 0.5, 10, 60, frequency=7)]
+)
 def test_pruned_weights_are_zero_and_stay_zero(schedule: ConstantSparsity | PolynomialDecay, tmp_path: Path) -> None:
     x, y = blobs()
     model = prune_low_magnitude(network(8), schedule)

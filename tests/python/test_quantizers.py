@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from qkdflow import Key
 from qkdflow.errors import ConfigError
 from qkdflow.quantizers import from_dict, get, quantized_bits, quantized_relu, to_dict

@@ -68,9 +68,7 @@ def test_cast_is_the_definition(kind: FixedPoint, values: list[int], drop: int) 
     values += [v % 257 - 128 for v in values]
     array = np.array(values, dtype=np.int64)
     got = reference.cast(array, fraction, kind)
-    want = [
-        fit_integer(round_fraction(Fraction(v) / Fraction(2) ** drop, kind.rounding), kind) for v in values
-    ]
+    want = [fit_integer(round_fraction(Fraction(v) / Fraction(2) ** drop, kind.rounding), kind) for v in values]
     assert got.tolist() == want
     assert kind.requantize(array, fraction).tolist() == want
 

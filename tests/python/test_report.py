@@ -179,9 +179,7 @@ def test_a_baseline_that_is_not_beaten_is_named() -> None:
     report["baselines"]["linear"]["accuracy_test"] = 0.9965
     found = verdicts(report)
     assert "The student (98.98 %) does not beat the linear classifier (99.65 %)." in found
-    assert any(
-        s.startswith("The teacher leads the linear classifier by 0.01 points, less than") for s in found
-    )
+    assert any(s.startswith("The teacher leads the linear classifier by 0.01 points, less than") for s in found)
     assert not any("boosted" in s for s in found)
     report["baselines"]["linear"]["accuracy_test"] = report["teacher"]["accuracy_test"]
     assert any(s.startswith("The teacher") and "does not beat" in s for s in verdicts(report))
@@ -249,9 +247,7 @@ def _fixed() -> Any:
         bias_type=wide,
         result_type=wide,
     )
-    relu = SimpleNamespace(
-        kind="activation", name="relu1", activation="relu", result_type=FixedPoint(8, 4, False)
-    )
+    relu = SimpleNamespace(kind="activation", name="relu1", activation="relu", result_type=FixedPoint(8, 4, False))
     return SimpleNamespace(input_type=FixedPoint(10, 10, False), layers=(dense, relu))
 
 
@@ -280,10 +276,7 @@ def test_wide_types_are_counted_in_bins_of_whole_codes() -> None:
 def test_layers_are_listed_with_their_types() -> None:
     rows = layer_rows(_fixed())
     assert [row["kind"] for row in rows] == ["input", "dense", "relu"]
-    assert (
-        rows[1] | {"name": "fc1", "inputs": 3, "outputs": 2, "parameters": 8, "weights": 6, "nonzero": 4}
-        == rows[1]
-    )
+    assert rows[1] | {"name": "fc1", "inputs": 3, "outputs": 2, "parameters": 8, "weights": 6, "nonzero": 4} == rows[1]
     assert rows[1]["weight_type"] == "ap_fixed<4,1,AP_RND,AP_SAT>"
 
 

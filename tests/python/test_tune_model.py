@@ -95,17 +95,13 @@ def hartmann6_space(hp: HyperParameters) -> None:
         hp.Float(f"x{i}", 0, 1)
 
 
-def random_regret(
-    space: Callable[[HyperParameters], None], f: Callable[[Values], float], trials: int
-) -> float:
+def random_regret(space: Callable[[HyperParameters], None], f: Callable[[Values], float], trials: int) -> float:
     """The mean over 100 seeds of the best of uniform draws."""
     parameters = learn(space).parameters
     best = []
     for seed in range(100):
         draws = Key(seed).uniform(trials * len(parameters)).reshape(trials, -1)
-        best.append(
-            min(f({p.name: p.value_at(u) for p, u in zip(parameters, row, strict=True)}) for row in draws)
-        )
+        best.append(min(f({p.name: p.value_at(u) for p, u in zip(parameters, row, strict=True)}) for row in draws))
     return float(np.mean(best))
 
 

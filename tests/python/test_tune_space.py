@@ -82,10 +82,7 @@ def test_floats_go_to_positions_and_back(u: float, sampling: str) -> None:
 
 
 def test_sampling_bends_the_scale_as_it_says() -> None:
-    middle = {
-        s: only(lambda hp, s=s: hp.Float("p", 1, 100, sampling=s)).value_at(0.5)
-        for s in ("log", "reverse_log")
-    }
+    middle = {s: only(lambda hp, s=s: hp.Float("p", 1, 100, sampling=s)).value_at(0.5) for s in ("log", "reverse_log")}
     assert middle == {"log": pytest.approx(10), "reverse_log": pytest.approx(91)}
 
 

@@ -136,9 +136,7 @@ def test_a_damaged_journal_is_reported_with_its_line(tmp_path: Path) -> None:
     path.write_text("".join([*lines[:3], "{torn\n", *lines[3:]]))
     with pytest.raises(DataError, match="line 4 is not a JSON object"):
         Study(mixed, seed=2, journal=path)
-    path.write_text(
-        "".join([*lines, json.dumps({"tell": 9, "state": "complete", "value": 1, "info": {}}) + "\n"])
-    )
+    path.write_text("".join([*lines, json.dumps({"tell": 9, "state": "complete", "value": 1, "info": {}}) + "\n"]))
     with pytest.raises(DataError, match="line 8 does not belong"):
         Study(mixed, seed=2, journal=path)
 

@@ -23,9 +23,7 @@ MAX_BYTES = 2 << 30  # a larger table is better kept in a binary format
 CHUNK = 4096  # rows that are text at a time
 
 
-def load_csv(
-    path: str | os.PathLike[str], label: str = "class", *, key: Key, name: str | None = None
-) -> Dataset:
+def load_csv(path: str | os.PathLike[str], label: str = "class", *, key: Key, name: str | None = None) -> Dataset:
     """The data set in a CSV file, cut 70/15/15 by `key` (stratified).
 
     The file: UTF-8, commas, a header row of unique names; blank lines are skipped. Column `label` holds

@@ -45,9 +45,7 @@ class Dataset:
     indices: Indices = field(repr=False)
 
     @classmethod
-    def make(
-        cls, name: str, x: F32, y: I64, class_names: tuple[str, ...], input_type: FixedPoint, key: Key
-    ) -> Dataset:
+    def make(cls, name: str, x: F32, y: I64, class_names: tuple[str, ...], input_type: FixedPoint, key: Key) -> Dataset:
         """A data set cut 70/15/15 by `key`, stratified (see `split`)."""
         return cls(name, x, y, class_names, input_type, split(y, class_names, key))
 
@@ -89,9 +87,7 @@ class Dataset:
     def folds(self, k: int, key: Key) -> list[Dataset]:
         """k data sets over the same rows whose test parts are k stratified folds (see `split.folds`)."""
         cuts = folds(self.y, self.class_names, k, key)
-        return [
-            replace(self, name=f"{self.name} fold {i + 1} of {k}", indices=cut) for i, cut in enumerate(cuts)
-        ]
+        return [replace(self, name=f"{self.name} fold {i + 1} of {k}", indices=cut) for i, cut in enumerate(cuts)]
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Writes dataset.npz and then dataset.json; the same data set gives the same bytes."""
@@ -157,9 +153,7 @@ def _fault(d: Dataset) -> str:
     for part, mine in zip(Indices._fields, d.indices, strict=True):
         counts = np.bincount(y[mine], minlength=d.classes)
         if not counts.all():
-            return (
-                f"every class must appear in the {part} part; got no '{d.class_names[int(counts.argmin())]}'"
-            )
+            return f"every class must appear in the {part} part; got no '{d.class_names[int(counts.argmin())]}'"
     return ""
 
 

@@ -101,9 +101,7 @@ def simulate(key: Key, samples: int, parameters: PsdParameters = PARAMETERS) -> 
     """
     n, left = divmod(samples, len(CLASS_NAMES))
     if n < 3 or left:
-        raise ConfigError(
-            f"[psd] samples must be a multiple of {len(CLASS_NAMES)}, at least 12; got {samples}"
-        )
+        raise ConfigError(f"[psd] samples must be a multiple of {len(CLASS_NAMES)}, at least 12; got {samples}")
     x = np.concatenate([pulses(key, name, n, parameters) for name in CLASS_NAMES])
     y = np.repeat(np.arange(len(CLASS_NAMES)), n)
     return Dataset.make("psd", x, y, CLASS_NAMES, adc_type(parameters.adc_bits), key.fold("split"))

@@ -65,9 +65,7 @@ def _part_size(rows: int) -> int:
     return max(1, (PART_PERCENT * rows + 50) // 100)
 
 
-def _shuffled_by_class(
-    y: I64, class_names: tuple[str, ...], key: Key, *, least: int, purpose: str
-) -> list[I64]:
+def _shuffled_by_class(y: I64, class_names: tuple[str, ...], key: Key, *, least: int, purpose: str) -> list[I64]:
     rows: list[I64] = []
     for label, name in enumerate(class_names):
         mine = np.flatnonzero(y == label).astype(np.int64)

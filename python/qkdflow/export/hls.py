@@ -49,9 +49,7 @@ class HlsConfig:
     def __post_init__(self) -> None:
         for key, known in (("backend", BACKENDS), ("strategy", STRATEGIES), ("io_type", IO_TYPES)):
             if getattr(self, key) not in known:
-                raise ConfigError(
-                    f"[hls] {key} must be one of {', '.join(known)}; got {getattr(self, key)!r}"
-                )
+                raise ConfigError(f"[hls] {key} must be one of {', '.join(known)}; got {getattr(self, key)!r}")
         if self.part is None and self.board is None:
             object.__setattr__(self, "board", "pynq-z2")
         part = find_part(self.part, self.board)
@@ -113,9 +111,7 @@ class HlsProject:
         except DataError:
             raise
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"[{source / 'hls.json'}] an hls.json of qkdflow is required; got: {error}"
-            ) from error
+            raise DataError(f"[{source / 'hls.json'}] an hls.json of qkdflow is required; got: {error}") from error
 
 
 def write_hls(fixed: FixedModel, directory: str | Path, config: HlsConfig) -> HlsProject:
@@ -141,9 +137,7 @@ def write_hls(fixed: FixedModel, directory: str | Path, config: HlsConfig) -> Hl
     return HlsProject(directory, fixed, config, plan["stamp"], cautions)
 
 
-def _plan(
-    fixed: FixedModel, config: HlsConfig, factors: dict[str, int], cautions: tuple[str, ...]
-) -> dict[str, Any]:
+def _plan(fixed: FixedModel, config: HlsConfig, factors: dict[str, int], cautions: tuple[str, ...]) -> dict[str, Any]:
     """source/hls.json: every choice resolved, so that recreate.py decides nothing."""
     wide = max(fixed.input_type.bits, fixed.output_type.bits) > 24  # bits of a float's significand
     plan: dict[str, Any] = {
@@ -185,6 +179,4 @@ def _run_hls4ml(source: Path, directory: Path) -> None:
         raise ToolError(f"[hls] {directory} must be writable; {error.strerror or error}") from error
     except Exception as error:
         last = " ".join(said.getvalue().split()[-40:])
-        raise ToolError(
-            f"[hls] hls4ml must write the project; it stopped with: {error} {last}".strip()
-        ) from error
+        raise ToolError(f"[hls] hls4ml must write the project; it stopped with: {error} {last}".strip()) from error

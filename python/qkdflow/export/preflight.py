@@ -33,17 +33,13 @@ def check_names(names: list[str]) -> None:
     """Names become C identifiers, and hls4ml lower-cases them; `input` is its own."""
     for name in names:
         if not _IDENTIFIER.match(name):
-            raise ConfigError(
-                f"[hls] a name must be a C identifier (a letter, then letters, digits, _); got {name!r}"
-            )
+            raise ConfigError(f"[hls] a name must be a C identifier (a letter, then letters, digits, _); got {name!r}")
         if name.lower() == "input":
             raise ConfigError(f"[hls] hls4ml keeps the name 'input' for itself; got {name!r}; rename it")
     lowered = [name.lower() for name in names]
     for name in names:
         if lowered.count(name.lower()) > 1:
-            raise ConfigError(
-                f"[hls] names must differ in more than upper and lower case; got {name!r} twice"
-            )
+            raise ConfigError(f"[hls] names must differ in more than upper and lower case; got {name!r} twice")
 
 
 def check_widths(fixed: FixedModel) -> None:
@@ -86,9 +82,7 @@ def unroll_warnings(fixed: FixedModel, reuse_factors: dict[str, int], strategy: 
     for layer, link in _dense(fixed):
         products = link.n_in * link.n_out
         if strategy == "Latency" and products > UNROLL_LIMIT:
-            cures = [
-                rf for rf in valid_reuse_factors(link.n_in, link.n_out) if products // rf <= UNROLL_LIMIT
-            ]
+            cures = [rf for rf in valid_reuse_factors(link.n_in, link.n_out) if products // rf <= UNROLL_LIMIT]
             yield (
                 f"layer {layer.name} has {link.n_in} x {link.n_out} = {products} products, more than the "
                 f"{UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may fail; use strategy Resource "

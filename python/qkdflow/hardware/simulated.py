@@ -118,10 +118,7 @@ class SimulatedComBlock:
 
     def _room(self) -> bool:
         transport = self._manifest.transport
-        return (
-            transport.result != "fifo"
-            or transport.ififo_depth - len(self._ififo) >= self._manifest.output.words
-        )
+        return transport.result != "fifo" or transport.ififo_depth - len(self._ififo) >= self._manifest.output.words
 
     def _give(self, words: list[int]) -> None:
         transport = self._manifest.transport

@@ -114,9 +114,7 @@ def accuracy_against_parameters(report: Mapping[str, Any]) -> Figure:
 
 def _points(search: Mapping[str, Any]) -> list[tuple[int, float]]:
     trials = search.get("trials", [])
-    return [
-        (t["parameters"], t["objective"]) for t in trials if t["objective"] is not None and t["parameters"]
-    ]
+    return [(t["parameters"], t["objective"]) for t in trials if t["objective"] is not None and t["parameters"]]
 
 
 def pareto_front(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -121,9 +121,7 @@ def svg(figure: Figure, name: str) -> str:
     return text.rstrip()
 
 
-def percent_axis(
-    ax: Axes, accuracies: Sequence[float], samples: int | None = None
-) -> Callable[[float], float]:
+def percent_axis(ax: Axes, accuracies: Sequence[float], samples: int | None = None) -> Callable[[float], float]:
     """Makes y an accuracy in percent on a logarithmic axis of the error, on which 99 and 99.9 % stand apart.
 
     `accuracies` are all that will be drawn, in [0, 1]; `samples` the number they were measured on, if known.
@@ -166,9 +164,7 @@ def _ticks(low: float, high: float) -> list[float]:
     """Round numbers in [low, high]: the coarsest ladder with three of them, thinned to nine at most."""
     ticks: list[float] = []
     for digits in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), tuple(1 + k / 10 for k in range(90))):
-        ticks = [
-            float(f"{d * 10.0**e:.3g}") for e in range(-12, 13) for d in digits if low <= d * 10.0**e <= high
-        ]
+        ticks = [float(f"{d * 10.0**e:.3g}") for e in range(-12, 13) for d in digits if low <= d * 10.0**e <= high]
         if len(ticks) >= 4:
             break
     return ticks[:: -(-len(ticks) // 9) or 1]

@@ -32,9 +32,7 @@ def _result(report: Report) -> Html:
         "Bits": student["bits"],
         "SP [%]": percent(student["sparsity"]),
     }
-    groups = tag(
-        "tr", tag("th"), tag("th", "Teacher", colspan="2"), tag("th", "Compressed student", colspan="6")
-    )
+    groups = tag("tr", tag("th"), tag("th", "Teacher", colspan="2"), tag("th", "Compressed student", colspan="6"))
     head = tag("tr", [tag("th", name.strip(), class_="n" if i else None) for i, name in enumerate(columns)])
     row = tag("tr", [tag("td", v, class_="n" if i else None) for i, v in enumerate(columns.values())])
     note = (
@@ -102,9 +100,7 @@ def _confusion(report: Report) -> Html | None:
         matrix = report[model].get("confusion_test")
         if matrix:
             drawing = plots.confusion(matrix, report["dataset"]["class_names"], model.capitalize())
-            drawings.append(
-                _draw(f"confusion-{model}", f"Confusion of the {model}", drawing, None, wide=False)
-            )
+            drawings.append(_draw(f"confusion-{model}", f"Confusion of the {model}", drawing, None, wide=False))
     note = "Test part. A row is a true class; errors are shaded by the cube root of their share of it."
     return join(tag("div", drawings, class_="pair"), tag("p", note, class_="note")) if drawings else None
 
@@ -124,15 +120,12 @@ def _searches(report: Report) -> Html:
         drawings.append(_draw(f"search-{model}", title, drawing, None, wide=False))
         best = max(done, key=lambda t: (t["objective"], -t["number"]))
         values = [
-            tag("span", f"{name} ", tag("b", _short(value)), class_="pick")
-            for name, value in best["values"].items()
+            tag("span", f"{name} ", tag("b", _short(value)), class_="pick") for name, value in best["values"].items()
         ]
         size = f"{best['parameters']:,}" if best["parameters"] else _NONE
         rows.append([model, str(len(trials)), str(best["number"]), percent(best["objective"]), size, values])
     head = ["Search", "Trials", "Best trial", "Validation [%]", "Parameters", "Best values"]
-    return join(
-        tag("div", drawings, class_="pair") if drawings else None, table(head, rows, numeric=(1, 2, 3, 4))
-    )
+    return join(tag("div", drawings, class_="pair") if drawings else None, table(head, rows, numeric=(1, 2, 3, 4)))
 
 
 def _short(value: object) -> str:
@@ -198,9 +191,7 @@ def _verification(report: Report) -> Html:
         "Reuse factor": hls.get("reuse_factor"),
         "Clock": f"{hls['clock_ns']:g} ns" if hls.get("clock_ns") else None,
         "Compiled in": f"{hls['seconds_to_compile']:.1f} s" if hls.get("seconds_to_compile") else None,
-        "Accuracy assessed": f"{percent(device['accuracy'])} %"
-        if device.get("accuracy") is not None
-        else None,
+        "Accuracy assessed": f"{percent(device['accuracy'])} %" if device.get("accuracy") is not None else None,
     }
     head = ["What ran", "Compared with", "Compared", "Different", "Outcome"]
     return join(table(head, rows, numeric=(2, 3)), _facts(facts))

@@ -102,9 +102,7 @@ class HyperParameters:
             parent_values = (parent_values,)
         values = tuple(parent_values)
         require(len(values) > 0, parent_name, "conditional_scope needs a value at least")
-        require(
-            parent.levels is not None, parent_name, "a conditional_scope needs a discrete parent; got a Float"
-        )
+        require(parent.levels is not None, parent_name, "a conditional_scope needs a discrete parent; got a Float")
         for value in values:
             parent.code_of(value)
         self._scopes.append(Condition(parent_name, values))
@@ -118,16 +116,13 @@ class HyperParameters:
 
     def _active(self, conditions: tuple[Condition, ...]) -> bool:
         return all(
-            c.parent in self.values and any(same(self.values[c.parent], v) for v in c.values)
-            for c in conditions
+            c.parent in self.values and any(same(self.values[c.parent], v) for v in c.values) for c in conditions
         )
 
     def _ask(self, parameter: Parameter) -> Value | None:
         name = parameter.name
         if not isinstance(name, str) or not name:
-            raise ConfigError(
-                f"[hp] a hyper-parameter's name must be a string that is not empty; got {name!r}"
-            )
+            raise ConfigError(f"[hp] a hyper-parameter's name must be a string that is not empty; got {name!r}")
         known = self.parameters.get(name)
         self.parameters[name] = parameter if known is None else merged(known, parameter)
         if not self._active(parameter.conditions):
@@ -150,9 +145,7 @@ class HyperParameters:
 def merged(known: Parameter, again: Parameter) -> Parameter:
     """One definition of a name that was asked for twice: equal but for the scopes, which are joined."""
     if known.where(()) != again.where(()):
-        raise ConfigError(
-            f"[{known.name}] is defined twice: {known.describe()} and {again.describe()}. Use two names"
-        )
+        raise ConfigError(f"[{known.name}] is defined twice: {known.describe()} and {again.describe()}. Use two names")
     if known.conditions == again.conditions or not known.conditions:
         return known
     if not again.conditions:

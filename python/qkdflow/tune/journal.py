@@ -43,9 +43,7 @@ class Journal:
         except ValueError:
             event = None
         if not isinstance(event, dict):
-            raise DataError(
-                f"[journal] {self.path}, line {number} is not a JSON object; restore the file or remove it"
-            )
+            raise DataError(f"[journal] {self.path}, line {number} is not a JSON object; restore the file or remove it")
         return event
 
     def append(self, event: Mapping[str, Any]) -> None:
@@ -59,9 +57,7 @@ class Journal:
                 written = os.write(descriptor, line)
                 if written < len(line):
                     os.ftruncate(descriptor, self._size)
-                    raise ToolError(
-                        f"[journal] cannot write {self.path}: the disk is full. Free space and go on"
-                    )
+                    raise ToolError(f"[journal] cannot write {self.path}: the disk is full. Free space and go on")
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)

@@ -33,18 +33,14 @@ class _Explorer:
         self.parameters: dict[str, Parameter] = {}
         self.explored: set[str] = set()
         self.context: dict[str, dict[str, Value]] = {}  # the values under which a name was first seen active
-        self.runs: dict[
-            frozenset[Any], dict[str, Value]
-        ] = {}  # what was given -> what was asked for, with values
+        self.runs: dict[frozenset[Any], dict[str, Value]] = {}  # what was given -> what was asked for, with values
 
     def run(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Calls the hypermodel once for each set of values and notes what is new."""
         if key_of(given) in self.runs:
             return self.runs[key_of(given)]
         if len(self.runs) >= MOST_CALLS:
-            raise ConfigError(
-                f"[space] more than {MOST_CALLS} branches; use fewer structural hyper-parameters"
-            )
+            raise ConfigError(f"[space] more than {MOST_CALLS} branches; use fewer structural hyper-parameters")
         hp = HyperParameters(given)
         self.function(hp)
         self.runs[key_of(given)] = self.runs[key_of(hp.values)] = hp.values
@@ -93,9 +89,7 @@ class _Explorer:
             given[condition.parent] = condition.values[0]
         self.run(given)
 
-    def probe(
-        self, parameter: Parameter, context: Mapping[str, Value]
-    ) -> list[tuple[Value, dict[str, Value]]]:
+    def probe(self, parameter: Parameter, context: Mapping[str, Value]) -> list[tuple[Value, dict[str, Value]]]:
         """The runs with other values of one hyper-parameter, the rest as in the context.
 
         Categories are tried one and all; of ordered values the two ends, and the others if the ends differ in
@@ -141,12 +135,8 @@ class _Explorer:
             conditions[name] = tuple(found)
         return conditions
 
-    def active(
-        self, name: str, values: Mapping[str, Value], conditions: Mapping[str, tuple[Condition, ...]]
-    ) -> bool:
-        return all(
-            c.parent in values and any(same(values[c.parent], v) for v in c.values) for c in conditions[name]
-        )
+    def active(self, name: str, values: Mapping[str, Value], conditions: Mapping[str, tuple[Condition, ...]]) -> bool:
+        return all(c.parent in values and any(same(values[c.parent], v) for v in c.values) for c in conditions[name])
 
     def ordered(self, conditions: Mapping[str, tuple[Condition, ...]]) -> dict[str, Parameter]:
         """Parents first, otherwise as asked for; a name that no branch opens is left out."""

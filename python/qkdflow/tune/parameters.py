@@ -52,9 +52,7 @@ def whole(name: str, word: str, value: Any) -> int:
         raise ConfigError(f"[{name}] {word} must be a whole number; got {value!r}") from None
 
 
-def check_range(
-    name: str, low: float, high: float, step: float | None, sampling: str, kinds: Sequence[str]
-) -> None:
+def check_range(name: str, low: float, high: float, step: float | None, sampling: str, kinds: Sequence[str]) -> None:
     require(low <= high, name, f"min_value must not be above max_value; got {low:g} and {high:g}")
     require(math.isfinite(high - low), name, f"the range is too wide for a double; got {low:g} to {high:g}")
     require(sampling in kinds, name, f"sampling must be one of {', '.join(kinds)}; got {sampling!r}")
@@ -223,9 +221,7 @@ class FloatParameter(Parameter):
             position = 1 - math.log((high + low - value) / low) / math.log(high / low)
         if self.step is None:
             return min(max(position, 0.0), 1.0)
-        width = (
-            math.log(high / low) / math.log(self.step) if self.sampling == "log" else (high - low) / self.step
-        )
+        width = math.log(high / low) / math.log(self.step) if self.sampling == "log" else (high - low) / self.step
         level = float(round(position * width))
         if not math.isclose(self.value_at(level), value, rel_tol=1e-9, abs_tol=1e-9 * self.step):
             raise self.refuse(value)
@@ -252,9 +248,7 @@ class ChoiceParameter(Parameter):
             require(good, self.name, f"values must be numbers, strings or booleans; got {value!r}")
             text = f"values must differ; got {value!r} twice"
             require(not any(same(value, other) for other in self.values[:i]), self.name, text)
-        require(
-            not self.ordered or numeric(self.values), self.name, "only numbers are ordered; leave ordered out"
-        )
+        require(not self.ordered or numeric(self.values), self.name, "only numbers are ordered; leave ordered out")
         self.code_of(self.default)
 
     @property

@@ -26,9 +26,7 @@ class Space:
 
     def __post_init__(self) -> None:
         if not self.parameters:
-            raise ConfigError(
-                "[space] the hypermodel must ask for a hyper-parameter at least; it asked for none"
-            )
+            raise ConfigError("[space] the hypermodel must ask for a hyper-parameter at least; it asked for none")
         self.suggester(0)  # the optimiser has its say on order and parents
 
     @cached_property
@@ -42,17 +40,14 @@ class Space:
             conditions = []
             for condition in parameter.conditions:
                 parent = self.parameters[self.index[condition.parent]]
-                conditions.append(
-                    (self.index[condition.parent], [int(parent.code_of(v)) for v in condition.values])
-                )
+                conditions.append((self.index[condition.parent], [int(parent.code_of(v)) for v in condition.values]))
             dimensions.append(parameter.dimension(conditions))
         default = np.array([p.code_of(p.default) for p in self.parameters])
         return Suggester(dimensions, default, seed)
 
     def is_active(self, parameter: Parameter, values: Mapping[str, Value]) -> bool:
         return all(
-            c.parent in values and any(same(values[c.parent], v) for v in c.values)
-            for c in parameter.conditions
+            c.parent in values and any(same(values[c.parent], v) for v in c.values) for c in parameter.conditions
         )
 
     def encode(self, values: Mapping[str, Value]) -> Codes:
@@ -73,9 +68,7 @@ class Space:
     def decode(self, codes: Codes) -> dict[str, Value]:
         """The values of the active hyper-parameters."""
         return {
-            p.name: p.value_at(float(code))
-            for p, code in zip(self.parameters, codes, strict=True)
-            if code != INACTIVE
+            p.name: p.value_at(float(code)) for p, code in zip(self.parameters, codes, strict=True) if code != INACTIVE
         }
 
     def to_list(self) -> list[dict[str, Any]]:

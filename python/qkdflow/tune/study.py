@@ -106,9 +106,7 @@ class Study:
             )
             if code is None:
                 if number == 0:
-                    raise ConfigError(
-                        "[study] no configuration is feasible: loosen the constraint or widen the space"
-                    )
+                    raise ConfigError("[study] no configuration is feasible: loosen the constraint or widen the space")
                 raise SpaceExhausted(f"every configuration that is feasible was tried: {number} trials")
             trial = Trial(number, self.space.decode(code))
             self._write({"ask": number, "values": trial.values})
@@ -130,9 +128,7 @@ class Study:
             if known.state != "running":
                 raise ConfigError(f"[trial {trial.number}] was told already: {known.state}, {known.value}")
             if state not in ENDS:
-                raise ConfigError(
-                    f"[trial {trial.number}] state must be one of {', '.join(ENDS)}; got {state!r}"
-                )
+                raise ConfigError(f"[trial {trial.number}] state must be one of {', '.join(ENDS)}; got {state!r}")
             try:
                 extra = json.loads(json.dumps(dict(info or {}), allow_nan=False))
             except (TypeError, ValueError) as error:
@@ -198,9 +194,7 @@ class Study:
         return self.tell(trial, value, "complete", info)
 
     def _stacked(self, numbers: list[int]) -> Codes:
-        return np.array([self._codes[n] for n in numbers], dtype=np.float64).reshape(
-            -1, len(self.space.parameters)
-        )
+        return np.array([self._codes[n] for n in numbers], dtype=np.float64).reshape(-1, len(self.space.parameters))
 
     def _allows(self, code: Codes) -> bool:
         key = code.tobytes()
@@ -232,14 +226,8 @@ class Study:
         for word, ours in header.items():
             theirs = journal.header.get(word)
             if theirs != ours:
-                how = (
-                    difference(theirs or [], ours)
-                    if word == "space"
-                    else f"{word} was {theirs!r}, now {ours!r}"
-                )
-                raise ConfigError(
-                    f"[journal] {path} holds another search: {how}. Use another file, or undo the change"
-                )
+                how = difference(theirs or [], ours) if word == "space" else f"{word} was {theirs!r}, now {ours!r}"
+                raise ConfigError(f"[journal] {path} holds another search: {how}. Use another file, or undo the change")
         for line, event in enumerate(journal.events, start=2):
             try:
                 if "ask" in event:
@@ -248,8 +236,6 @@ class Study:
                     known = self._trials[event["tell"]]
                     self._end(replace(known, state=event["state"], value=event["value"], info=event["info"]))
             except (KeyError, TypeError, ConfigError) as error:
-                raise DataError(
-                    f"[journal] {path}, line {line} does not belong to this search: {error}"
-                ) from error
+                raise DataError(f"[journal] {path}, line {line} does not belong to this search: {error}") from error
         self._again = [n for n, trial in self._trials.items() if trial.state == "running"]
         return journal
