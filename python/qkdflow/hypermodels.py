@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,6 +51,10 @@ class TeacherMLP:
 
     dataset: Dataset
 
+    @cached_property
+    def scaling(self) -> Rescaling:
+        return standardization(self.dataset)
+
     def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
         widths = [
             hp.Int("fc1", 32, 300, step=10),
@@ -62,7 +67,7 @@ class TeacherMLP:
         model = Sequential(
             [
                 Input(self.dataset.shape, self.dataset.input_type, name="input"),
-                standardization(self.dataset),
+                self.scaling,
                 *hidden,
                 Dense(self.dataset.classes, name="output"),
             ],
@@ -82,6 +87,10 @@ class StudentMLP:
 
     dataset: Dataset
     bits: int
+
+    @cached_property
+    def scaling(self) -> Rescaling:
+        return power_of_two_scaling(self.dataset)
 
     def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
         depth = hp.Int("depth", 1, 2)
@@ -104,7 +113,7 @@ class StudentMLP:
         model = Sequential(
             [
                 Input(self.dataset.shape, self.dataset.input_type, name="input"),
-                power_of_two_scaling(self.dataset),
+                self.scaling,
                 *chain,
                 self._dense(self.dataset.classes, "output"),
             ],

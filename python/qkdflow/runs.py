@@ -91,9 +91,7 @@ def open_run(path: Path, config: dict[str, Any]) -> Iterator[Run]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise ConfigError(
-                f"[--out {path}] another process is running there. Wait for it, or choose another"
-            ) from error
+            raise ConfigError(f"[--out {path}] another process is running there. Wait for it to end") from error
         if about.exists():
             _check_same(path, read_json(about).get("config", {}), json.loads(json.dumps(config)))
         else:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConstantSparsity:
-    """The same sparsity from begin_step on; masks are made anew every `frequency` steps until end_step (-1: never ends)."""
+    """One sparsity from begin_step on; masks are made anew every `frequency` steps until end_step (-1: always)."""
 
     target_sparsity: float
     begin_step: int = 0
