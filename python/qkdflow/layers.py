@@ -62,6 +62,9 @@ class Rescaling(Layer):
 
     def core(self, src: Shape) -> list[_core.Layer]:
         n = math.prod(src)
+        for key, value in (("scale", self.scale), ("offset", self.offset)):
+            if isinstance(value, tuple) and len(value) != n:
+                raise ConfigError(f"[{self.name}] {key} must have {n} elements for {src}; got {len(value)}")
         return [_core.Rescaling(self.name, _spread(self.scale, n), _spread(self.offset, n))]
 
 

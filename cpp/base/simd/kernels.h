@@ -47,7 +47,7 @@ struct Kernels {
   void (*pass_between)(std::size_t n, const float* src, float low, float high, const float* diff_dst,
                        float* diff_src);
 
-  // mask may be null; it multiplies the gradient.
+  // mask may be null; it multiplies the gradient, and the value: old momentum must not move a pruned weight.
   void (*adam)(std::size_t n, float* value, const float* gradient, const float* mask, float* m, float* v,
                const AdamStep& step);
   // velocity = momentum * velocity + gradient; value -= rate * (nesterov ? gradient + momentum * velocity :

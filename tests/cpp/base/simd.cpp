@@ -117,6 +117,16 @@ TEST_CASE("softmax and its log sum are accurate, for logits of any size", "[simd
     }
 }
 
+TEST_CASE("a pruned weight does not move, whatever momentum it had", "[simd]") {
+  for (const Kernels* k : levels()) {
+    float w[2] = {0, 1}, mask[2] = {0, 1}, g[2] = {1, 1}, m[2] = {5, 5}, v[2] = {1, 1}, speed[2] = {3, 3};
+    k->adam(2, w, g, mask, m, v, {0.1f, 0.9f, 0.999f, 1e-7f, 0, -9, 9});
+    k->sgd(2, w, g, mask, speed, 0.1f, 0.9f, true, -9, 9);
+    REQUIRE(w[0] == 0);
+    REQUIRE(w[1] < 1);
+  }
+}
+
 TEST_CASE("fake quantisers round ties as they say, saturate, and let NaN through", "[simd]") {
   using qkd::simd::FakeRounding;
   const std::vector<float> x{-9, -2.5f, -1.5f, -0.5f, 0.49999997f, 0.5f, 1.5f, 2.5f, 9, NAN};
