@@ -52,7 +52,8 @@ class Dataset:
     def __post_init__(self) -> None:
         if fault := _fault(self):
             raise DataError(f"[dataset {self.name}] {fault}")
-        object.__setattr__(self, "x", _read_only(self.x))
+        # -0.0 becomes 0.0, which integers cannot tell apart: a saved data set then loads with the same bits.
+        object.__setattr__(self, "x", _read_only(self.x + np.float32(0)))
         object.__setattr__(self, "y", _read_only(self.y))
         object.__setattr__(self, "indices", Indices(*map(_read_only, self.indices)))
 

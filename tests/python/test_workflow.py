@@ -1,0 +1,224 @@
+"""The line in a run directory: resuming, determinism, refusals. Small budgets, and no compiler: csim is test_main_job's."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qkdflow import _core, load_run, reference, stages, workflow
+from qkdflow.config import BUDGETS, RunConfig
+from qkdflow.errors import ConfigError, DataError, ToolError
+from qkdflow.hardware import simulated
+from qkdflow.runs import open_run
+
+TINY = replace(
+    BUDGETS["quick"],
+    samples=800,
+    teacher_trials=2,
+    teacher_trial_epochs=2,
+    teacher_epochs=3,
+    student_trials=3,
+    student_trial_epochs=3,
+    student_epochs=5,
+    student_restarts=2,
+    baseline_epochs=2,
+)
+PSD = RunConfig("psd", seed=3, max_parameters=400)
+
+
+def make_small(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(BUDGETS, "quick", TINY)
+    for module in (workflow, simulated):
+        patch.setattr(module, "compiler_problem", lambda: "the test has no compiler")
+    patch.setattr(workflow.baselines, "boosted_trees", lambda data, seed: None)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_small(monkeypatch)
+
+
+def without_times(report: dict[str, Any]) -> dict[str, Any]:
+    plain = json.loads(json.dumps(report))
+    plain.pop("timings")
+    plain["assessment"].pop("seconds")
+    return plain
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """One undisturbed run, for the tests that only look."""
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
+        path = tmp_path_factory.mktemp("run") / "psd"
+        return path, workflow.run(PSD, path)
+
+
+def test_the_report_says_what_was_done_and_what_was_not(whole: tuple[Path, dict[str, Any]]) -> None:
+    path, report = whole
+    assert report["hls"]["not_run"] == "the test has no compiler"
+    assert report["assessment"]["mismatches"] == 0
+    assert "reference" in report["assessment"]["device"]
+    assert report["float_vs_fixed"]["exact_mismatches"] == 0
+    assert report["student"]["parameters"] <= 400
+    assert report["student"]["sparsity"] >= 0.2
+    assert report["compression_ratio"] == report["teacher"]["parameters"] / report["student"]["parameters"]
+    assert set(report["timings"]) >= {"dataset", "teacher_search", "teacher", "student_search", "student", "hls"}
+    assert "<svg" in (path / "report.html").read_text()
+    assert json.loads((path / "report.json").read_text()) == json.loads(json.dumps(report))
+
+
+def test_a_run_gives_its_artefacts_back(whole: tuple[Path, dict[str, Any]]) -> None:
+    path, report = whole
+    run = load_run(path)
+    x, y = run.dataset.test
+    assert run.report == json.loads(json.dumps(report))
+    assert np.mean(run.fixed.predict(x).argmax(axis=1) == y) == report["student"]["accuracy_test"]
+    assert np.mean(run.teacher.logits(x).argmax(axis=1) == y) == report["teacher"]["accuracy_test"]
+    np.testing.assert_array_equal(run.student.exact_logits(x), run.fixed.predict(x))
+    codes = run.fixed.input_type.encode(x)
+    np.testing.assert_array_equal(reference.run(run.fixed, codes), run.fixed.run(codes))
+
+
+def test_every_trial_of_the_student_search_obeys_the_limit(whole: tuple[Path, dict[str, Any]]) -> None:
+    trials = whole[1]["student_search"]["trials"]
+    assert len(trials) == TINY.student_trials
+    assert all(t["parameters"] <= 400 for t in trials)
+
+
+def test_the_test_part_is_not_trained_or_chosen_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every array that reaches `fit` is of the train or validation part."""
+    seen: list[np.ndarray] = []
+    fit = stages.Sequential.fit
+
+    def watched(self: Any, x: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.extend([np.asarray(x), np.asarray(args[2][0])])
+        return fit(self, x, y, *args, **kwargs)
+
+    monkeypatch.setattr(stages.Sequential, "fit", watched)
+    workflow.run(PSD, tmp_path / "r")
+    test = {row.tobytes() for row in load_run(tmp_path / "r").dataset.test.x}
+    allowed = {
+        row.tobytes() for part in ("train", "valid") for row in getattr(load_run(tmp_path / "r").dataset, part).x
+    }
+    rows = {row.tobytes() for x in seen for row in x}
+    assert rows
+    assert rows <= allowed
+    assert not rows & (test - allowed)
+
+
+def test_same_seed_same_report_at_one_and_two_threads(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    _core.set_threads(2)
+    try:
+        again = workflow.run(PSD, tmp_path / "again")
+    finally:
+        _core.set_threads(1)
+    assert without_times(again) == without_times(whole[1])
+    other = workflow.run(replace(PSD, seed=4), tmp_path / "other")
+    assert without_times(other) != without_times(whole[1])
+
+
+@pytest.mark.parametrize("moment", range(0, 9, 2))
+def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(
+    whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moment: int
+) -> None:
+    """Stopped in the `moment`-th training (baseline, two searches, teacher, students), started again."""
+    real, calls = stages._fit, []
+
+    def stopping(limit: int | None) -> Callable[..., Any]:
+        def fit(*args: Any, **kwargs: Any) -> Any:
+            calls.append(1)
+            if limit is not None and len(calls) > limit:
+                raise KeyboardInterrupt
+            return real(*args, **kwargs)
+
+        return fit
+
+    monkeypatch.setattr(stages, "_fit", stopping(moment))
+    with pytest.raises(KeyboardInterrupt):
+        workflow.run(PSD, tmp_path / "r")
+    assert not (tmp_path / "r" / "report.json").exists()
+    stopped = len(calls) - 1
+    monkeypatch.setattr(stages, "_fit", stopping(None))
+    assert without_times(workflow.run(PSD, tmp_path / "r")) == without_times(whole[1])
+    total = 1 + TINY.teacher_trials + 1 + TINY.student_trials + TINY.student_restarts
+    lost_restarts = max(0, stopped - (total - TINY.student_restarts))  # of the stage that was stopped
+    assert len(calls) - 1 == total + lost_restarts
+
+
+def test_a_finished_run_computes_nothing_again(
+    whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(stages, "_fit", never)
+    assert without_times(workflow.run(PSD, whole[0])) == without_times(whole[1])
+
+
+def test_a_saved_teacher_takes_the_searchs_place(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    report = workflow.run(replace(PSD, teacher=str(whole[0] / "03_teacher")), tmp_path / "r")
+    assert report["teacher"]["accuracy_test"] == whole[1]["teacher"]["accuracy_test"]
+    assert "teacher_search" not in report
+
+
+def test_a_teacher_that_does_not_fit_the_data_is_refused(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    rows = "\n".join(f"{i % 7},{(i * 3) % 11},{i % 2}" for i in range(60))
+    (tmp_path / "two.csv").write_text(f"a,b,class\n{rows}\n")
+    config = RunConfig(str(tmp_path / "two.csv"), teacher=str(whole[0] / "03_teacher"))
+    with pytest.raises(ConfigError, match=r"--teacher.* must take \(2,\).*it takes \(30,\)"):
+        workflow.run(config, tmp_path / "r")
+
+
+def test_other_settings_foreign_folders_and_files_are_refused(
+    whole: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="bits is 8 there and 6 here"):
+        workflow.run(replace(PSD, bits=6), whole[0])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("do not lose me")
+    with pytest.raises(ConfigError, match="no run of qkdflow"):
+        workflow.run(PSD, tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "do not lose me"
+    with pytest.raises(ConfigError, match="must be a directory"):
+        workflow.run(PSD, tmp_path / "mine" / "thesis.tex")
+
+
+def test_a_second_process_in_one_run_directory_is_refused(tmp_path: Path) -> None:
+    with open_run(tmp_path / "r", PSD.to_dict()), pytest.raises(ConfigError, match="another process"):
+        workflow.run(PSD, tmp_path / "r")
+
+
+def test_a_disk_that_fills_is_reported_and_nothing_finished_is_lost(
+    whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = os.replace
+
+    def full(src: Any, dst: Any) -> None:
+        if "05_student" in str(dst) and "model" in str(dst):
+            raise OSError(28, "No space left on device")
+        real(src, dst)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(ToolError, match="No space left on device"):
+            workflow.run(PSD, tmp_path / "r")
+    assert (tmp_path / "r" / "04_student_search" / "stage.json").exists()
+    assert without_times(workflow.run(PSD, tmp_path / "r")) == without_times(whole[1])
+
+
+def test_an_unfinished_run_cannot_be_loaded(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no finished run"):
+        load_run(tmp_path)
+
+
+def test_a_limit_that_no_student_meets_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no configuration is feasible"):
+        workflow.run(replace(PSD, max_parameters=20), tmp_path / "r")
