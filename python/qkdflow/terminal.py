@@ -1,11 +1,10 @@
 """What a run shows on a terminal: progress with rate, time left and best so far, and the table at the end.
 
-Progress goes to stderr, and only a terminal gets bars: elsewhere each stage is one plain line.
+Progress goes to stderr, and only where that is a terminal: a log wants the result, not the way to it.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -41,10 +40,10 @@ def progress(title: str, total: int, console: Console | None = None) -> Iterator
     """Shows a stage while it runs: `with progress("search", total=40) as bar: bar.update(3, best=0.98)`.
 
     On a terminal a bar with rate, time left and best so far, which stays when the stage ends or is stopped;
-    elsewhere one line at the end. One stage at a time. `console` defaults to stderr.
+    elsewhere nothing. One stage at a time. `console` defaults to stderr.
     """
     console = console or Console(stderr=True)
-    bar = _LiveBar(title, total, console) if console.is_terminal else _PlainBar(title, total, console)
+    bar = _LiveBar(title, total, console) if console.is_terminal else _NoBar()
     try:
         yield bar
     finally:
@@ -82,18 +81,12 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each", style="progress.data.speed")
 
 
-class _PlainBar:
-    def __init__(self, title: str, total: int, console: Console) -> None:
-        self._title, self._total, self._console = title, total, console
-        self._done, self._best, self._start = 0, "", time.monotonic()
-
+class _NoBar:
     def update(self, done: int, best: float | None = None) -> None:
-        self._done, self._best = done, self._best if best is None else f", {_best(best)}"
+        """Nothing to show."""
 
     def close(self) -> None:
-        seconds = time.monotonic() - self._start
-        line = f"{self._title}: {self._done} of {self._total}{self._best}, {seconds:.1f} s"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        """Nothing to close."""
 
 
 def _best(best: float) -> str:

@@ -87,6 +87,8 @@ class _Line:
 
     def walk(self) -> dict[str, Any]:
         data = self.dataset()
+        if self.config.teacher is not None:  # refused before anything is trained
+            stages.given_teacher(self.config.teacher, data)
         report = Report(self.config, data)
         report.baselines(*self.baselines(data))
         if self.config.teacher is None:

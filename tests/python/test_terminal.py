@@ -42,13 +42,11 @@ def test_the_summary_of_a_run_without_compiler_says_so() -> None:
     assert "[bold]odd" in text.getvalue()
 
 
-def test_elsewhere_than_on_a_terminal_a_stage_is_one_line() -> None:
+def test_elsewhere_than_on_a_terminal_progress_is_silent() -> None:
     console, text = _console(40)
     with progress("student [search]", 40, console) as bar:
-        for done in range(1, 41):
-            bar.update(done, best=0.9871 if done == 7 else None)
-    assert text.getvalue().startswith("student [search]: 40 of 40, best 98.71 %, ")
-    assert text.getvalue().count("\n") == 1
+        bar.update(40, best=0.9871)
+    assert text.getvalue() == ""
 
 
 @pytest.mark.parametrize("width", [30, 60, 100])
@@ -74,8 +72,8 @@ def test_a_stage_that_is_stopped_leaves_its_count_and_a_clean_terminal(terminal:
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
-    assert ("3/40" if terminal else "3 of 40, best 50.00 %") in text.getvalue()
     if terminal:
+        assert "3/40" in text.getvalue()
         assert text.getvalue().endswith("\x1b[?25h")  # the cursor is back
     with progress("next", 1, console) as bar:
         bar.update(1)

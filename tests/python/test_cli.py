@@ -1,0 +1,110 @@
+"""The command line with bad input: one line on stderr that says what to do, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qkdflow import cli
+
+GOOD = "a,b,class\n" + "\n".join(f"{i % 7},{(i * 3) % 11},{i % 2}" for i in range(60)) + "\n"
+
+
+def fails(capsys: pytest.CaptureFixture[str], *args: str) -> str:
+    assert cli.main(args) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("qkdflow: ["), captured.err
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["psd", "--bits", "1"], "--bits"),
+        (["psd", "--bits", "40"], "--bits"),
+        (["psd", "--sparsity", "1"], "--sparsity"),
+        (["psd", "--sparsity", "-0.1"], "--sparsity"),
+        (["psd", "--max-parameters", "0"], "--max-parameters"),
+        (["psd", "--seed", "-1"], "--seed"),
+        (["psd", "--budget", "huge"], "quick or paper"),
+        (["psd", "--part", "xc7z020clg400-9"], "xc7z020clg400-1"),
+        (["psd", "--board", "pynq-z9"], "pynq-z2"),
+        (["psd", "--backend", "Vitiss"], "Vitis"),
+        (["psd", "--io", "serial"], "io_parallel"),
+        (["psd", "--strategy", "Fast"], "Latency"),
+        (["psd", "--clock", "0"], "clock"),
+        (["psd", "--reuse-factor", "0"], "reuse_factor"),
+        (["psb"], "Did you mean psd"),
+        ([], "either a name"),
+        (["psd", "--data", "x.csv"], "either a name"),
+        (["--data", "nowhere.csv"], "nowhere.csv"),
+        (["psd", "--teacher", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(
+    args: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert message in fails(capsys, "run", *args, "--out", str(tmp_path / "r"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        ("a,b,class\n", "rows of data are required"),
+        (GOOD.replace("class", "kind"), "class"),
+        (GOOD.replace("\n3,", "\nthree,", 1), "three"),
+        (GOOD.replace("\n3,", "\n3,4,", 1), "pulses.csv:5"),
+        (GOOD.replace("\n3,", "\nnan,", 1), "pulses.csv:5"),
+        ("a,b,class\n" + "1,2,0\n" * 30, "class"),
+    ],
+)
+def test_a_bad_csv_is_one_line(text: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "pulses.csv"
+    path.write_text(text)
+    error = fails(capsys, "run", "--data", str(path), "--label", "class", "--out", str(tmp_path / "r"))
+    assert message in error
+    assert "pulses.csv" in error
+
+
+def test_an_output_directory_that_cannot_be_made_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert "file" in fails(capsys, "run", "psd", "--out", str(tmp_path / "file" / "r"))
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> int:
+        raise ValueError("operands could not be broadcast")
+
+    monkeypatch.setattr(cli, "_bench_train", broken)
+    with pytest.raises(ValueError, match="broadcast"):
+        cli.main(["bench", "train", "--list"])
+
+
+def test_bench_lists_and_measures(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from qkdflow import bench
+
+    monkeypatch.setattr(bench, "SECONDS", 0.01)
+    assert cli.main(["bench", "train", "--list"]) == 0
+    names = capsys.readouterr().out.split()
+    assert names == list(bench.WORKLOADS)
+    assert cli.main(["bench", "train", "--workload", names[0], "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["params"] == 984
+    assert measured["threads"] == 1
+    assert 0 < measured["s_per_step"] < 0.01
+    assert "must be one of" in fails(capsys, "bench", "train", "--workload", "nothing")
+
+
+def test_the_module_runs_as_a_command_and_has_help() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "qkdflow.cli", "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "qkdflow run psd --out" in done.stdout
