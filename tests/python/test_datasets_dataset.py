@@ -174,6 +174,12 @@ def test_saved_and_loaded_is_the_same(tmp_path: Path, scale: float) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def test_minus_zero_becomes_zero() -> None:
+    x = np.full((40, 2), -0.0, np.float32)
+    assert not np.signbit(small(x).x).any()
+    assert np.signbit(x).all()
+
+
 def test_same_content_same_bytes(tmp_path: Path) -> None:
     small().save(tmp_path / "1")
     os.utime(tmp_path / "1/dataset.npz", (0, 0))

@@ -52,8 +52,7 @@ class Dataset:
     def __post_init__(self) -> None:
         if fault := _fault(self):
             raise DataError(f"[dataset {self.name}] {fault}")
-        # -0.0 becomes 0.0, which integers cannot tell apart: a saved data set then loads with the same bits.
-        object.__setattr__(self, "x", _read_only(self.x + np.float32(0)))
+        object.__setattr__(self, "x", _read_only(_without_minus_zero(self.x)))
         object.__setattr__(self, "y", _read_only(self.y))
         object.__setattr__(self, "indices", Indices(*map(_read_only, self.indices)))
 
@@ -156,6 +155,11 @@ def _fault(d: Dataset) -> str:
         if not counts.all():
             return f"every class must appear in the {part} part; got no '{d.class_names[int(counts.argmin())]}'"
     return ""
+
+
+def _without_minus_zero(x: F32) -> F32:
+    # Saved counts are integers, which have one zero: with one zero here too, loading gives the same bits.
+    return x + np.float32(0) if np.signbit(x[x == 0]).any() else x  # no copy where none is needed: folds share x
 
 
 def _read_only(array: Any) -> Any:

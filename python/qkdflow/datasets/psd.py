@@ -112,10 +112,9 @@ def pulses(key: Key, kind: str, n: int, p: PsdParameters = PARAMETERS) -> NDArra
     if kind not in CLASS_NAMES:
         raise ConfigError(f"[psd] the class must be one of {', '.join(CLASS_NAMES)}; got '{kind}'")
     k = key.fold("psd").fold(kind)
-    if kind in ("electromagnetic", "muon"):
-        muon = np.full(n, kind == "muon")
-    else:  # either particle doubles and saturates
-        muon = _uniform(k, "particle", n) < 0.5
+    # Either particle doubles and saturates.
+    one_kind = kind in ("electromagnetic", "muon")
+    muon = np.full(n, kind == "muon") if one_kind else _uniform(k, "particle", n) < 0.5
     column = np.arange(p.samples) / (p.samples - 1) - 0.5
 
     t0 = p.arrival + p.period * (_uniform(k, "phase", n) - 0.5) + p.jitter * k.fold("jitter").normal(n)
