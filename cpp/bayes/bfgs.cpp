@@ -13,9 +13,8 @@ Minimum minimise(const Smooth& f, const VectorXd& start, const Box& box, const D
   VectorXd x = start.cwiseMax(box.low).cwiseMin(box.high);
   VectorXd gradient(n), next_gradient(n);
   double value = f(x, gradient);
-  int evaluations = 1;
-  const VectorXd spread = descent.spread.size() == n ? descent.spread : VectorXd::Ones(n);
-  MatrixXd inverse = spread.asDiagonal();  // of the Hessian
+  const MatrixXd guess = descent.inverse.size() > 0 ? descent.inverse : MatrixXd::Identity(n, n);
+  MatrixXd inverse = guess;
 
   for (int iteration = 0; iteration < descent.iterations && std::isfinite(value); ++iteration) {
     VectorXd free = VectorXd::Ones(n);
@@ -27,8 +26,8 @@ Minimum minimise(const Smooth& f, const VectorXd& start, const Box& box, const D
 
     VectorXd step = -(inverse * reduced).cwiseProduct(free);
     if (!(step.dot(gradient) < 0)) {
-      inverse = spread.asDiagonal();
-      step = -spread.cwiseProduct(reduced);
+      inverse = guess;
+      step = -reduced;
     }
     double t = std::min(1.0, descent.longest / step.lpNorm<Eigen::Infinity>());
 
@@ -39,7 +38,6 @@ Minimum minimise(const Smooth& f, const VectorXd& start, const Box& box, const D
       next = (x + t * step).cwiseMax(box.low).cwiseMin(box.high);
       const double slope = gradient.dot(next - x);
       next_value = f(next, next_gradient);
-      ++evaluations;
       if (std::isfinite(next_value) && next_value <= value + 1e-4 * slope) {
         moved = next_value < value;
         break;
@@ -63,7 +61,7 @@ Minimum minimise(const Smooth& f, const VectorXd& start, const Box& box, const D
     gradient = next_gradient;
     if (gain < 1e-9 * (1 + std::abs(value))) break;
   }
-  return {x, value, evaluations};
+  return {x, value, inverse};
 }
 
 }  // namespace qkd::bayes

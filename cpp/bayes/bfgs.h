@@ -19,13 +19,13 @@ struct Descent {
   int iterations = 40;
   double tolerance = 1e-2;  // on the largest entry of the projected gradient
   double longest = 2.0;     // the largest move of a coordinate in one iteration
-  Eigen::VectorXd spread;   // a guess of the inverse Hessian's diagonal; empty: ones
+  Eigen::MatrixXd inverse;  // a guess of the inverse Hessian; empty: the identity
 };
 
 struct Minimum {
   Eigen::VectorXd x;
   double value;
-  int evaluations;
+  Eigen::MatrixXd inverse;  // of the Hessian, approximately
 };
 
 Minimum minimise(const Smooth& f, const Eigen::VectorXd& start, const Box& box, const Descent& descent);

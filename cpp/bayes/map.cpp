@@ -128,21 +128,27 @@ std::vector<VectorXd> theta_starts(Eigen::Index features) {
   return {smooth, rough};
 }
 
-VectorXd fit(const Observations& seen, const std::vector<VectorXd>& starts) {
+Minimum fit(const Observations& seen) {
+  const Eigen::Index features = seen.x.cols();
+  VectorXd spread = VectorXd::Constant(features + 2, 0.5);  // somewhat below the priors' variances
+  spread.tail(1) << 2;
+  const Minimum guess{{}, std::numeric_limits<double>::infinity(), spread.asDiagonal()};
+  Minimum best = guess;
+  for (const VectorXd& start : theta_starts(features)) {
+    const Minimum end = fit(seen, {start, guess.value, guess.inverse});
+    if (end.value < best.value || best.x.size() == 0) best = end;
+  }
+  return best;
+}
+
+Minimum fit(const Observations& seen, const Minimum& last) {
   MapObjective objective(seen);
   const Smooth f = [&objective](const VectorXd& theta, VectorXd& gradient) {
     return objective(theta, gradient);
   };
-  const Box box = theta_box(seen.x.cols());
   Descent descent;
-  descent.spread = VectorXd::Constant(starts.front().size(), 0.5);
-  descent.spread.tail(1) << 2;  // few trials say little of their noise
-  Minimum best{starts.front(), std::numeric_limits<double>::infinity(), 0};
-  for (const VectorXd& start : starts) {
-    const Minimum end = minimise(f, start, box, descent);
-    if (end.value < best.value) best = end;
-  }
-  return best.x;
+  descent.inverse = last.inverse;
+  return minimise(f, last.x, theta_box(seen.x.cols()), descent);
 }
 
 }  // namespace qkd::bayes

@@ -43,7 +43,9 @@ Box theta_box(Eigen::Index features);
 // The fixed starts: smooth and quiet, rough and noisy.
 std::vector<VectorXd> theta_starts(Eigen::Index features);
 
-// The best end of the descents from the starts.
-VectorXd fit(const Observations& seen, const std::vector<VectorXd>& starts);
+// The best end of the descents from the fixed starts.
+Minimum fit(const Observations& seen);
+// The end of the descent from where a fit to fewer trials ended.
+Minimum fit(const Observations& seen, const Minimum& last);
 
 }  // namespace qkd::bayes

@@ -2,6 +2,8 @@
 
 #include <Eigen/Cholesky>
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -43,6 +45,16 @@ Posterior::Batch Posterior::predict(const MatrixXd& x) const {
   batch.mean.array() += c_;
   batch.variance = batch.variance.cwiseMax(kLeastVariance);
   return batch;
+}
+
+double Posterior::incumbent() const {
+  // K a = y - c, so the mean at the observations, c + (K - diag) a, is y - diag a.
+  const VectorXd means = seen_.y.array() - (seen_.extra.array() + kernel_.noise()) * a_.array();
+  double lowest = std::numeric_limits<double>::infinity();
+  for (Eigen::Index i = 0; i < means.size(); ++i) {
+    if (seen_.extra[i] == 0) lowest = std::min(lowest, means[i]);
+  }
+  return std::isfinite(lowest) ? lowest : means.minCoeff();
 }
 
 Posterior::Local Posterior::predict_with_slopes(const VectorXd& x) const {

@@ -26,6 +26,9 @@ class Posterior {
   };
   Local predict_with_slopes(const VectorXd& x) const;  // features (P)
 
+  // The lowest mean at an observation without noise of its own (at any, where all have some): the incumbent.
+  double incumbent() const;
+
   const Observations& seen() const { return seen_; }
   const Kernel& kernel() const { return kernel_; }
   const VectorXd& theta() const { return theta_; }

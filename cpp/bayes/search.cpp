@@ -20,7 +20,7 @@ constexpr int kBoltzmann = 4;        // and from draws that favour high scores
 constexpr int kRounds = 8;           // of floats and levels in turn
 constexpr std::int64_t kSweep = 24;  // a dimension of more levels is climbed in strides
 constexpr double kGain = 1e-7;       // of log EI: less is no progress
-const Descent kFloatDescent{.iterations = 20, .tolerance = 1e-3, .longest = 1.0, .spread = {}};
+const Descent kFloatDescent{.iterations = 20, .tolerance = 1e-3, .longest = 1.0, .inverse = {}};
 
 std::vector<Eigen::Index> order_of(const VectorXd& scores) {
   std::vector<Eigen::Index> order(static_cast<std::size_t>(scores.size()));

@@ -154,15 +154,14 @@ VectorXd Suggester::theta(const Trials& trials) {
   if (!fitted_) {
     Eigen::Index landmark = 1;
     while (after(landmark) <= std::min(n, kOften)) landmark = after(landmark);
-    fitted_ = {beginning(trials, landmark),
-               fit(observations(trials, landmark), theta_starts(space_.features()))};
+    fitted_ = {beginning(trials, landmark), fit(observations(trials, landmark))};
   }
   for (Eigen::Index next; (next = after(fitted_->seen.values.size())) <= n;) {
-    const auto starts = next <= kOften ? theta_starts(space_.features()) : std::vector{fitted_->theta};
-    fitted_ = {beginning(trials, next), fit(observations(trials, next), starts)};
+    const Observations seen = observations(trials, next);
+    fitted_ = {beginning(trials, next), next <= kOften ? fit(seen) : fit(seen, fitted_->end)};
   }
   const bool landmark = n == fitted_->seen.values.size();
-  return landmark || n > kOften ? fitted_->theta : fit(observations(trials, n), {fitted_->theta});
+  return landmark || n > kOften ? fitted_->end.x : fit(observations(trials, n), fitted_->end).x;
 }
 
 Posterior Suggester::posterior(const Trials& trials) {
@@ -183,12 +182,7 @@ std::optional<RowVectorXd> Suggester::operator()(const Trials& trials, const Adm
   }
 
   Posterior model = posterior(trials);
-  const VectorXd means = model.predict(space_.encode(trials.codes)).mean;
-  double best = std::numeric_limits<double>::infinity();
-  for (Eigen::Index i = 0; i < finished; ++i) {
-    if (can_win(trials, i)) best = std::min(best, means[i]);
-  }
-  if (std::isinf(best)) best = means.minCoeff();
+  const double best = model.incumbent();
 
   if (running > 0) {
     // Kriging believer: a running trial is taken to end at its mean, so that the next looks elsewhere.

@@ -53,7 +53,7 @@ class Suggester {
   // The last fit of a long study and the trials that it saw; dropped when a list does not begin with them.
   struct Fitted {
     Trials seen;
-    VectorXd theta;
+    Minimum end;
   };
   std::optional<Fitted> fitted_;
 };
