@@ -50,6 +50,7 @@ __all__ = [
 
 Tick = Callable[[int, float | None], Any]  # (trials or epochs done, best value so far)
 TEACHER_BATCH, STUDENT_BATCH, BASELINE_BATCH = 128, 32, 64
+LEAST_STEPS = 4000  # of a final training: a thousand pulses need more epochs than ten thousand
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def dataset(config: RunConfig) -> Dataset:
 def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
     """The linear classifier that every network is compared with."""
     model = hypermodels.linear(data, key)
-    return _fit(model, data, budget.baseline_epochs, BASELINE_BATCH, key.fold("fit"))
+    return _fit(model, data, _enough(budget.baseline_epochs, data, BASELINE_BATCH), BASELINE_BATCH, key.fold("fit"))
 
 
 def search_teacher(
@@ -90,7 +91,7 @@ def search_teacher(
 def train_teacher(data: Dataset, study: Study, budget: Budget, key: Key) -> Trained:
     """The teacher with the best values found, trained for the full number of epochs."""
     model = hypermodels.TeacherMLP(data)(_best(study), key)
-    return _fit(model, data, budget.teacher_epochs, TEACHER_BATCH, key.fold("fit"))
+    return _fit(model, data, _enough(budget.teacher_epochs, data, TEACHER_BATCH), TEACHER_BATCH, key.fold("fit"))
 
 
 def given_teacher(path: str, data: Dataset) -> Sequential:
@@ -145,9 +146,10 @@ def train_student(
     tick: Tick | None = None,
 ) -> Trained:
     """The student with the best values found, trained in full from several keys; validation picks one."""
+    epochs = _enough(config.work.student_epochs, data, STUDENT_BATCH)
     trained = []
     for restart in range(config.work.student_restarts):
-        trained.append(_student(data, logits, _best(study), config, config.work.student_epochs, key.fold(restart)))
+        trained.append(_student(data, logits, _best(study), config, epochs, key.fold(restart)))
         if tick:
             tick(restart + 1, max(best_accuracy(t.history) for t in trained))
     return max(trained, key=lambda t: best_accuracy(t.history))
@@ -158,6 +160,10 @@ def best_accuracy(history: History) -> float:
     if not all(map(math.isfinite, history.history["loss"])):
         return math.nan
     return max(history.history["val_accuracy"][_first_kept(history.epochs) :])
+
+
+def _enough(epochs: int, data: Dataset, batch: int) -> int:
+    return max(epochs, math.ceil(LEAST_STEPS / math.ceil(len(data.train.x) / batch)))
 
 
 def _first_kept(epochs: int) -> int:

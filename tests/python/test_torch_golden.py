@@ -25,7 +25,9 @@ def network(quantized: bool) -> Sequential:
     return Sequential([Input((5,)), dense[0], QActivation(quantized_relu(6, 2, "RND")), dense[1]])
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: f"quantized={c['quantized']},distilled={c['teacher'] is not None}")
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda c: f"quantized={c['quantized']},distilled={c['teacher'] is not None}"
+)
 def test_logits_loss_and_gradients_are_pytorchs(case: dict[str, Any]) -> None:
     model = network(case["quantized"])
     values = tuple(np.array(p, dtype=np.float32) for p in case["parameters"])
