@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -12,14 +13,15 @@
 namespace qkd::bayes {
 namespace {
 
-constexpr int kRaw = 512;            // Sobol codes to screen
-constexpr int kCentres = 4;          // seen codes to look around,
-constexpr int kSprays = 32;          // this many codes each
-constexpr int kGreedy = 4;           // climbs from the best of the screen,
-constexpr int kBoltzmann = 4;        // and from draws that favour high scores
-constexpr int kRounds = 8;           // of floats and levels in turn
-constexpr std::int64_t kSweep = 24;  // a dimension of more levels is climbed in strides
-constexpr double kGain = 1e-7;       // of log EI: less is no progress
+constexpr int kRaw = 512;              // Sobol codes to screen
+constexpr int kCentres = 4;            // seen codes to look around,
+constexpr int kSprays = 32;            // this many codes each
+constexpr int kGreedy = 4;             // climbs from the best of the screen,
+constexpr int kBoltzmann = 4;          // and from draws that favour high scores
+constexpr int kRounds = 8;             // of floats and levels in turn:
+constexpr std::size_t kFinalists = 3;  // after the first only the best go on
+constexpr std::int64_t kSweep = 24;    // a dimension of more levels is climbed in strides
+constexpr double kGain = 1e-7;         // of log EI: less is no progress
 const Descent kFloatDescent{.iterations = 20, .tolerance = 1e-3, .longest = 1.0, .inverse = {}};
 
 std::vector<Eigen::Index> order_of(const VectorXd& scores) {
@@ -127,12 +129,12 @@ std::vector<Search::Climber> Search::starts(const MatrixXd& full, Key key) {
   return chosen;
 }
 
-bool Search::climb_floats(Climber& climber) {
+void Search::climb_floats(Climber& climber) {
   std::vector<int> floats;
   for (int d = 0; d < space_.size(); ++d) {
     if (space_[d].kind == Dimension::Kind::continuous && climber.code[d] != kInactive) floats.push_back(d);
   }
-  if (floats.empty()) return false;
+  if (floats.empty()) return;
   const auto n = static_cast<Eigen::Index>(floats.size());
   // Units of the length scale, at most the side of the box: equal steps change the posterior about equally.
   VectorXd unit(n), start(n);
@@ -156,7 +158,7 @@ bool Search::climb_floats(Climber& climber) {
   Minimum end = minimise(f, start, box, kFloatDescent);
   // Where the constraint forbids the end, the way back is tried half by half.
   for (int halving = 0; halving < 4; ++halving) {
-    if (-end.value <= climber.value + kGain) return false;
+    if (-end.value <= climber.value + kGain) return;
     Climber moved = climber;
     for (Eigen::Index i = 0; i < n; ++i) {
       const int d = floats[static_cast<std::size_t>(i)];
@@ -165,13 +167,12 @@ bool Search::climb_floats(Climber& climber) {
     moved.value = -end.value;
     if (admission_(moved.code)) {
       climber = std::move(moved);
-      return true;
+      return;
     }
     VectorXd unused(n);
     end.x = 0.5 * (end.x + start);
     end.value = f(end.x, unused);
   }
-  return false;
 }
 
 bool Search::climb_levels(Climber& climber) {
@@ -198,19 +199,19 @@ bool Search::climb_levels(Climber& climber) {
 }
 
 std::optional<RowVectorXd> Search::anywhere(const MatrixXd& seen, Key key) {
-  std::optional<Climber> best;
-  for (Climber climber : starts(screen(seen, key), key.fold("starts"))) {
-    bool moved = true;
-    for (int round = 0; round < kRounds && moved; ++round) {
-      const bool by_floats = climb_floats(climber);
-      moved = climb_levels(climber);
-      // A second round of floats alone would only repeat the first.
-      if (by_floats && !moved) break;
+  std::vector<Climber> climbers = starts(screen(seen, key), key.fold("starts"));
+  for (int round = 0; round < kRounds && !climbers.empty(); ++round) {
+    for (Climber& climber : climbers) {
+      if (!climber.moving) continue;
+      climb_floats(climber);
+      // Without a step of the levels, another round of floats would only repeat this one.
+      climber.moving = climb_levels(climber);
     }
-    if (!best || climber.value > best->value) best = std::move(climber);
+    std::ranges::stable_sort(climbers, std::greater(), &Climber::value);
+    if (climbers.size() > kFinalists) climbers.resize(kFinalists);
   }
-  if (!best) return std::nullopt;
-  return best->code;
+  if (climbers.empty()) return std::nullopt;
+  return climbers.front().code;
 }
 
 }  // namespace qkd::bayes

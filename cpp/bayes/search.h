@@ -46,13 +46,14 @@ class Search {
     RowVectorXd full;  // keeps the values of inactive dimensions, for when their parent flips
     RowVectorXd code;
     double value;
+    bool moving = true;
   };
   VectorXd score(const MatrixXd& codes) const { return log_ei_of(space_.encode(codes)); }
   VectorXd log_ei_of(const MatrixXd& x) const;
   MatrixXd screen(const MatrixXd& seen, Key key) const;
   std::vector<Climber> starts(const MatrixXd& full, Key key);
-  bool climb_floats(Climber& climber);
-  bool climb_levels(Climber& climber);
+  void climb_floats(Climber& climber);
+  bool climb_levels(Climber& climber);  // whether a level moved
 
   const Space& space_;
   const Posterior& posterior_;

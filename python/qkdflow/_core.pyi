@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict, overload
 
 import numpy as np
@@ -188,3 +188,37 @@ class Emulator(metaclass=_Bound):
     def __init__(self, n_in: int, input_type: FixedPoint, layers: Sequence[FixedDense | FixedActivation]) -> None: ...
     def run(self, codes: NDArray[np.int64]) -> NDArray[np.int64]: ...
     def trace(self, codes: NDArray[np.int64]) -> list[NDArray[np.int64]]: ...
+
+class Dimension(metaclass=_Bound):
+    @staticmethod
+    def continuous(name: str, conditions: Sequence[tuple[int, Sequence[int]]]) -> Dimension: ...
+    @staticmethod
+    def grid(
+        name: str,
+        levels: int,
+        log_from: float,
+        positions: Sequence[float],
+        conditions: Sequence[tuple[int, Sequence[int]]],
+    ) -> Dimension: ...
+    @staticmethod
+    def category(name: str, levels: int, conditions: Sequence[tuple[int, Sequence[int]]]) -> Dimension: ...
+
+class Suggester(metaclass=_Bound):
+    def __init__(self, dimensions: Sequence[Dimension], default_code: ArrayLike, seed: int) -> None: ...
+    def canonical(self, code: ArrayLike) -> NDArray[np.float64]: ...
+    def suggest(
+        self,
+        codes: ArrayLike,
+        values: ArrayLike,
+        states: Sequence[str],
+        running: ArrayLike,
+        feasible: Callable[[NDArray[np.float64]], bool] | None,
+    ) -> NDArray[np.float64] | None: ...
+
+def gp_posterior(
+    x: ArrayLike, y: ArrayLike, categorical: Sequence[bool], theta: ArrayLike, at: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def gp_map(
+    x: ArrayLike, y: ArrayLike, categorical: Sequence[bool], theta: ArrayLike
+) -> tuple[float, NDArray[np.float64]]: ...
+def log_h(z: float) -> tuple[float, float]: ...
