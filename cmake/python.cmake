@@ -5,7 +5,7 @@ endif()
 qkdflow_locate(pybind11 pybind11Config.cmake pybind11_DIR)
 find_package(pybind11 2.13 CONFIG REQUIRED)
 file(GLOB bind_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cpp/bind/*.cpp)
-pybind11_add_module(_core ${bind_sources})
+pybind11_add_module(_core NO_EXTRAS ${bind_sources})
 target_link_libraries(_core PRIVATE qkdflow_core)
 target_compile_options(_core PRIVATE ${QKDFLOW_WARNINGS})
 

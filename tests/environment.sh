@@ -83,7 +83,7 @@ set_up() {
   fi
   catch2=OFF
   if have_catch2 || { install_catch2 && have_catch2; }; then catch2=ON; fi
-  if changed "package-$catch2" pyproject.toml CMakeLists.txt cmake cpp python tests/cpp; then
+  if changed "package-$catch2" pyproject.toml CMakeLists.txt cmake cpp python pynq_overlay tests/cpp; then
     say "Installing qkdflow[dev] from the checkout"
     # One build directory for the wheel and the C++ tests: what is tested is what is installed.
     python -m pip install --no-build-isolation --config-settings=build-dir="$build" \
