@@ -88,8 +88,8 @@ void nn(py::module_& m) {
            }),
            py::arg("name"), py::arg("relu"), py::arg("type") = std::nullopt);
   py::class_<Rescaling, Layer, std::shared_ptr<Rescaling>>(m, "Rescaling")
-      .def(py::init<std::string, std::vector<float>, std::vector<float>>(), py::arg("name"),
-           py::arg("scale"), py::arg("offset"));
+      .def(py::init<std::string, std::vector<float>, std::vector<float>>(), py::arg("name"), py::arg("scale"),
+           py::arg("offset"));
 
   py::class_<Graph>(m, "Graph", "Layers in order, with their parameters in flat blocks.")
       .def(py::init([](std::vector<int> input, const std::vector<std::shared_ptr<Layer>>& layers) {

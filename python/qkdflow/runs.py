@@ -103,6 +103,4 @@ def _check_same(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None
     differing = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
     if differing:
         what = "; ".join(f"{k} is {there.get(k)!r} there and {here.get(k)!r} here" for k in differing)
-        raise ConfigError(
-            f"[--out {path}] holds a run with other settings: {what}. Choose another directory, or give the same settings"
-        )
+        raise ConfigError(f"[--out {path}] holds a run with other settings: {what}. Choose another directory")

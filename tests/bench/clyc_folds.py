@@ -12,7 +12,6 @@ import argparse
 import json
 
 import numpy as np
-
 from qkdflow import Key, datasets, stages
 from qkdflow.config import RunConfig
 

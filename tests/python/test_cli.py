@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from qkdflow import cli
 
 GOOD = "a,b,class\n" + "\n".join(f"{i % 7},{(i * 3) % 11},{i % 2}" for i in range(60)) + "\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from qkdflow import FixedPoint, Key, Sequential, reference
 from qkdflow.errors import ConfigError
 from qkdflow.freeze import freeze

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from qkdflow import load_run
 from qkdflow.export.csim import compiler_problem, load_csim
 

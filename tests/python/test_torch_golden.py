@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from qkdflow import Key, Sequential, _core
 from qkdflow.layers import Activation, Dense, Input, QActivation, QDense
 from qkdflow.models import Weights

@@ -1,4 +1,4 @@
-"""The line in a run directory: resuming, determinism, refusals. Small budgets, and no compiler: csim is test_main_job's."""
+"""The line in a run directory: resuming, determinism, refusals. Small budgets, no compiler: test_main_job has it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from qkdflow import _core, load_run, reference, stages, workflow
 from qkdflow.config import BUDGETS, RunConfig
 from qkdflow.errors import ConfigError, DataError, ToolError
