@@ -3,7 +3,9 @@
 #include "base/check.h"
 
 #ifdef QKDFLOW_OPENMP
-#include <omp.h>
+// OpenMP's own header is of the compiler that brought it; these two names are of the standard.
+extern "C" void omp_set_num_threads(int);
+extern "C" int omp_get_max_threads(void);
 #endif
 
 namespace qkd {

@@ -20,7 +20,8 @@ Posterior::Posterior(Observations seen, const VectorXd& theta)
     : seen_(std::move(seen)), theta_(theta), kernel_(seen_.categorical, theta) {
   const MatrixXd k = kernel_(seen_.x, seen_.x);
   bool positive = false;
-  for (double jitter = 0; !positive && jitter <= 1e-4; jitter = jitter == 0 ? 1e-10 : 10 * jitter) {
+  for (const double jitter : {0.0, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4}) {
+    if (positive) break;
     cholesky_ = k;
     cholesky_.diagonal().array() += seen_.extra.array() + (kernel_.noise() + jitter * kernel_.signal());
     positive = Eigen::LLT<Eigen::Ref<MatrixXd>>(cholesky_).info() == Eigen::Success;

@@ -22,7 +22,8 @@ constexpr int kRounds = 8;             // of floats and levels in turn:
 constexpr std::size_t kFinalists = 3;  // after the first only the best go on
 constexpr std::int64_t kSweep = 24;    // a dimension of more levels is climbed in strides
 constexpr double kGain = 1e-7;         // of log EI: less is no progress
-const Descent kFloatDescent{.iterations = 20, .tolerance = 1e-3, .longest = 1.0, .inverse = {}};
+
+Descent float_descent() { return {.iterations = 20, .tolerance = 1e-3, .longest = 1.0, .inverse = {}}; }
 
 std::vector<Eigen::Index> order_of(const VectorXd& scores) {
   std::vector<Eigen::Index> order(static_cast<std::size_t>(scores.size()));
@@ -36,7 +37,8 @@ std::vector<double> neighbours(double level, std::int64_t k) {
   std::vector<double> others;
   const auto last = static_cast<double>(k - 1);
   if (k <= kSweep) {
-    for (double other = 0; other <= last; ++other) {
+    for (std::int64_t i = 0; i < k; ++i) {
+      const auto other = static_cast<double>(i);
       if (other != level) others.push_back(other);
     }
     return others;
@@ -155,7 +157,7 @@ void Search::climb_floats(Climber& climber) {
     return -value;
   };
   const Box box{VectorXd::Zero(n), unit.cwiseInverse()};
-  Minimum end = minimise(f, start, box, kFloatDescent);
+  Minimum end = minimise(f, start, box, float_descent());
   // Where the constraint forbids the end, the way back is tried half by half.
   for (int halving = 0; halving < 4; ++halving) {
     if (-end.value <= climber.value + kGain) return;

@@ -117,7 +117,7 @@ Outcomes outcomes(const VectorXd& values, const std::vector<State>& states) {
   return out;
 }
 
-Suggester::Suggester(Space space, RowVectorXd default_code, std::uint64_t seed)
+Suggester::Suggester(Space space, const RowVectorXd& default_code, std::uint64_t seed)
     : space_(std::move(space)),
       default_code_(space_.canonical(default_code)),
       key_(Key(seed).fold("bayes")),
@@ -127,7 +127,7 @@ std::optional<RowVectorXd> Suggester::design(std::uint32_t number, Admission& ad
   if (number == 0 && admission(default_code_)) return default_code_;
   const Key key = key_.fold("design");
   for (std::uint32_t index = number; index < number + kDraws; ++index) {
-    const RowVectorXd code = space_.canonical(space_.full_code(sobol(key, index, 1, space_.size()).row(0)));
+    RowVectorXd code = space_.canonical(space_.full_code(sobol(key, index, 1, space_.size()).row(0)));
     if (admission(code)) return code;
   }
   if (all_) {

@@ -31,7 +31,7 @@ Outcomes outcomes(const VectorXd& values, const std::vector<State>& states);
 
 class Suggester {
  public:
-  Suggester(Space space, RowVectorXd default_code, std::uint64_t seed);
+  Suggester(Space space, const RowVectorXd& default_code, std::uint64_t seed);
 
   // A canonical code that was not handed out before; nothing where no admissible one is left or found.
   std::optional<RowVectorXd> operator()(const Trials& trials, const Admission::Feasible& feasible);

@@ -58,8 +58,9 @@ std::vector<py::array_t<double>> trace(const Graph& graph, const Array<double>& 
   };
   graph.evaluate(static_cast<int>(n), view<double>(x, "x"), logits, keep, &results);
   std::vector<py::array_t<double>> out;
+  out.reserve(results.size());
   for (std::size_t i = 0; i < results.size(); ++i)
-    out.push_back(to_array<double>(results[i], batch_shape(n, graph.shape(i))));
+    out.emplace_back(to_array<double>(results[i], batch_shape(n, graph.shape(i))));
   return out;
 }
 

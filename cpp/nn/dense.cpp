@@ -36,7 +36,7 @@ class DenseStep final : public Step {
 
 }  // namespace
 
-Dense::Dense(std::string name, Options options) : Layer(std::move(name)), options_(std::move(options)) {
+Dense::Dense(std::string name, const Options& options) : Layer(std::move(name)), options_(options) {
   require(options_.units > 0, this->name(), "units must be positive; got ", options_.units);
 }
 

@@ -14,7 +14,7 @@ class Dense final : public Layer {
     Initializer initializer = Initializer::glorot_uniform;
     std::optional<FixedPoint> kernel_type, bias_type;
   };
-  Dense(std::string name, Options options);
+  Dense(std::string name, const Options& options);
 
   Shape infer(const Shape& src) const override;
   std::vector<ParamSpec> params(const Shape& src) const override;

@@ -27,11 +27,11 @@ void check(const nn::Graph& graph, const Data& data) {
 
 }  // namespace
 
-Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, Options options)
+Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, const Options& options)
     : graph_(graph),
       optimizer_(std::move(optimizer)),
       data_(data),
-      options_(std::move(options)),
+      options_(options),
       loss_(static_cast<int>(graph.output().size()), std::max(options_.batch_size, 1)),
       labels_(static_cast<std::size_t>(std::max(options_.batch_size, 0))),
       teacher_(labels_.size() * graph.output().size()),

@@ -26,7 +26,7 @@ class Trainer {
     Key key{0};  // of the shuffles
   };
 
-  Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, Options options);
+  Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, const Options& options);
 
   // Trains on every sample once, in an order that is a function of the key and the epoch alone. `stop` is
   // asked now and then; when it says yes the epoch is cut short.

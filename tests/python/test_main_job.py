@@ -69,3 +69,18 @@ def test_csim_and_the_device_agree_on_the_whole_test_part(
     csim = load_csim(run.hls)
     raw = np.floor(np.linspace(0, 255, 300)).reshape(10, 30)  # not of the data set
     np.testing.assert_array_equal(csim.predict(raw), run.fixed.predict(raw))
+
+
+def test_the_readmes_python_runs(
+    job: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    code = readme.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "psd").symlink_to(job[0])
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - it is ours
+    test = names["run"].dataset.test
+    assert np.mean(names["logits"].argmax(axis=1) == test.y) > 0.95
+    assert names["fixed"].sparsity >= 0.5
