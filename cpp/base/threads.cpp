@@ -11,7 +11,7 @@ extern "C" int omp_get_max_threads(void);
 namespace qkd {
 
 void set_threads(int count) {
-  require(count >= 1, "threads", "must be at least 1; got ", count);
+  require(count >= 1 && count <= 1024, "threads", "must be 1 to 1024; got ", count);
 #ifdef QKDFLOW_OPENMP
   omp_set_num_threads(count);
 #endif

@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 
 #include <cstring>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,5 +37,17 @@ Array<T> to_array(std::span<const T> values, const std::vector<py::ssize_t>& sha
   if (!values.empty()) std::memcpy(out.mutable_data(), values.data(), values.size_bytes());
   return out;
 }
+
+// Work on an object that Python threads may share: without the GIL, which is given up first, so that a thread
+// which waits here never holds it.
+class Exclusive {
+ public:
+  template <typename Shared>
+  explicit Exclusive(const Shared& shared) : lock_(shared.mutex()) {}
+
+ private:
+  py::gil_scoped_release release_;
+  std::lock_guard<std::mutex> lock_;
+};
 
 }  // namespace qkd::bind

@@ -44,7 +44,7 @@ py::array_t<double> evaluate(const Graph& graph, const Array<double>& x) {
   Array<double> out(batch_shape(n, graph.output()));
   const auto src = view<double>(x, "x");
   std::span<double> dst(out.mutable_data(), static_cast<std::size_t>(out.size()));
-  py::gil_scoped_release release;
+  const Exclusive exclusive(graph);
   graph.evaluate(static_cast<int>(n), src, dst);
   return out;
 }
@@ -170,7 +170,7 @@ void nn(py::module_& m) {
             Array<float> out(batch_shape(n, g.output()));
             const auto src = view<float>(x, "x");
             std::span<float> dst(out.mutable_data(), static_cast<std::size_t>(out.size()));
-            py::gil_scoped_release release;
+            const Exclusive exclusive(g);
             train::predict(g, src, dst);
             return out;
           },

@@ -18,8 +18,9 @@ class Trainer {
  public:
   Trainer(nn::Graph& graph, Array<float> x, Array<std::int32_t> y, std::optional<Array<float>> teacher,
           const std::string& optimizer, const std::map<std::string, double>& options, int batch_size, Key key,
-          std::optional<std::pair<float, float>> distillation, std::optional<prune::Schedule> pruning)
-      : x_(std::move(x)), y_(std::move(y)), teacher_(std::move(teacher)) {
+          std::optional<std::pair<float, float>> distillation, std::optional<prune::Schedule> pruning,
+          std::int64_t first_step)
+      : graph_(graph), x_(std::move(x)), y_(std::move(y)), teacher_(std::move(teacher)) {
     const Data data{view<float>(x_, "x"), view<std::int32_t>(y_, "y"),
                     teacher_ ? view<float>(*teacher_, "teacher") : std::span<const float>()};
     train::Trainer::Options o;
@@ -27,6 +28,7 @@ class Trainer {
     o.key = key;
     if (distillation) o.distillation = train::Distillation{distillation->first, distillation->second};
     o.pruning = pruning;
+    o.first_step = first_step;
     trainer_ = std::make_unique<train::Trainer>(graph, make(optimizer, options, graph.params()), data, o);
   }
 
@@ -34,7 +36,7 @@ class Trainer {
     bool interrupted = false;
     Metrics metrics{};
     {
-      py::gil_scoped_release release;
+      const Exclusive exclusive(graph_);
       metrics = trainer_->epoch(index, learning_rate, [&interrupted] {
         py::gil_scoped_acquire acquire;
         interrupted = PyErr_CheckSignals() != 0;
@@ -75,6 +77,7 @@ class Trainer {
     return made;
   }
 
+  nn::Graph& graph_;
   Array<float> x_;
   Array<std::int32_t> y_;
   std::optional<Array<float>> teacher_;
@@ -118,10 +121,10 @@ void train(py::module_& m) {
   py::class_<Trainer>(m, "Trainer", "Trains a graph epoch by epoch with the GIL released.")
       .def(py::init<nn::Graph&, Array<float>, Array<std::int32_t>, std::optional<Array<float>>,
                     const std::string&, const std::map<std::string, double>&, int, Key,
-                    std::optional<std::pair<float, float>>, std::optional<prune::Schedule>>(),
+                    std::optional<std::pair<float, float>>, std::optional<prune::Schedule>, std::int64_t>(),
            py::keep_alive<1, 2>(), py::arg("graph"), py::arg("x"), py::arg("y"), py::arg("teacher"),
            py::arg("optimizer"), py::arg("options"), py::arg("batch_size"), py::arg("key"),
-           py::arg("distillation"), py::arg("pruning"))
+           py::arg("distillation"), py::arg("pruning"), py::arg("first_step") = 0)
       .def("epoch", &Trainer::epoch, py::arg("index"), py::arg("learning_rate"),
            "Trains on every sample once; returns (mean loss, accuracy). Ctrl-C raises KeyboardInterrupt.")
       .def_property_readonly("steps", &Trainer::steps);
@@ -132,7 +135,7 @@ void train(py::module_& m) {
         const Data data{view<float>(x, "x"), view<std::int32_t>(y, "y"), {}};
         Metrics metrics{};
         {
-          py::gil_scoped_release release;
+          const Exclusive exclusive(graph);
           metrics = qkd::train::evaluate(graph, data);
         }
         return tuple_of(metrics);

@@ -23,6 +23,9 @@ Shifts shifts(const Dense& d, const FixedPoint& src) {
 // The codes that each element of a tensor can take, whatever the input: [low, high].
 struct Interval {
   Int128 low, high;
+  friend Interval operator|(Interval a, Interval b) {
+    return {std::min(a.low, b.low), std::max(a.high, b.high)};
+  }
 };
 using Intervals = std::vector<Interval>;
 
@@ -44,16 +47,23 @@ Intervals through(const Dense& d, const Intervals& src, Shifts by) {
 }
 
 Intervals through(const Activation& a, const Intervals& src, int from_fraction) {
-  // A saturating cast keeps the order of codes; one that wraps may give any code of its type.
+  // A cast keeps the order of codes unless it wraps, or zeroes what overflows: then any code of its type may
+  // come.
   const FixedPoint& to = a.result_type;
-  const bool ordered = to.overflow == Overflow::SAT || to.overflow == Overflow::SAT_SYM;
+  const bool saturates = to.overflow == Overflow::SAT || to.overflow == Overflow::SAT_SYM;
+  const int shift = from_fraction - to.fraction();
   Intervals dst;
   for (const auto [low, high] : src) {
     const auto cast = [&](Int128 code) -> Int128 {
       const auto c = static_cast<std::int64_t>(code);
       return to.requantize(a.relu ? std::max<std::int64_t>(c, 0) : c, from_fraction);
     };
-    dst.push_back(ordered ? Interval{cast(low), cast(high)} : Interval{to.low_code(), to.high_code()});
+    const Int128 down = a.relu ? std::max<Int128>(low, 0) : low,
+                 up = a.relu ? std::max<Int128>(high, 0) : high;
+    const bool holds = shift >= 0 ? (down >> shift) >= to.low_code() && -(-up >> shift) <= to.high_code()
+                                  : (down << -shift) >= to.low_code() && (up << -shift) <= to.high_code();
+    dst.push_back(saturates || holds ? Interval{cast(low), cast(high)}
+                                     : Interval{to.low_code(), to.high_code()});
   }
   return dst;
 }
@@ -87,12 +97,17 @@ Network::Network(int n_in, FixedPoint input_type, std::vector<Layer> layers)
       const auto [product, bias] = shifts(*d, src);
       require(product >= 0 && bias >= 0 && product < 63 && bias < 63, d->name, "its result type ",
               d->result_type.ap_type(), " is coarser than its products or its bias");
-      codes = through(*d, codes, {product, bias});
+      const Intervals reach = codes;
+      codes = through(*d, reach, {product, bias});
       for (const auto [low, high] : codes) {
         require(low >= d->result_type.low_code() && high <= d->result_type.high_code(), d->name,
                 "its result type ", d->result_type.ap_type(), " cannot hold every sum");
-        narrow_ = narrow_ && product == 0 && fits(low, high, 32);
       }
+      // Partial sums too must fit: their reach is the same with zero among each element's codes.
+      Intervals partial = reach;
+      for (Interval& i : partial) i = i | Interval{0, 0};
+      for (const auto [low, high] : through(*d, partial, {product, bias}))
+        narrow_ = narrow_ && product == 0 && fits(low, high, 32);
       n_out_ = d->n_out;
       types_.push_back(d->result_type);
       std::vector<std::int32_t> w(d->weights.begin(), d->weights.end()), b;
@@ -174,17 +189,22 @@ void Network::run_narrow(std::span<const std::int64_t> src, std::span<std::int64
   }
 }
 
-void Network::run(std::span<const std::int64_t> src, std::span<std::int64_t> dst) const {
+void Network::check(std::span<const std::int64_t> src) const {
   const FixedPoint& in = types_.front();
   for (const std::int64_t code : src)
     require(code >= in.low_code() && code <= in.high_code(), "Network", "input codes must be ", in.low_code(),
             " to ", in.high_code(), "; got ", code, ". Encode raw values with the input type first");
+}
+
+void Network::run(std::span<const std::int64_t> src, std::span<std::int64_t> dst) const {
+  check(src);
   if (narrow_) return run_narrow(src, dst);
   const std::vector<std::vector<std::int64_t>> codes = trace(src);
   std::ranges::copy(codes.back(), dst.begin());
 }
 
 std::vector<std::vector<std::int64_t>> Network::trace(std::span<const std::int64_t> src) const {
+  check(src);
   std::vector<std::vector<std::int64_t>> results;
   const std::size_t samples = src.size() / static_cast<std::size_t>(n_in_);
   std::span<const std::int64_t> current = src;

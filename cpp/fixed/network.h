@@ -55,6 +55,7 @@ class Network {
   bool narrow_;                    // every code and sum fits 32 bits
   std::vector<std::vector<std::int32_t>> weights32_, bias32_;
 
+  void check(std::span<const std::int64_t> src) const;  // that codes are of the input type
   void run_wide(std::span<const std::int64_t> src, std::size_t layer, std::span<std::int64_t> dst) const;
   void run_narrow(std::span<const std::int64_t> src, std::span<std::int64_t> dst) const;
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <mutex>
 
 #include "nn/layer.h"
 #include "nn/plan.h"
@@ -23,6 +24,9 @@ class Graph {
   // Indices into Params::list of a layer's parameters.
   const std::vector<std::size_t>& params_of(std::size_t layer) const { return params_of_[layer]; }
 
+  // Held by whoever runs plans or changes parameters: a graph does one thing at a time.
+  std::mutex& mutex() const { return mutex_; }
+
   // The plan for a batch size, made at its first use and kept.
   Plan& plan(int batch, bool training);
 
@@ -38,6 +42,8 @@ class Graph {
   std::vector<std::vector<std::size_t>> params_of_;
   Params params_;
   std::map<std::pair<int, bool>, std::unique_ptr<Plan>> plans_;
+
+  mutable std::mutex mutex_;
 
   static Params make_params(const Graph& graph);
 };

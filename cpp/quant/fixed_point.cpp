@@ -45,27 +45,25 @@ Int128 shift_right(Int128 q, int shift, Rounding mode) {
   return floor;
 }
 
+// The same for a real number. The remainder to the integer nearer zero is exact; to the one below it need not
+// be.
 double round_real(double x, Rounding mode) {
-  const double floor = std::floor(x);
-  const double rest = x - floor;  // exact: both share x's grid
-  const bool negative = x < 0;
-  switch (mode) {
-    case Rounding::TRN:
-      return floor;
-    case Rounding::TRN_ZERO:
-      return std::trunc(x);
+  if (mode == Rounding::TRN) return std::floor(x);
+  const double inner = std::trunc(x), outer = inner + std::copysign(1.0, x), rest = std::fabs(x - inner);
+  if (mode == Rounding::TRN_ZERO || rest < 0.5) return inner;
+  if (rest > 0.5) return outer;
+  switch (mode) {  // a tie
     case Rounding::RND:
-      return floor + (rest >= 0.5);
-    case Rounding::RND_ZERO:
-      return floor + (rest > 0.5 || (rest == 0.5 && negative));
-    case Rounding::RND_INF:
-      return floor + (rest > 0.5 || (rest == 0.5 && !negative));
+      return std::fmax(inner, outer);
     case Rounding::RND_MIN_INF:
-      return floor + (rest > 0.5);
+      return std::fmin(inner, outer);
+    case Rounding::RND_INF:
+      return outer;
     case Rounding::RND_CONV:
-      return floor + (rest > 0.5 || (rest == 0.5 && std::fmod(floor, 2.0) != 0.0));
+      return std::fmod(inner, 2.0) == 0.0 ? inner : outer;
+    default:  // RND_ZERO
+      return inner;
   }
-  return floor;
 }
 
 }  // namespace

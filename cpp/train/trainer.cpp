@@ -32,6 +32,7 @@ Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data da
       optimizer_(std::move(optimizer)),
       data_(data),
       options_(options),
+      step_(options_.first_step),
       loss_(static_cast<int>(graph.output().size()), std::max(options_.batch_size, 1)),
       labels_(static_cast<std::size_t>(std::max(options_.batch_size, 0))),
       teacher_(labels_.size() * graph.output().size()),

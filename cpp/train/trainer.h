@@ -23,7 +23,8 @@ class Trainer {
     int batch_size = 32;
     std::optional<Distillation> distillation;  // needs Data::teacher
     std::optional<prune::Schedule> pruning;
-    Key key{0};  // of the shuffles
+    Key key{0};                   // of the shuffles
+    std::int64_t first_step = 0;  // of the pruning schedule: where an earlier training ended
   };
 
   Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, const Options& options);
@@ -43,8 +44,8 @@ class Trainer {
   Data data_;
   Options options_;
   SoftTargets targets_;
+  std::int64_t step_;
   Loss loss_;
-  std::int64_t step_ = 0;
   std::vector<std::int32_t> labels_;
   std::vector<float> teacher_, entropy_;  // one batch's
 };

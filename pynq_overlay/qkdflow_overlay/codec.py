@@ -77,16 +77,17 @@ def encode(values: Array, kind: FixedType) -> Array:
 
 
 def _rounded(x: Array, mode: str) -> Array:
-    down = np.floor(x)
-    rest = x - down
-    tie, more = rest == 0.5, rest > 0.5
-    up = {
-        "TRN": np.zeros(x.shape, dtype=bool),
-        "TRN_ZERO": (x < 0) & (rest > 0),
-        "RND": more | tie,
-        "RND_ZERO": more | (tie & (x < 0)),
-        "RND_INF": more | (tie & (x > 0)),
-        "RND_MIN_INF": more,
-        "RND_CONV": more | (tie & (np.floor(down / 2) * 2 != down)),
+    if mode == "TRN":
+        return np.floor(x)
+    inner = np.trunc(x)  # its remainder is exact, that of floor need not be
+    outer, rest = inner + np.copysign(1.0, x), np.abs(x - inner)
+    away = {
+        "TRN_ZERO": False,
+        "RND": x > 0,
+        "RND_ZERO": False,
+        "RND_INF": True,
+        "RND_MIN_INF": x < 0,
+        "RND_CONV": np.fmod(inner, 2) != 0,
     }[mode]
-    return down + up
+    beyond = (rest > 0.5) | ((rest == 0.5) & away) if mode != "TRN_ZERO" else np.zeros(x.shape, dtype=bool)
+    return np.where(beyond, outer, inner)

@@ -155,6 +155,7 @@ class Trainer(metaclass=_Bound):
         key: Key,
         distillation: tuple[float, float] | None,
         pruning: Schedule | None,
+        first_step: int = 0,
     ) -> None: ...
     def epoch(self, index: int, learning_rate: float) -> tuple[float, float]: ...
     @property

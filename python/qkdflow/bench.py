@@ -62,8 +62,8 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
     """
     if name not in WORKLOADS:
         raise ConfigError(f"[bench train] --workload must be one of {', '.join(WORKLOADS)}; got {name!r}")
-    if threads < 1:
-        raise ConfigError(f"[bench train] --threads must be at least 1; got {threads}")
+    if not 1 <= threads <= 1024:
+        raise ConfigError(f"[bench train] --threads must be 1 to 1024; got {threads}")
     _core.set_threads(threads)
     w, key = WORKLOADS[name], Key(0)
     model = w.build()

@@ -77,8 +77,8 @@ class RunConfig:
             raise ConfigError(f"[--sparsity] must be at least 0 and below 1; got {self.sparsity}")
         if self.max_parameters is not None and self.max_parameters < 1:
             raise ConfigError(f"[--max-parameters] must be at least 1; got {self.max_parameters}")
-        if self.seed < 0:
-            raise ConfigError(f"[--seed] must not be negative; got {self.seed}")
+        if not 0 <= self.seed < 2**64:
+            raise ConfigError(f"[--seed] must be 0 to 2^64 - 1; got {self.seed}")
         if self.is_preset or "." in self.data or "/" in self.data:
             return
         near = get_close_matches(self.data, PRESETS, n=1)

@@ -42,7 +42,7 @@ def freeze(model: Sequential, class_names: tuple[str, ...] | None = None) -> Fix
     if source.type is None:
         raise ConfigError(
             f"[{source.name}] the input needs a FixedPoint type to be frozen: "
-            "Input(shape, type=FixedPoint(10, 10, False))"
+            "Input(shape, type=FixedPoint(10, 10, False, 'RND', 'SAT'))"
         )
     n = math.prod(source.shape)
     affine: _Affine | None = None
@@ -106,8 +106,9 @@ def _dense(
     if bias_quantizer is not None and layer.use_bias:
         bias_type = bias_quantizer.type()
         bias = [int(c) for c in bias_type.encode(model.parameter(f"{layer.name}/bias")[0])]
+    _check_exact(layer.name, weights, weight_type, bias, bias_type, *_reach(source, affine, interval))
     if affine:
-        bias_type, bias = _with_offset(weights, weight_type, bias_type, bias, affine)
+        bias_type, bias = _with_offset(layer.name, weights, weight_type, bias_type, bias, affine)
         t = weight_type
         weight_type = FixedPoint(t.bits, t.integer - affine.shift, t.is_signed, t.rounding, t.overflow)
     codes = np.array(bias, dtype=np.int64)
@@ -115,12 +116,11 @@ def _dense(
     shifts = fraction - source.fraction - weight_type.fraction, fraction - bias_type.fraction
     low, high = intervals.dense(weights, codes, shifts, interval)
     result_type = _holding(min(low), max(high), fraction, layer.name)
-    _check_exact(layer.name, weights, bias, shifts, interval)
     return FixedDense(layer.name, weights, codes, weight_type, bias_type, result_type)
 
 
 def _with_offset(
-    weights: Codes, weight_type: FixedPoint, bias_type: FixedPoint, bias: list[int], affine: _Affine
+    name: str, weights: Codes, weight_type: FixedPoint, bias_type: FixedPoint, bias: list[int], affine: _Affine
 ) -> tuple[FixedPoint, list[int]]:
     """Bias + W * offset, exactly, and the smallest type that holds it."""
     step, bias_step = Fraction(weight_type.step), Fraction(bias_type.step)
@@ -131,7 +131,7 @@ def _with_offset(
     ]
     fraction = max(s.denominator.bit_length() - 1 for s in sums)
     codes = [int(s * 2**fraction) for s in sums]
-    return _holding(min(codes), max(codes), fraction, "bias"), codes
+    return _holding(min(codes), max(codes), fraction, name), codes
 
 
 def _holding(low: int, high: int, fraction: int, name: str) -> FixedPoint:
@@ -142,14 +142,32 @@ def _holding(low: int, high: int, fraction: int, name: str) -> FixedPoint:
     return FixedPoint(bits, bits - fraction, True)
 
 
+def _reach(source: FixedPoint, affine: _Affine | None, interval: intervals.Interval) -> tuple[list[Fraction], int]:
+    """How large each value that the trained layer sees can be, and the fraction bits that hold it exactly."""
+    codes = [max(abs(low), abs(high)) for low, high in zip(*interval, strict=True)]
+    if affine is None:
+        return [c * Fraction(source.step) for c in codes], source.fraction
+    scale = Fraction(source.step) / Fraction(2) ** affine.shift
+    bits = max(o.denominator.bit_length() - 1 for o in affine.offset)
+    reach = [c * scale + abs(o) for c, o in zip(codes, affine.offset, strict=True)]
+    return reach, max(source.fraction + affine.shift, bits)
+
+
 def _check_exact(
-    name: str, weights: Codes, bias: list[int], shifts: tuple[int, int], interval: intervals.Interval
+    name: str,
+    weights: Codes,
+    weight_type: FixedPoint,
+    bias: list[int],
+    bias_type: FixedPoint,
+    reach: list[Fraction],
+    fraction: int,
 ) -> None:
-    reach = [max(abs(lo), abs(hi)) for lo, hi in zip(*interval, strict=True)]
+    """Every sum of the trained layer, offset included, must fit a float64: else it is no exact reference."""
+    unit = Fraction(2) ** -max(fraction + weight_type.fraction, bias_type.fraction)
     for column, b in zip(weights.T, bias, strict=True):
-        total = sum(abs(int(w)) * r for w, r in zip(column, reach, strict=True)) << shifts[0]
-        if total + (abs(b) << shifts[1]) >= 2**EXACT_BITS:
+        products = sum((abs(int(w)) * r for w, r in zip(column, reach, strict=True)), Fraction(0))
+        if products * Fraction(weight_type.step) + abs(b) * Fraction(bias_type.step) >= unit * 2**EXACT_BITS:
             raise ConfigError(
                 f"[{name}] its sums need more than {EXACT_BITS} bits, so float64 cannot check them exactly. "
-                "Use fewer bits for weights, biases or activations"
+                "Use fewer bits for weights, biases, activations or offsets"
             )

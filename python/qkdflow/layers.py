@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from qkdflow import _core, quantizers
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
@@ -48,7 +50,7 @@ class Input(Layer):
 
 @dataclass(frozen=True)
 class Rescaling(Layer):
-    """x * scale + offset, each a number or one a feature. A power-of-two scale is exact in fixed point."""
+    """x * scale + offset, each a float32 or one a feature. A power-of-two scale is exact in fixed point."""
 
     scale: float | tuple[float, ...]
     offset: float | tuple[float, ...] = 0.0
@@ -57,8 +59,9 @@ class Rescaling(Layer):
     def __post_init__(self) -> None:
         for key in ("scale", "offset"):
             value = getattr(self, key)
-            if isinstance(value, Sequence) or hasattr(value, "tolist"):
-                object.__setattr__(self, key, tuple(float(v) for v in value))
+            many = isinstance(value, Sequence) or hasattr(value, "tolist")
+            rounded = tuple(float(np.float32(v)) for v in value) if many else float(np.float32(value))
+            object.__setattr__(self, key, rounded)
 
     def core(self, src: Shape) -> list[_core.Layer]:
         n = math.prod(src)

@@ -56,6 +56,7 @@ class Sequential:
         self.layers = _named(layers)
         self.pruning_schedule: PruningSchedule | None = None
         self.optimizer: optimizers.Optimizer = optimizers.Adam()
+        self.steps = 0  # of optimiser, since compile: where a pruning schedule goes on in the next fit
         self.graph, self._stages = _graph(self.layers)
         self.graph.initialize(_key(key))
 
@@ -73,8 +74,7 @@ class Sequential:
 
     @property
     def has_softmax(self) -> bool:
-        last = self.layers[-1]
-        return isinstance(last, layers.Activation) and last.activation == "softmax"
+        return _is_softmax(self.layers[-1])
 
     def count_params(self) -> int:
         """Kernels and biases."""
@@ -92,6 +92,7 @@ class Sequential:
         if set(metrics) - {"accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"}:
             raise ConfigError(f"[compile] the metric is accuracy; got {list(metrics)}")
         self.optimizer = optimizers.get(optimizer)
+        self.steps = 0
 
     def fit(
         self,
@@ -112,18 +113,19 @@ class Sequential:
 
         With a teacher (a model, or its logits (samples, classes) computed before) the loss is
         alpha * CE + (1 - alpha) * T^2 * KL(softmax(teacher / T) || softmax(logits / T)), Hinton et al. 2015.
+        A pruning schedule goes on where the last fit ended; the optimiser's moments start anew.
         `key` orders the samples: same data, model and key, same bits. Ctrl-C raises KeyboardInterrupt; the model
         keeps what it has learnt. ValueError (DataError) for arrays that do not fit.
         """
         x = _inputs(x, "x", self.input_shape)
-        y = _labels(y, "y", len(x))
+        y = self._labels(y, "y", len(x))
         if teacher is not None:
             teacher_logits = teacher.logits(x)
         logits = None if teacher_logits is None else np.ascontiguousarray(teacher_logits, dtype=np.float32)
         valid = None
         if validation_data is not None:
             x_valid = _inputs(validation_data[0], "validation x", self.input_shape)
-            valid = x_valid, _labels(validation_data[1], "validation y", len(x_valid))
+            valid = x_valid, self._labels(validation_data[1], "validation y", len(x_valid))
         trainer = _core.Trainer(
             self.graph,
             x,
@@ -135,6 +137,7 @@ class Sequential:
             _key(key),
             None if logits is None else (alpha, temperature),
             None if self.pruning_schedule is None else self.pruning_schedule.core(),
+            self.steps,
         )
         return self._epochs(trainer, epochs, valid, callbacks)
 
@@ -152,6 +155,7 @@ class Sequential:
         for epoch in range(epochs):
             rate = state.learning_rate
             loss, accuracy = trainer.epoch(epoch, rate)
+            self.steps = trainer.steps
             logs: Logs = {"loss": loss, "accuracy": accuracy}
             if valid is not None:
                 logs["val_loss"], logs["val_accuracy"] = _core.evaluate(self.graph, *valid)
@@ -185,7 +189,24 @@ class Sequential:
     def evaluate(self, x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
         """(mean cross-entropy, accuracy)."""
         x = _inputs(x, "x", self.input_shape)
-        return _core.evaluate(self.graph, x, _labels(y, "y", len(x)))
+        return _core.evaluate(self.graph, x, self._labels(y, "y", len(x)))
+
+    def _labels(self, y: ArrayLike, name: str, samples: int) -> NDArray[np.int32]:
+        """Labels 0 .. classes-1, int32 (samples,), of labels or one-hot rows."""
+        array, classes = np.asarray(y), self.output_shape[-1]
+        if array.ndim == 2 and array.shape[1] == classes > 1:
+            array = array.argmax(axis=1)
+        array = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array
+        if array.shape != (samples,):
+            raise DataError(
+                f"[{name}] must hold {samples} labels, or rows of {classes}, one a row of x; got {np.asarray(y).shape}"
+            )
+        whole = array.dtype.kind in "biu" or bool(np.all(array == np.rint(array)))
+        if not whole or array.min() < 0 or array.max() >= classes:
+            raise DataError(
+                f"[{name}] labels must be 0 to {classes - 1} for a network of {classes} outputs; got others"
+            )
+        return np.ascontiguousarray(array, dtype=np.int32)
 
     def get_weights(self) -> Weights:
         """Copies of all parameters and masks."""
@@ -266,6 +287,11 @@ def _key(key: Key | int) -> Key:
     return Key(key) if isinstance(key, int) else key
 
 
+def _is_softmax(layer: layers.Layer) -> bool:
+    """Activation("softmax"), or Dense(..., activation="softmax")."""
+    return getattr(layer, "activation", None) == "softmax"
+
+
 def _first(chain: Sequence[layers.Layer]) -> layers.Input:
     first = chain[0] if chain else None
     if not isinstance(first, layers.Input):
@@ -293,7 +319,7 @@ def _graph(chain: tuple[layers.Layer, ...]) -> tuple[_core.Graph, list[tuple[tup
     ends: list[int] = []
     shape = source
     for i, layer in enumerate(chain):
-        if isinstance(layer, layers.Activation) and layer.activation == "softmax" and i != len(chain) - 1:
+        if _is_softmax(layer) and i != len(chain) - 1:
             raise ConfigError(f"[{layer.name}] softmax must be the last layer")
         core += layer.core(shape)
         if core:
@@ -322,13 +348,3 @@ def _inputs(x: ArrayLike, name: str, shape: tuple[int, ...]) -> FloatArray:
         row = int(np.argwhere(~finite)[0][0])
         raise DataError(f"[{name}] must be finite numbers; got NaN or infinity in row {row}")
     return array
-
-
-def _labels(y: ArrayLike, name: str, samples: int) -> NDArray[np.int32]:
-    array = np.asarray(y)
-    if array.ndim == 2 and array.shape[1] > 1:
-        array = array.argmax(axis=1)
-    array = array.reshape(-1) if array.ndim == 2 else array
-    if array.shape != (samples,):
-        raise DataError(f"[{name}] must hold {samples} labels, one a row of x; got {np.asarray(y).shape}")
-    return np.ascontiguousarray(array, dtype=np.int32)

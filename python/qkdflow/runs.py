@@ -15,10 +15,11 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qkdflow.errors import ConfigError, ToolError
+from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.files import read_json, write_json
 
 FORMAT = "qkdflow.run/1"
@@ -48,16 +49,16 @@ class Run:
         `depends` are the settings that this stage adds to those before it. With `partial`, the folder of a stage
         that was stopped is kept for `compute` to go on with.
         """
-        chain = json.dumps([FORMAT, self._key, name, depends], sort_keys=True)
+        chain = json.dumps([FORMAT, version("qkdflow"), self._key, name, depends], sort_keys=True)
         self._key = hashlib.sha256(chain.encode()).hexdigest()
         folder = self.path / name
         mark, begun = folder / "stage.json", folder / "begun.json"
         label = name.partition("_")[2]
-        done = read_json(mark) if mark.exists() else {}
+        done = _record(mark, "key", "seconds")
         if done.get("key") == self._key:
             self.timings[label] = done["seconds"]
             return load(folder)
-        going_on = partial and begun.exists() and read_json(begun).get("key") == self._key
+        going_on = partial and _record(begun, "key").get("key") == self._key
         if folder.exists() and not going_on:
             shutil.rmtree(folder)
         write_json(begun, {"key": self._key})
@@ -80,7 +81,7 @@ def open_run(path: Path, config: dict[str, Any]) -> Iterator[Run]:
     about = path / "run.json"
     if path.exists() and not path.is_dir():
         raise ConfigError(f"[--out {path}] must be a directory; it is a file. Choose another name")
-    if path.exists() and not about.exists() and any(p.name != ".lock" for p in path.iterdir()):
+    if path.exists() and not about.exists() and any(not _is_ours(p.name) for p in path.iterdir()):
         raise ConfigError(f"[--out {path}] holds files that are no run of qkdflow. Choose an empty or new directory")
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -93,14 +94,29 @@ def open_run(path: Path, config: dict[str, Any]) -> Iterator[Run]:
         except OSError as error:
             raise ConfigError(f"[--out {path}] another process is running there. Wait for it to end") from error
         if about.exists():
-            _check_same(path, read_json(about).get("config", {}), json.loads(json.dumps(config)))
-        else:
-            write_json(about, {"format": FORMAT, "config": config})
+            _check_same(path, _record(about, "config")["config"], json.loads(json.dumps(config)))
+        write_json(about, {"format": FORMAT, "config": config})
         yield Run(path, config)
 
 
+def _is_ours(name: str) -> bool:
+    """The lock, and what a write that was cut short leaves: all that a run stopped at its very start can hold."""
+    return name == ".lock" or (name.startswith(".run.json.") and name.endswith(".tmp"))
+
+
+def _record(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON object with these keys; empty where there is no file. DataError where it is damaged."""
+    if not path.exists():
+        return {}
+    record = read_json(path)
+    if not isinstance(record, dict) or any(key not in record for key in keys):
+        raise DataError(f"[{path}] is damaged. Delete its folder, and it is computed again")
+    return record
+
+
 def _check_same(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
-    differing = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
+    # Other hls settings only make the last stages anew; a wrong reuse factor must not cost a search.
+    differing = [k for k in sorted({*there, *here} - {"hls"}) if there.get(k) != here.get(k)]
     if differing:
         what = "; ".join(f"{k} is {there.get(k)!r} there and {here.get(k)!r} here" for k in differing)
         raise ConfigError(f"[--out {path}] holds a run with other settings: {what}. Choose another directory")

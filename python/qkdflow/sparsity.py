@@ -62,4 +62,5 @@ def prune_low_magnitude(model: Sequential, pruning_schedule: PruningSchedule) ->
     No wrapper layers and no callback: masks are part of the model, and travel with it when it is saved.
     """
     model.pruning_schedule = pruning_schedule
+    model.steps = 0
     return model

@@ -36,6 +36,7 @@ __all__ = [
     "Trained",
     "assess",
     "build_overlay",
+    "check_limit",
     "dataset",
     "freeze",
     "given_teacher",
@@ -91,7 +92,8 @@ def search_teacher(
 def train_teacher(data: Dataset, study: Study, budget: Budget, key: Key) -> Trained:
     """The teacher with the best values found, trained for the full number of epochs."""
     model = hypermodels.TeacherMLP(data)(_best(study), key)
-    return _fit(model, data, _enough(budget.teacher_epochs, data, TEACHER_BATCH), TEACHER_BATCH, key.fold("fit"))
+    epochs = _enough(budget.teacher_epochs, data, TEACHER_BATCH)
+    return _finite(_fit(model, data, epochs, TEACHER_BATCH, key.fold("fit")), "teacher")
 
 
 def given_teacher(path: str, data: Dataset) -> Sequential:
@@ -137,6 +139,15 @@ def search_student(
     return _search(build, train, config.work.student_trials, key, journal, tick, small_enough if limit else None)
 
 
+def check_limit(data: Dataset, config: RunConfig) -> None:
+    """ConfigError, before anything is trained, where even the smallest student has too many parameters."""
+    least = hypermodels.StudentMLP(data, config.bits)(HyperParameters({"depth": 1, "fc1": 1})).count_params()
+    if config.max_parameters is not None and least > config.max_parameters:
+        raise ConfigError(
+            f"[--max-parameters] must be at least {least}, the smallest student here; got {config.max_parameters}"
+        )
+
+
 def train_student(
     data: Dataset,
     logits: NDArray[np.float32],
@@ -151,8 +162,8 @@ def train_student(
     for restart in range(config.work.student_restarts):
         trained.append(_student(data, logits, _best(study), config, epochs, key.fold(restart)))
         if tick:
-            tick(restart + 1, max(best_accuracy(t.history) for t in trained))
-    return max(trained, key=lambda t: best_accuracy(t.history))
+            tick(restart + 1, max(map(_rank, trained)))
+    return _finite(max(trained, key=_rank), "student")
 
 
 def best_accuracy(history: History) -> float:
@@ -164,6 +175,18 @@ def best_accuracy(history: History) -> float:
 
 def _enough(epochs: int, data: Dataset, batch: int) -> int:
     return max(epochs, math.ceil(LEAST_STEPS / math.ceil(len(data.train.x) / batch)))
+
+
+def _rank(trained: Trained) -> float:
+    """Validation accuracy; below every other where the loss was no longer a number."""
+    accuracy = best_accuracy(trained.history)
+    return accuracy if math.isfinite(accuracy) else -1.0
+
+
+def _finite(trained: Trained, name: str) -> Trained:
+    if _rank(trained) < 0:
+        raise DataError(f"[{name}] its training ended in NaN. Check the data's range, or try another --seed")
+    return trained
 
 
 def _first_kept(epochs: int) -> int:

@@ -138,5 +138,6 @@ def _versions() -> dict[str, str]:
     return {
         **found,
         "python": platform.python_version(),
+        "simd": _core.simd_level(),
         "oneDNN": ".".join(map(str, _core.onednn_version())),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -89,6 +90,7 @@ class _Line:
         data = self.dataset()
         if self.config.teacher is not None:  # refused before anything is trained
             stages.given_teacher(self.config.teacher, data)
+        stages.check_limit(data, self.config)
         report = Report(self.config, data)
         report.baselines(*self.baselines(data))
         if self.config.teacher is None:
@@ -132,7 +134,7 @@ class _Line:
     def baselines(self, data: Dataset) -> tuple[Trained, dict[str, Any] | None]:
         def compute(folder: Path) -> tuple[Trained, dict[str, Any] | None]:
             linear = stages.train_linear(data, self.work, self.key("linear"))
-            trees = baselines.boosted_trees(data, self.config.seed)
+            trees = baselines.boosted_trees(data, self.config.seed % 2**32)  # scikit-learn's seeds have 32 bits
             bar.update(2)
             _save_trained(linear, folder / "linear")
             write_json(folder / "boosted_trees.json", trees)
@@ -141,8 +143,9 @@ class _Line:
         def load(folder: Path) -> tuple[Trained, dict[str, Any] | None]:
             return _load_trained(folder / "linear"), read_json(folder / "boosted_trees.json")
 
+        depends = {"epochs": self.work.baseline_epochs, "trees": find_spec("sklearn") is not None}
         with progress("baselines", 2) as bar:
-            return self.run.stage("01_baselines", {"epochs": self.work.baseline_epochs}, compute, load)
+            return self.run.stage("01_baselines", depends, compute, load)
 
     def teacher_search(self, data: Dataset) -> Study:
         with progress("teacher search", self.work.teacher_trials) as bar:

@@ -130,3 +130,16 @@ QUANT = quantized_bits(8, 1, alpha=1)
 def test_what_cannot_be_frozen_is_named(chain: list[Layer], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         freeze(Sequential(chain))
+
+
+def test_a_scaling_is_the_same_number_to_engine_and_integers() -> None:
+    layer = Rescaling(2.0**-3, (1 + 2.0**-30, 0.1))
+    assert layer.offset == (1.0, float(np.float32(0.1)))
+
+
+def test_offsets_that_cancel_in_the_bias_still_have_to_be_exact() -> None:
+    q = quantized_bits(4, 1, alpha=1)
+    dense = QDense(2, kernel_quantizer=q, bias_quantizer=q, name="fc1")
+    chain = [Input((2,), type=COUNTS), Rescaling(1.0, (2.0**-50, -(2.0**-50))), dense]
+    with pytest.raises(ConfigError, match=r"fc1.*53 bits"):
+        freeze(Sequential(chain))

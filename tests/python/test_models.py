@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from qkdflow import FixedPoint, Key, Sequential, load_model
+from qkdflow import FixedPoint, Key, Sequential, _core, load_model
 from qkdflow.callbacks import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.layers import Activation, Dense, Input, QActivation, QDense, Rescaling
@@ -69,6 +70,55 @@ def test_one_hot_labels_are_labels() -> None:
     x, y = blobs()
     a, b = network(), network()
     assert a.fit(x, y, epochs=2).history == b.fit(x, np.eye(3)[y], epochs=2).history
+
+
+def test_two_threads_may_use_one_model() -> None:
+    x, _ = blobs(3000)
+    model = network()
+    wanted = model.logits(x)
+    with ThreadPoolExecutor(4) as pool:
+        for got in pool.map(lambda _: model.logits(x), range(40)):
+            np.testing.assert_array_equal(got, wanted)
+
+
+def test_a_large_layer_trains_to_the_same_bits_at_one_and_two_threads() -> None:
+    """Large enough that oneDNN's threads take part."""
+    x = Key(1).normal(512 * 300).reshape(512, 300).astype(np.float32)
+    y = (Key(2).uniform(512) * 3).astype(np.int64)
+
+    def trained(threads: int) -> np.ndarray:
+        _core.set_threads(threads)
+        try:
+            model = Sequential([Input((300,)), Dense(256, "relu"), Dense(3)])
+            model.fit(x, y, batch_size=512, epochs=3)
+            return model.logits(x)
+        finally:
+            _core.set_threads(1)
+
+    np.testing.assert_array_equal(trained(1), trained(2))
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3, 4, 7, 20])
+def test_a_sample_has_the_same_logits_wherever_it_stands(outputs: int) -> None:
+    model = Sequential([Input((9,)), Dense(outputs)])
+    x = Key(1).normal(37 * 9).reshape(37, 9).astype(np.float32)
+    np.testing.assert_array_equal(model.logits(x), np.concatenate([model.logits(row[None]) for row in x]))
+
+
+def test_softmax_may_be_a_dense_layers_activation() -> None:
+    x, _ = blobs(20)
+    model = Sequential([Input((6,)), Dense(3, activation="softmax")])
+    np.testing.assert_allclose(model.predict(x).sum(axis=1), 1, rtol=1e-6)
+    with pytest.raises(ConfigError, match="softmax must be the last"):
+        Sequential([Input((6,)), Dense(3, activation="softmax"), Dense(2)])
+
+
+def test_a_second_fit_does_not_unprune() -> None:
+    x, y = blobs()
+    model = prune_low_magnitude(network(8), PolynomialDecay(0.0, 0.8, 0, 60, frequency=7))
+    model.fit(x, y, epochs=8)
+    model.fit(x, y, epochs=1)
+    assert (model.parameter("q_dense/kernel")[0] == 0).mean() >= 0.8
 
 
 def test_a_tail_batch_is_trained_too() -> None:
@@ -249,6 +299,9 @@ def test_what_makes_no_sense_is_refused_by_name(make, message: str) -> None:  # 
         (np.zeros((5, 6)), np.zeros(4), "5 labels"),
         (np.zeros((5, 6)), np.full(5, 3), "labels must be 0 to 2"),
         (np.zeros((5, 6)), np.full(5, -1), "labels must be 0 to 2"),
+        (np.zeros((5, 6)), np.full(5, 2**32 + 1), "labels must be 0 to 2"),
+        (np.zeros((5, 6)), np.full(5, 0.7), "labels must be 0 to 2"),
+        (np.zeros((5, 6)), np.eye(5), "rows of 3"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(x: np.ndarray, y: np.ndarray, message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -218,6 +219,45 @@ def test_an_unfinished_run_cannot_be_loaded(tmp_path: Path) -> None:
         load_run(tmp_path)
 
 
-def test_a_limit_that_no_student_meets_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no configuration is feasible"):
+def test_a_limit_that_no_student_meets_is_said_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--max-parameters.*at least 39"):
         workflow.run(replace(PSD, max_parameters=20), tmp_path / "r")
+    assert not (tmp_path / "r" / "01_baselines").exists()
+
+
+def test_a_wrong_reuse_factor_costs_no_search(
+    whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(whole[0], tmp_path / "r")
+    monkeypatch.setattr(stages, "_fit", lambda *a, **k: pytest.fail("trained again"))
+    hls = PSD.hls
+    with pytest.raises(ConfigError, match="reuse"):
+        workflow.run(replace(PSD, hls=replace(hls, strategy="Resource", reuse_factor=7919)), tmp_path / "r")
+    report = workflow.run(replace(PSD, hls=replace(hls, strategy="Resource", reuse_factor=1)), tmp_path / "r")
+    assert report["hls"]["strategy"] == "Resource"
+
+
+def test_what_a_cut_write_leaves_does_not_block_a_run(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / ".run.json.12-34.tmp").write_text("{")
+    with open_run(tmp_path / "r", PSD.to_dict()):
+        assert (tmp_path / "r" / "run.json").exists()
+
+
+def test_damaged_bookkeeping_is_named(tmp_path: Path) -> None:
+    with open_run(tmp_path / "r", PSD.to_dict()):
+        pass
+    (tmp_path / "r" / "run.json").write_text("[]")
+    with pytest.raises(DataError, match=r"run\.json.*damaged"):
+        workflow.run(PSD, tmp_path / "r")
+
+
+def test_a_student_whose_loss_is_no_number_never_wins() -> None:
+    def trained(loss: float, accuracy: float) -> stages.Trained:
+        history = stages.History({"loss": [loss], "val_accuracy": [accuracy]})
+        return stages.Trained(None, history)  # type: ignore[arg-type]
+
+    bad, good = trained(float("nan"), 0.99), trained(0.1, 0.6)
+    assert max([bad, good], key=stages._rank) is good
+    with pytest.raises(DataError, match="NaN"):
+        stages._finite(bad, "student")

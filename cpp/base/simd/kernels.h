@@ -40,7 +40,7 @@ struct Kernels {
   void (*multiply)(std::size_t n, const float* a, const float* b, float* dst);
   void (*relu)(std::size_t n, const float* src, float* dst);
   // dst = src * scale + offset, both per column.
-  void (*rescale)(int rows, int columns, const float* src, const float* offset, const float* scale,
+  void (*rescale)(int rows, int columns, const float* src, const float* scale, const float* offset,
                   float* dst);
   // diff_src = diff_dst where low < src <= high, else 0: the straight-through gradient of relu and
   // quantisers.

@@ -69,16 +69,25 @@ TEST_CASE("gemm equals the sums it stands for, at every width and on every level
         }
 }
 
-TEST_CASE("AVX2 and AVX-512 give the same bits", "[simd]") {
+TEST_CASE("AVX2 and AVX-512 give the same bits, and a row does wherever it stands", "[simd]") {
   const auto all = levels();
-  if (all.size() < 3) return;  // this processor has one of them at most
+  if (all.size() < 3) {
+    WARN("SKIPPED: this processor lacks AVX-512 or AVX2");
+    return;
+  }
   const Kernels &v3 = *all[1], &v4 = *all[2];
   const Key key(2);
-  const auto a = normals(key.fold(1), 37 * 30), b = normals(key.fold(2), 30 * 21);
-  std::vector<float> c3(37 * 21), c4(37 * 21);
-  v3.gemm(37, 21, 30, a.data(), 30, 1, b.data(), 21, nullptr, c3.data(), 21);
-  v4.gemm(37, 21, 30, a.data(), 30, 1, b.data(), 21, nullptr, c4.data(), 21);
-  REQUIRE(c3 == c4);
+  const auto a = normals(key.fold(1), 37 * 30), b = normals(key.fold(2), 30 * 40);
+  for (int n = 1; n <= 40; ++n)
+    for (const int m : {1, 2, 5, 6, 8, 17, 37}) {
+      const auto size = static_cast<std::size_t>(m * n);
+      std::vector<float> c3(size), c4(size), row(static_cast<std::size_t>(n));
+      v3.gemm(m, n, 30, a.data(), 30, 1, b.data(), n, nullptr, c3.data(), n);
+      v4.gemm(m, n, 30, a.data(), 30, 1, b.data(), n, nullptr, c4.data(), n);
+      REQUIRE(c3 == c4);
+      v4.gemm(1, n, 30, a.data() + (m - 1) * 30, 30, 1, b.data(), n, nullptr, row.data(), n);
+      REQUIRE(std::equal(row.begin(), row.end(), c4.end() - n));
+    }
 
   auto w3 = normals(key.fold(3), 101), w4 = w3;
   const auto g = normals(key.fold(4), 101);

@@ -33,6 +33,12 @@ TEST_CASE("the seven roundings of ap_fixed, on ties and beside them", "[quant]")
   }
 }
 
+TEST_CASE("a number just above -1/2 is no tie", "[quant]") {
+  for (const Rounding r : kRounding)
+    if (r != Rounding::TRN)
+      REQUIRE(FixedPoint(8, 8, true, r, Overflow::SAT).encode(-0.49999999999999994) == 0);
+}
+
 TEST_CASE("the four overflows of ap_fixed", "[quant]") {
   const auto code = [](double x, bool is_signed, Overflow mode) {
     return FixedPoint(4, 4, is_signed, Rounding::TRN, mode).encode(x);
