@@ -60,6 +60,9 @@ class Sequential:
         self.graph, self._stages = _graph(self.layers)
         self.graph.initialize(_key(key))
 
+    def __repr__(self) -> str:
+        return f"Sequential({self.name}: {self.input_shape} to {self.output_shape}, {self.count_params()} parameters)"
+
     @property
     def input(self) -> layers.Input:
         return _first(self.layers)

@@ -38,7 +38,7 @@ class _Artifact(Protocol):
 A = TypeVar("A", bound=_Artifact)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunResult:
     """What a run directory holds, loaded."""
 
@@ -51,6 +51,10 @@ class RunResult:
     overlay: Overlay
     assessment: Assessment
     report: dict[str, Any]
+
+    def __repr__(self) -> str:
+        student = self.report["student"]
+        return f"RunResult({self.path}: {student['parameters']} parameters, {student['accuracy_test']:.4f} on test)"
 
 
 def run(config: RunConfig, out: str | Path) -> dict[str, Any]:
