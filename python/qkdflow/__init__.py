@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from importlib.metadata import version
 from typing import Any
 
 from qkdflow import _core
 from qkdflow._core import FixedPoint, Key
 from qkdflow.models import History, Sequential, load_model
 
-__version__ = version("qkdflow")
+__version__: str
 __all__ = ["FixedPoint", "History", "Key", "Sequential", "__version__", "load_model", "load_run"]
 
 # Where another package has loaded a libdnnl.so.3 of its own into this process before, we are given that one.
@@ -30,6 +29,8 @@ _LATER = ("datasets", "export", "freeze", "fixed", "plots", "report", "stages", 
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":  # reading a distribution's metadata is a fifth of the import's time
+        return importlib.import_module("importlib.metadata").version("qkdflow")
     if name == "load_run":
         return importlib.import_module("qkdflow.workflow").load_run
     if name in _LATER:
