@@ -82,7 +82,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> int:
         raise ValueError("operands could not be broadcast")
 
-    monkeypatch.setattr(cli, "_bench_train", broken)
+    monkeypatch.setattr(cli.bench, "_bench_train", broken)
     with pytest.raises(ValueError, match="broadcast"):
         cli.main(["bench", "train", "--list"])
 

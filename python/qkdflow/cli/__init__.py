@@ -1,0 +1,62 @@
+"""The command line. Exit codes: 0 done, 1 a result is wrong (mismatches), 2 the input or the environment is.
+
+Each verb has a module of its own whose `add(verbs)` declares its arguments; what it needs is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from qkdflow.cli import bench, run
+from qkdflow.cli.examples import EXAMPLES
+from qkdflow.errors import ToolError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code; errors of the user or the environment are one line."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        return int(args.command(args))
+    except (ValueError, ToolError, RuntimeError, OSError) as error:
+        if not _is_ours(error):
+            raise
+        print(f"qkdflow: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "qkdflow: stopped; what was finished is kept. The same command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def _is_ours(error: Exception) -> bool:
+    """Ours name their place in brackets, an OSError its file. Anything else is a bug and keeps its traceback."""
+    return isinstance(error, OSError) or str(error).startswith("[")
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError):
+        where = f"[{error.filename}] " if error.filename else ""
+        cure = "Nothing finished is lost; make room or fix the rights, then run again"
+        return f"{where}{error.strerror or error}. {cure}"
+    return " ".join(str(error).split())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="qkdflow",
+        description="From a data set to a bit-exact tiny neural network on an FPGA.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    from qkdflow import __version__
+
+    parser.add_argument("--version", action="version", version=f"qkdflow {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for verb in (run, bench):
+        verb.add(verbs)
+    return parser
