@@ -108,7 +108,7 @@ class StudentMLP:
         for i, width in enumerate(widths):
             chain += [
                 self._dense(width, f"fc{i + 1}"),
-                QActivation(quantized_relu(self.bits, reach, "RND"), name=f"relu{i + 1}"),
+                QActivation(quantized_relu(self.bits, reach, rounding="RND"), name=f"relu{i + 1}"),
             ]
         model = Sequential(
             [

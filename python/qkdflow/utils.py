@@ -30,4 +30,5 @@ def _text(quantizer: Quantizer | str | None) -> str:
     if quantizer is None:
         return "float32"
     q = quantizers.get(quantizer)
-    return f"{type(q).__name__}({q.bits},{q.integer})"
+    numbers = [str(getattr(q, key)) for key in ("bits", "integer") if hasattr(q, key)]
+    return f"{type(q).__name__}({','.join(numbers)})"

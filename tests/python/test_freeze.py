@@ -29,7 +29,7 @@ def student(rounding: str, bits: int, scale: float = 2.0**-8, offset: object = -
             Input((6,), type=COUNTS),
             Rescaling(scale, offset),  # type: ignore[arg-type]
             dense(9, "fc1"),
-            QActivation(quantized_relu(bits, 2, rounding), name="relu1"),  # type: ignore[arg-type]
+            QActivation(quantized_relu(bits, 2, rounding=rounding), name="relu1"),  # type: ignore[arg-type]
             dense(7, "fc2"),
             QActivation(quantized_bits(bits, 2, alpha=1, rounding=rounding), name="cut"),  # type: ignore[arg-type]
             dense(3, "output"),

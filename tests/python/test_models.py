@@ -32,7 +32,7 @@ def network(bits: int | None = None, key: int = 0) -> Sequential:
         q = quantized_bits(bits, 1, alpha=1, rounding="RND")
         return QDense(units, kernel_quantizer=q, bias_quantizer=quantized_bits(16, 5, alpha=1, rounding="RND"))
 
-    act = Activation("relu") if bits is None else QActivation(quantized_relu(bits, 3, "RND"))
+    act = Activation("relu") if bits is None else QActivation(quantized_relu(bits, 3, rounding="RND"))
     return Sequential([Input((6,)), dense(12), act, dense(3)], key=key)
 
 

@@ -48,9 +48,9 @@ def test_a_text_that_is_no_quantizer_is_refused_and_not_run(text: str) -> None:
 
 def test_only_alpha_one_is_fixed_point() -> None:
     with pytest.raises(ConfigError, match="alpha=1"):
-        quantized_bits(8, 0, alpha="auto")
+        quantized_bits(8, 0, alpha="auto").type()
 
 
 def test_a_quantizer_survives_json() -> None:
-    for q in (quantized_bits(9, 1, alpha=1), quantized_relu(8, 2, "RND"), None):
+    for q in (quantized_bits(9, 1, alpha=1), quantized_relu(8, 2, rounding="RND"), None):
         assert from_dict(to_dict(q)) == q

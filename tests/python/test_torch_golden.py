@@ -21,7 +21,7 @@ def network(quantized: bool) -> Sequential:
         return Sequential([Input((5,)), Dense(6), Activation("relu"), Dense(3)])
     q = quantized_bits(8, 1, alpha=1, rounding="RND")
     dense = [QDense(n, kernel_quantizer=q, bias_quantizer=q) for n in (6, 3)]
-    return Sequential([Input((5,)), dense[0], QActivation(quantized_relu(6, 2, "RND")), dense[1]])
+    return Sequential([Input((5,)), dense[0], QActivation(quantized_relu(6, 2, rounding="RND")), dense[1]])
 
 
 @pytest.mark.parametrize(
