@@ -31,7 +31,7 @@ void Arena::allocate() {
     placed.insert(std::ranges::upper_bound(placed, offset, {}, [](const Request* p) { return p->offset; }),
                   &r);
   }
-  block_ = Buffer<float>(total);
+  block_ = Buffer<float>(total + kSlack);
 }
 
 }  // namespace qkd

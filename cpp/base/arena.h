@@ -14,13 +14,15 @@ class Arena {
   // Asks for `size` floats that are alive from time `first` to time `last`, both included.
   Handle reserve(std::size_t size, int first, int last);
 
-  // Places every buffer and allocates the block; call once, after the last reserve.
+  // Places every buffer and allocates the block, with a little room behind the last for kernels that read
+  // whole vectors; call once, after the last reserve.
   void allocate();
 
   float* at(Handle handle) { return block_.data() + requests_[handle].offset; }
   std::size_t size() const { return block_.size(); }  // floats in the block
 
  private:
+  static constexpr std::size_t kSlack = 16;
   struct Request {
     std::size_t size;
     int first, last;

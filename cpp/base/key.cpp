@@ -1,6 +1,7 @@
 #include "base/key.h"
 
 #include "base/int128.h"
+#include "base/simd/kernels.h"
 
 #include <cmath>
 #include <numbers>
@@ -74,12 +75,18 @@ double Key::normal(std::uint64_t n) const {  // Box-Muller; one block a number, 
 std::uint64_t Key::below(std::uint64_t n, std::uint64_t bound) const { return scaled(bits(n), bound); }
 
 std::vector<std::uint32_t> Key::permutation(std::uint32_t n) const {
+  constexpr std::uint32_t kBlocks = 128;  // drawn at a time, from the last to the first
   std::vector<std::uint32_t> order(n);
-  Block pair{};
   std::iota(order.begin(), order.end(), 0u);
+  std::array<Block, kBlocks> blocks{};
+  std::uint32_t first = n / 2 + 1;  // of the blocks at hand; none yet
   for (std::uint32_t i = n; i > 1; --i) {
-    if (i % 2 == 1 || i == n) pair = block(i / 2);  // two words a block
-    std::swap(order[i - 1], order[scaled(word(pair, i % 2 == 1), i)]);
+    const std::uint32_t wanted = i / 2;  // two words a block
+    if (wanted < first) {
+      first = wanted < kBlocks ? 0 : wanted - kBlocks + 1;
+      simd::kernels().philox(value_, first, kDraw, static_cast<int>(wanted - first + 1), blocks[0].data());
+    }
+    std::swap(order[i - 1], order[scaled(word(blocks[wanted - first], i % 2 == 1), i)]);
   }
   return order;
 }

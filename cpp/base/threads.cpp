@@ -1,6 +1,10 @@
 #include "base/threads.h"
 
+#include <algorithm>
+#include <exception>
+
 #include "base/check.h"
+#include "base/flush_denormals.h"
 
 #ifdef QKDFLOW_OPENMP
 // OpenMP's own header is of the compiler that brought it; these two names are of the standard.
@@ -24,5 +28,30 @@ int threads() {
   return 1;
 #endif
 }
+
+void parallel(int count, const std::function<void(int)>& body) {
+  const int team = std::min(count, threads());
+  if (team <= 1) {
+    for (int i = 0; i < count; ++i) body(i);
+    return;
+  }
+#ifdef QKDFLOW_OPENMP
+  std::exception_ptr thrown;
+#pragma omp parallel for num_threads(team) schedule(static)
+  for (int i = 0; i < count; ++i) {
+    const FlushDenormals flush;
+    try {
+      body(i);
+    } catch (...) {
+#pragma omp critical
+      if (!thrown) thrown = std::current_exception();
+    }
+  }
+  if (thrown) std::rethrow_exception(thrown);
+#endif
+}
+
+SingleThread::SingleThread() : before_(threads()) { set_threads(1); }
+SingleThread::~SingleThread() { set_threads(before_); }
 
 }  // namespace qkd

@@ -19,6 +19,7 @@ PYBIND11_MODULE(_core, m) {
   qkd::bind::base(m);
   qkd::bind::bayes(m);
   qkd::bind::quant(m);
+  qkd::bind::layers(m);
   qkd::bind::nn(m);
   qkd::bind::train(m);
   qkd::bind::fixed(m);

@@ -9,6 +9,7 @@ namespace qkd::bind {
 void base(py::module_& m);
 void bayes(py::module_& m);
 void quant(py::module_& m);
+void layers(py::module_& m);
 void nn(py::module_& m);
 void train(py::module_& m);
 void fixed(py::module_& m);

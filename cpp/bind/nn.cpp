@@ -2,16 +2,14 @@
 
 #include "bind/arrays.h"
 #include "bind/module.h"
-#include "nn/activation.h"
-#include "nn/dense.h"
 #include "nn/graph.h"
-#include "nn/rescaling.h"
 #include "train/trainer.h"
 
 namespace qkd::bind {
 namespace {
 
 using nn::Graph;
+using nn::Layer;
 
 std::vector<py::ssize_t> batch_shape(py::ssize_t batch, const Shape& shape) {
   std::vector<py::ssize_t> out{batch};
@@ -53,60 +51,57 @@ std::vector<py::array_t<double>> trace(const Graph& graph, const Array<double>& 
   const py::ssize_t n = samples_of(x, graph.input(), "x");
   std::vector<std::vector<double>> results;
   std::vector<double> logits(static_cast<std::size_t>(n) * graph.output().size());
-  const auto keep = [](void* all, std::size_t, std::span<const double> dst) {
-    static_cast<std::vector<std::vector<double>>*>(all)->emplace_back(dst.begin(), dst.end());
+  const auto keep = [&](std::size_t, std::span<const double> dst) {
+    results.emplace_back(dst.begin(), dst.end());
   };
-  graph.evaluate(static_cast<int>(n), view<double>(x, "x"), logits, keep, &results);
+  graph.evaluate(static_cast<int>(n), view<double>(x, "x"), logits, keep);
   std::vector<py::array_t<double>> out;
   out.reserve(results.size());
   for (std::size_t i = 0; i < results.size(); ++i)
-    out.emplace_back(to_array<double>(results[i], batch_shape(n, graph.shape(i))));
+    out.emplace_back(to_array<double>(results[i], batch_shape(n, graph.shape(static_cast<int>(i)))));
   return out;
 }
 
 }  // namespace
 
 void nn(py::module_& m) {
-  using qkd::nn::Activation;
-  using qkd::nn::Dense;
-  using qkd::nn::Layer;
-  using qkd::nn::Rescaling;
-  py::class_<Layer, std::shared_ptr<Layer>>(m, "Layer").def_property_readonly("name", &Layer::name);
-  py::class_<Dense, Layer, std::shared_ptr<Dense>>(m, "Dense")
-      .def(py::init([](const std::string& name, int units, bool use_bias, const std::string& initializer,
-                       std::optional<FixedPoint> kernel_type, std::optional<FixedPoint> bias_type) {
-             return std::make_shared<Dense>(
-                 name, Dense::Options{units, use_bias, qkd::nn::initializer_from(initializer), kernel_type,
-                                      bias_type});
-           }),
-           py::arg("name"), py::arg("units"), py::arg("use_bias") = true,
-           py::arg("initializer") = "glorot_uniform", py::arg("kernel_type") = std::nullopt,
-           py::arg("bias_type") = std::nullopt);
-  py::class_<Activation, Layer, std::shared_ptr<Activation>>(m, "Activation")
-      .def(py::init([](const std::string& name, bool relu, std::optional<FixedPoint> type) {
-             return std::make_shared<Activation>(
-                 name, relu ? Activation::Function::relu : Activation::Function::linear, type);
-           }),
-           py::arg("name"), py::arg("relu"), py::arg("type") = std::nullopt);
-  py::class_<Rescaling, Layer, std::shared_ptr<Rescaling>>(m, "Rescaling")
-      .def(py::init<std::string, std::vector<float>, std::vector<float>>(), py::arg("name"), py::arg("scale"),
-           py::arg("offset"));
-
   py::class_<Graph>(m, "Graph", "Layers in order, with their parameters in flat blocks.")
-      .def(py::init([](std::vector<int> input, const std::vector<std::shared_ptr<Layer>>& layers) {
-             return std::make_unique<Graph>(
-                 Shape(std::move(input)),
-                 std::vector<std::shared_ptr<const Layer>>(layers.begin(), layers.end()));
+      .def(py::init([](std::vector<int> input,
+                       const std::vector<std::pair<std::shared_ptr<Layer>, std::vector<int>>>& nodes) {
+             std::vector<qkd::nn::Node> made;
+             for (const auto& [layer, sources] : nodes) made.push_back({layer, sources});
+             return std::make_unique<Graph>(Shape(std::move(input)), std::move(made));
            }),
-           py::arg("input_shape"), py::arg("layers"))
+           py::arg("input_shape"), py::arg("nodes"),
+           "Each node is (layer, sources): places of earlier nodes in the list, or -1 for the input.")
       .def_property_readonly("input_shape",
                              [](const Graph& g) { return py::tuple(py::cast(g.input().sizes())); })
       .def_property_readonly("output_shape",
                              [](const Graph& g) { return py::tuple(py::cast(g.output().sizes())); })
       .def(
-          "layer_shape",
-          [](const Graph& g, std::size_t i) { return py::tuple(py::cast(g.shape(i).sizes())); },
-          py::arg("layer"))
+          "node_shape",
+          [](const Graph& g, int i) {
+            require(i >= -1 && i < static_cast<int>(g.nodes().size()), "Graph", "has no node ", i);
+            return py::tuple(py::cast(g.shape(i).sizes()));
+          },
+          py::arg("node"), "The shape of a node's result; of the input for -1.")
+      .def(
+          "node_params",
+          [](const Graph& g, std::size_t i) {
+            require(i < g.nodes().size(), "Graph", "has no node ", i);
+            return g.params_of(i);
+          },
+          py::arg("node"), "Indices of a node's parameter tensors.")
+      .def_property_readonly("products", &Graph::products, "Multiplications of one sample's forward pass.")
+      .def(
+          "trainable", [](const Graph& g, std::size_t i) { return param_at(g, i).spec.trainable; }, py::arg("index"))
+      .def(
+          "effective",
+          [](const Graph& g, std::size_t i) {
+            const auto& p = param_at(g, i);
+            return shaped({g.params().effective(i), p.size}, p.spec.shape);
+          },
+          py::arg("index"), "The values that the layers compute with, quantised and masked, float32.")
       .def_property_readonly("count_params", [](const Graph& g) { return g.params().count(); })
       .def_property_readonly("param_names",
                              [](const Graph& g) {
@@ -115,7 +110,8 @@ void nn(py::module_& m) {
                                return names;
                              })
       .def(
-          "prunable", [](const Graph& g, std::size_t i) { return param_at(g, i).spec.prunable; },
+          "param_shape",
+          [](const Graph& g, std::size_t i) { return py::tuple(py::cast(param_at(g, i).spec.shape.sizes())); },
           py::arg("index"))
       .def(
           "initialize", [](Graph& g, Key key) { g.params().initialize(key); }, py::arg("key"))

@@ -19,7 +19,8 @@ class Trainer {
   Trainer(nn::Graph& graph, Array<float> x, Array<std::int32_t> y, std::optional<Array<float>> teacher,
           const std::string& optimizer, const std::map<std::string, double>& options, int batch_size, Key key,
           std::optional<std::pair<float, float>> distillation, std::optional<prune::Schedule> pruning,
-          std::int64_t first_step)
+          std::int64_t first_step, std::optional<std::vector<float>> class_weights, float label_smoothing,
+          bool flip, int crop)
       : graph_(graph), x_(std::move(x)), y_(std::move(y)), teacher_(std::move(teacher)) {
     const Data data{view<float>(x_, "x"), view<std::int32_t>(y_, "y"),
                     teacher_ ? view<float>(*teacher_, "teacher") : std::span<const float>()};
@@ -29,15 +30,17 @@ class Trainer {
     if (distillation) o.distillation = train::Distillation{distillation->first, distillation->second};
     o.pruning = pruning;
     o.first_step = first_step;
+    o.labels = {class_weights.value_or(std::vector<float>()), label_smoothing};
+    o.augmentation = {flip, crop};
     trainer_ = std::make_unique<train::Trainer>(graph, make(optimizer, options, graph.params()), data, o);
   }
 
-  py::tuple epoch(int index, float learning_rate) {
+  py::tuple epoch(int index, const std::vector<float>& learning_rates) {
     bool interrupted = false;
     Metrics metrics{};
     {
       const Exclusive exclusive(graph_);
-      metrics = trainer_->epoch(index, learning_rate, [&interrupted] {
+      metrics = trainer_->epoch(index, learning_rates, [&interrupted] {
         py::gil_scoped_acquire acquire;
         interrupted = PyErr_CheckSignals() != 0;
         return interrupted;
@@ -121,12 +124,17 @@ void train(py::module_& m) {
   py::class_<Trainer>(m, "Trainer", "Trains a graph epoch by epoch with the GIL released.")
       .def(py::init<nn::Graph&, Array<float>, Array<std::int32_t>, std::optional<Array<float>>,
                     const std::string&, const std::map<std::string, double>&, int, Key,
-                    std::optional<std::pair<float, float>>, std::optional<prune::Schedule>, std::int64_t>(),
+                    std::optional<std::pair<float, float>>, std::optional<prune::Schedule>, std::int64_t,
+                    std::optional<std::vector<float>>, float, bool, int>(),
            py::keep_alive<1, 2>(), py::arg("graph"), py::arg("x"), py::arg("y"), py::arg("teacher"),
            py::arg("optimizer"), py::arg("options"), py::arg("batch_size"), py::arg("key"),
-           py::arg("distillation"), py::arg("pruning"), py::arg("first_step") = 0)
-      .def("epoch", &Trainer::epoch, py::arg("index"), py::arg("learning_rate"),
-           "Trains on every sample once; returns (mean loss, accuracy). Ctrl-C raises KeyboardInterrupt.")
+           py::arg("distillation"), py::arg("pruning"), py::arg("first_step") = 0,
+           py::arg("class_weights") = std::nullopt, py::arg("label_smoothing") = 0.0F,
+           py::arg("flip") = false, py::arg("crop") = 0)
+      .def("epoch", &Trainer::epoch, py::arg("index"), py::arg("learning_rates"),
+           "Trains on every sample once, with one learning rate a step or one for all; returns (mean loss, "
+           "accuracy). "
+           "Ctrl-C raises KeyboardInterrupt.")
       .def_property_readonly("steps", &Trainer::steps);
 
   m.def(

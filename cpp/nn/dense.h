@@ -1,7 +1,5 @@
-// Fully connected: dst (batch, units) = src (batch, n) * kernel (n, units) + bias (units).
+// Fully connected: dst (batch, ..., units) = src (batch, ..., n) * kernel (n, units) + bias (units).
 #pragma once
-#include <optional>
-
 #include "nn/layer.h"
 
 namespace qkd::nn {
@@ -11,28 +9,28 @@ class Dense final : public Layer {
   struct Options {
     int units;
     bool use_bias = true;
-    Initializer initializer = Initializer::glorot_uniform;
-    std::optional<FixedPoint> kernel_type, bias_type;
+    ParamSpec kernel{}, bias{};  // initialisers, quantisers and regularisers; names and shapes are filled in
   };
-  Dense(std::string name, const Options& options);
+  Dense(std::string name, Options options);
 
-  Shape infer(const Shape& src) const override;
-  std::vector<ParamSpec> params(const Shape& src) const override;
-  std::unique_ptr<Step> bind(const Binding& binding) const override;
-  void evaluate(int batch, const Shape& src_shape, std::span<const double> src,
-                std::span<const std::vector<double>> params, std::span<double> dst) const override;
+  Shape infer(const Shapes& srcs) const override;
+  std::vector<ParamSpec> params(const Shapes& srcs) const override;
+  double products(const Shapes& srcs) const override;
+  bool fuses_clip() const override { return true; }
+  std::unique_ptr<Step> bind(std::span<const Binding> shards) const override;
+  void evaluate(const Evaluation& e) const override;
 
  private:
   Options options_;
 };
 
-// From this many multiplications a batch on, oneDNN's matmul takes over: it blocks for the caches and uses
-// threads. Below, its 1 us a call and its thread start cost more than they bring; both are equally fast near
-// 256^3.
+// From this many multiplications a shard on, oneDNN's matmul takes over: it blocks for the caches. Below, its
+// 1 us a call costs more than that brings; both are equally fast near 256^3.
 inline constexpr double kOneDnnFrom = 1.6e7;
 
-// The two ways to compute it; bind chooses. bias may be absent: params then holds the kernel alone.
-std::unique_ptr<Step> bind_dense_simd(const Binding& binding);
-std::unique_ptr<Step> bind_dense_onednn(const Binding& binding);
+// The two ways to compute it; bind chooses. Sources are (batch, n). bias may be absent: params then holds the
+// kernel alone.
+std::unique_ptr<Step> bind_dense_simd(std::span<const Binding> shards);
+std::unique_ptr<Step> bind_dense_onednn(std::span<const Binding> shards);
 
 }  // namespace qkd::nn

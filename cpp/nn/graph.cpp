@@ -1,62 +1,92 @@
 #include "nn/graph.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/check.h"
 
 namespace qkd::nn {
+namespace {
 
-Params Graph::make_params(const Graph& graph) {
+std::vector<Node> chain(const std::vector<std::shared_ptr<const Layer>>& layers) {
+  std::vector<Node> nodes;
+  for (const auto& layer : layers) nodes.push_back({layer, {static_cast<int>(nodes.size()) - 1}});
+  return nodes;
+}
+
+}  // namespace
+
+Params Graph::make_params() const {
   std::vector<ParamSpec> specs;
-  for (std::size_t i = 0; i < graph.layers_.size(); ++i)
-    for (ParamSpec& spec : graph.layers_[i]->params(graph.shapes_[i])) specs.push_back(std::move(spec));
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    for (ParamSpec& spec : nodes_[i].layer->params(source_shapes(i))) specs.push_back(std::move(spec));
   return Params(std::move(specs));
 }
 
-Graph::Graph(Shape input, std::vector<std::shared_ptr<const Layer>> layers)
-    : layers_(std::move(layers)), shapes_{std::move(input)}, params_({}) {
-  require(!layers_.empty(), "Graph", "a network needs at least one layer");
+Graph::Graph(Shape input, const std::vector<std::shared_ptr<const Layer>>& layers)
+    : Graph(std::move(input), chain(layers)) {}
+
+Graph::Graph(Shape input, std::vector<Node> nodes)
+    : nodes_(std::move(nodes)), shapes_{std::move(input)}, params_({}) {
+  require(!nodes_.empty(), "Graph", "a network needs at least one layer");
   require(shapes_[0].rank() > 0 && shapes_[0].size() > 0, "Graph",
           "every axis of the input must be positive; got ", shapes_[0].text());
   std::set<std::string> names;
   std::size_t next = 0;
-  for (const auto& layer : layers_) {
-    require(names.insert(layer->name()).second, layer->name(), "two layers have this name; give one another");
-    const Shape src = shapes_.back();
-    shapes_.push_back(layer->infer(src));
-    std::vector<std::size_t> own(layer->params(src).size());
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Layer& layer = *nodes_[i].layer;
+    require(names.insert(layer.name()).second, layer.name(), "two layers have this name; give one another");
+    require(!nodes_[i].sources.empty(), layer.name(), "needs a source");
+    for (const int s : nodes_[i].sources)
+      require(s >= kInput && s < static_cast<int>(i), layer.name(), "its sources must come before it");
+    const Shapes srcs = source_shapes(i);
+    shapes_.push_back(layer.infer(srcs));
+    std::vector<std::size_t> own(layer.params(srcs).size());
     for (std::size_t& p : own) p = next++;
     params_of_.push_back(std::move(own));
   }
-  params_ = make_params(*this);
+  params_ = make_params();
+}
+
+Shapes Graph::source_shapes(std::size_t node) const {
+  Shapes shapes;
+  for (const int s : nodes_[node].sources) shapes.push_back(shape(s));
+  return shapes;
+}
+
+double Graph::products() const {
+  double sum = 0;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) sum += nodes_[i].layer->products(source_shapes(i));
+  return sum;
+}
+
+int Graph::inference_batch() const {
+  constexpr std::size_t kFloats = std::size_t{1} << 24, kMost = 256;
+  std::size_t largest = 1;
+  for (const Shape& s : shapes_) largest = std::max(largest, s.size());
+  return static_cast<int>(std::clamp(kFloats / largest, std::size_t{1}, kMost));
 }
 
 Plan& Graph::plan(int batch, bool training) {
-  auto& plan = plans_[{batch, training}];
-  if (!plan) plan = std::make_unique<Plan>(*this, batch, training);
-  return *plan;
+  constexpr std::size_t kMost = 8;  // batch sizes of data, of their tails, of predictions
+  const auto found = plans_.find({batch, training});
+  if (found != plans_.end()) return *found->second;
+  if (plans_.size() >= kMost) plans_.clear();
+  return *(plans_[{batch, training}] = std::make_unique<Plan>(*this, batch, training));
 }
 
-void Graph::evaluate(int batch, std::span<const double> src, std::span<double> dst, Trace trace,
-                     void* context) const {
-  std::vector<double> current(src.begin(), src.end()), next;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    std::vector<std::vector<double>> values;
-    for (const std::size_t index : params_of_[i]) {
-      const Param& p = params_.list()[index];
-      const auto value = params_.value(p);
-      const auto mask = params_.mask(p);
-      std::vector<double> v(value.begin(), value.end());
-      for (std::size_t j = 0; j < v.size(); ++j)
-        v[j] = static_cast<double>(mask[j]) * (p.spec.type ? p.spec.type->quantize(v[j]) : v[j]);
-      values.push_back(std::move(v));
-    }
-    next.assign(static_cast<std::size_t>(batch) * shapes_[i + 1].size(), 0.0);
-    layers_[i]->evaluate(batch, shapes_[i], current, values, next);
-    if (trace) trace(context, i, next);
-    current.swap(next);
+void Graph::evaluate(int batch, std::span<const double> src, std::span<double> dst, const Trace& trace,
+                     bool training, Pass pass) const {
+  std::vector<std::vector<double>> results{{src.begin(), src.end()}};
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    results.emplace_back(static_cast<std::size_t>(batch) * shapes_[i + 1].size());
+    Evaluation e{batch, source_shapes(i), {}, {}, results.back(), training, pass};
+    for (const int s : nodes_[i].sources) e.srcs.emplace_back(results[static_cast<std::size_t>(s + 1)]);
+    for (const std::size_t index : params_of_[i]) e.params.push_back(params_.exact(index));
+    nodes_[i].layer->evaluate(e);
+    if (trace) trace(i, results.back());
   }
-  std::copy(current.begin(), current.end(), dst.begin());
+  std::ranges::copy(results.back(), dst.begin());
 }
 
 }  // namespace qkd::nn

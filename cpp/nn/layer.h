@@ -2,34 +2,114 @@
 // `bind` gives the Step of one plan, with its memory and primitives inside.
 #pragma once
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/shape.h"
 #include "nn/params.h"
+#include "nn/scratch.h"
 
 namespace qkd::nn {
 
-// One layer at work on one batch size. Names are oneDNN's: dst = layer(src), diff_src = d loss / d src.
+using Shapes = std::vector<Shape>;
+
+// What one pass through a plan is told.
+struct Pass {
+  Key key{0};  // of Dropout: another one every step
+};
+
+// A tensor that a step reads, (batch, shape) row-major. diff is null when the plan only infers, and where
+// nothing before it can learn; where it is not, the step writes d loss / d source there.
+struct Source {
+  Shape shape;
+  const float* data;
+  float* diff = nullptr;
+};
+
+// max(low, min(x, high)): ReLU, ReLU6 and their kin.
+struct Clip {
+  float low, high;
+};
+
+// The memory that a step works on: one shard of the batch.
+struct Binding {
+  int batch;  // samples of this shard
+  int first;  // the shard's first sample, in the whole batch
+  int whole;  // samples of all shards
+  std::vector<Source> srcs;
+  Shape dst_shape;
+  float* dst;
+  const float* diff_dst = nullptr;
+  std::vector<const float*> params{};  // effective values, in the order of Layer::params
+  std::vector<float*> gradients{};     // this shard's share; the plan adds them up in the order of the shards
+  std::vector<float*> values{};        // latent values: for parameters that the layer itself keeps
+  Scratch* scratch = nullptr;          // of this shard, while it computes
+  Scratch* packed = nullptr;           // of all shards of a layer, from `prepare` to the end of the pass
+  const Pass* pass = nullptr;
+  bool training = false;
+  std::optional<Clip> clip{};  // an activation that follows in place, which this step applies too
+
+  const float* src() const { return srcs[0].data; }
+  float* diff_src() const { return srcs[0].diff; }
+  const Shape& src_shape() const { return srcs[0].shape; }
+  bool biased() const { return params.size() > 1; }
+};
+
+// One layer at work on one plan, shard by shard. A stage begins when the one before has ended on every shard.
 class Step {
  public:
   virtual ~Step() = default;
-  virtual void forward() = 0;
-  virtual void backward() = 0;  // writes diff_src (where bound) and the gradients of its parameters
+  virtual int stages() const { return 1; }
+  virtual bool prepares() const { return false; }  // whether the next two do something
+  virtual void prepare_forward() {}                // once before the shards
+  virtual void prepare_backward() {}
+  virtual void forward(int stage, int shard) = 0;
+  // Writes the sources' diff (where bound) and the gradients of the parameters.
+  virtual void backward(int stage, int shard) = 0;
 };
 
-// The memory that a step works on, (batch, shape) row-major. diff_* are null when the plan only infers, and
-// diff_src is null where nothing before this layer can learn.
-struct Binding {
+// A step whose shards know nothing of each other: Part has forward() and backward().
+template <typename Part>
+class Shards final : public Step {
+ public:
+  template <typename... Arguments>
+  explicit Shards(std::span<const Binding> bindings, const Arguments&... arguments) {
+    for (const Binding& b : bindings) parts_.push_back(std::make_unique<Part>(b, arguments...));
+  }
+  void forward(int, int shard) override { parts_[static_cast<std::size_t>(shard)]->forward(); }
+  void backward(int, int shard) override { parts_[static_cast<std::size_t>(shard)]->backward(); }
+
+ private:
+  std::vector<std::unique_ptr<Part>> parts_;
+};
+
+// One evaluation in float64: a whole batch.
+struct Evaluation {
   int batch;
-  Shape src_shape, dst_shape;
-  const float* src;
-  float* dst;
-  const float* diff_dst = nullptr;
-  float* diff_src = nullptr;
-  std::vector<const float*> params{};  // effective values, in the order of Layer::params
-  std::vector<float*> gradients{};
+  Shapes shapes;
+  std::vector<std::span<const double>> srcs;
+  std::vector<std::vector<double>> params;  // in the order of Layer::params
+  std::span<double> dst;
+  bool training = false;
+  Pass pass{};
+
+  std::size_t samples() const { return static_cast<std::size_t>(batch); }
+  const Shape& shape() const { return shapes[0]; }
+  std::span<const double> src() const { return srcs[0]; }
+};
+
+// What of its tensors a step still reads in the backward pass; the rest is given up after the forward pass.
+struct Keeps {
+  bool src = true, dst = false;
+};
+
+// How dst may lie in memory.
+enum class Place {
+  own,    // apart from the sources
+  over,   // over the first source, element by element, where nobody else needs that
+  alias,  // the first source's numbers under another shape: nothing is computed
 };
 
 class Layer {
@@ -38,17 +118,28 @@ class Layer {
   virtual ~Layer() = default;
   const std::string& name() const { return name_; }
 
-  // The shape of the result; throws ValueError, naming this layer, for a source that does not fit.
-  virtual Shape infer(const Shape& src) const = 0;
+  // The shape of the result; throws ValueError, naming this layer, for sources that do not fit.
+  virtual Shape infer(const Shapes& srcs) const = 0;
 
-  virtual std::vector<ParamSpec> params(const Shape& /*src*/) const { return {}; }
+  virtual std::vector<ParamSpec> params(const Shapes& /*srcs*/) const { return {}; }
 
-  virtual std::unique_ptr<Step> bind(const Binding& binding) const = 0;
+  // Multiplications a sample: what the plan cuts the batch by.
+  virtual double products(const Shapes& /*srcs*/) const { return 0; }
+
+  virtual Keeps keeps() const { return {}; }
+  virtual Place place() const { return Place::own; }
+  virtual std::optional<Clip> clip() const { return std::nullopt; }  // where that is all that it does
+  virtual bool fuses_clip() const { return false; }                  // obeys Binding::clip
+
+  virtual std::unique_ptr<Step> bind(std::span<const Binding> shards) const = 0;
 
   // The definition in float64, loop by loop: what `forward` must give up to rounding, and exactly what the
-  // frozen integers give while every sum fits 53 bits. `params` are in the order of Layer::params.
-  virtual void evaluate(int batch, const Shape& src_shape, std::span<const double> src,
-                        std::span<const std::vector<double>> params, std::span<double> dst) const = 0;
+  // frozen integers give while every sum fits 53 bits.
+  virtual void evaluate(const Evaluation& e) const = 0;
+
+ protected:
+  // The only source's shape; an error for more of them.
+  const Shape& only(const Shapes& srcs) const;
 
  private:
   std::string name_;

@@ -22,7 +22,10 @@ double limit(Initializer initializer, const Shape& shape) {
   const auto [fan_in, fan_out] = fans(shape);
   switch (initializer) {
     case Initializer::zeros:
+    case Initializer::ones:
       return 0;
+    case Initializer::random_uniform:
+      return 0.05;
     case Initializer::glorot_uniform:
       return std::sqrt(6.0 / (fan_in + fan_out));
     case Initializer::lecun_uniform:
@@ -40,8 +43,12 @@ Initializer initializer_from(const std::string& name) {
   if (name == "glorot_uniform") return Initializer::glorot_uniform;
   if (name == "lecun_uniform") return Initializer::lecun_uniform;
   if (name == "he_uniform") return Initializer::he_uniform;
-  throw ValueError("[initializer] must be zeros, glorot_uniform, lecun_uniform or he_uniform; got '" + name +
-                   "'");
+  if (name == "ones") return Initializer::ones;
+  if (name == "random_uniform") return Initializer::random_uniform;
+  throw ValueError(
+      "[initializer] must be zeros, ones, random_uniform, glorot_uniform, lecun_uniform or he_uniform; got "
+      "'" +
+      name + "'");
 }
 
 Params::Params(std::vector<ParamSpec> specs) {
@@ -72,7 +79,9 @@ void Params::initialize(Key key) {
     const Key own = key.fold(p.spec.name);
     std::span<float> values = value(p);
     for (std::size_t i = 0; i < p.size; ++i)
-      values[i] = width == 0 ? 0.0f : static_cast<float>(width * (2 * own.uniform(i) - 1));
+      values[i] = p.spec.initializer == Initializer::ones ? 1.0f
+                  : width == 0 ? 0.0f
+                               : static_cast<float>(width * (2 * own.uniform(i) - 1));
   }
   refresh();
 }
@@ -92,6 +101,35 @@ void Params::clear_mask(std::size_t index) {
   p.masked = false;
 }
 
+std::vector<double> Params::exact(std::size_t index) const {
+  const Param& p = list_[index];
+  if (p.spec.scaled) return {effective(index), effective(index) + p.size};  // its steps are what float32 says
+  const auto values = value(p), masks = mask(p);
+  std::vector<double> exact(values.begin(), values.end());
+  for (std::size_t i = 0; i < exact.size(); ++i)
+    exact[i] = static_cast<double>(masks[i]) * (p.spec.type ? p.spec.type->quantize(exact[i]) : exact[i]);
+  return exact;
+}
+
+double Params::regularize() {
+  double loss = 0;
+  for (const Param& p : list_) {
+    const auto [l1, l2] = p.spec.regularizer;
+    if (l1 == 0 && l2 == 0) continue;
+    const auto w = value(p);
+    const auto g = gradient(p);
+    double absolute = 0, square = 0;
+    for (std::size_t i = 0; i < p.size; ++i) {
+      const float x = w[i];
+      absolute += static_cast<double>(std::abs(x));
+      square += static_cast<double>(x) * static_cast<double>(x);
+      g[i] += 2 * l2 * x + (x > 0 ? l1 : x < 0 ? -l1 : 0.0f);
+    }
+    loss += static_cast<double>(l1) * absolute + static_cast<double>(l2) * square;
+  }
+  return loss;
+}
+
 void Params::refresh() {
   const simd::Kernels& k = simd::kernels();
   for (const Param& p : list_) {
@@ -100,7 +138,10 @@ void Params::refresh() {
     float* effective = effective_.data() + p.offset;
     if (p.quantizer)
       k.quantize(p.size, value, mask, *p.quantizer, effective);
-    else  // masked values are already zero
+    else if (p.spec.scaled) {
+      p.spec.scaled->quantize(p.spec.shape, {value, p.size}, {effective, p.size});
+      if (mask) k.multiply(p.size, effective, mask, effective);
+    } else  // masked values are already zero
       std::copy_n(value, p.size, effective);
   }
 }

@@ -4,6 +4,7 @@
 // `value` is what the optimiser moves (the latent, unquantised number); `effective` is what the layers
 // compute with: quantised and masked.
 #pragma once
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,19 +15,28 @@
 #include "base/shape.h"
 #include "base/simd/kernels.h"
 #include "quant/fixed_point.h"
+#include "quant/scaled_quantizer.h"
 
 namespace qkd::nn {
 
 // Keras's initialisers: uniform in +-sqrt(scale / fan), see keras.initializers.VarianceScaling.
-enum class Initializer { zeros, glorot_uniform, lecun_uniform, he_uniform };
+enum class Initializer { zeros, ones, glorot_uniform, lecun_uniform, he_uniform, random_uniform };
 Initializer initializer_from(const std::string& name);
+
+// What is added to the loss: l1 * sum |w| + l2 * sum w^2 (Keras's L1L2), of the latent values.
+struct Regularizer {
+  float l1 = 0, l2 = 0;
+};
 
 struct ParamSpec {
   std::string name;  // fc1/kernel
   Shape shape;       // the last axis counts outputs
   Initializer initializer = Initializer::zeros;
-  std::optional<FixedPoint> type;
+  std::optional<FixedPoint> type{};
   bool prunable = false;  // kernels are, biases are not
+  bool trainable = true;  // moving statistics are not
+  Regularizer regularizer{};
+  std::shared_ptr<const ScaledQuantizer> scaled{};  // in place of a type: its step depends on the values
 };
 
 struct Param {
@@ -41,7 +51,7 @@ class Params {
   explicit Params(std::vector<ParamSpec> specs);
 
   const std::vector<Param>& list() const { return list_; }
-  std::size_t count() const;  // trainable numbers, without padding
+  std::size_t count() const;  // of numbers, without padding
 
   std::span<float> value(const Param& p) { return {value_.data() + p.offset, p.size}; }
   std::span<const float> value(const Param& p) const { return {value_.data() + p.offset, p.size}; }
@@ -50,6 +60,8 @@ class Params {
 
   // The numbers that the layers compute with; refreshed by `refresh`. The address never changes.
   const float* effective(std::size_t index) const { return effective_.data() + list_[index].offset; }
+  // The same in float64, from the latent values by the types' definitions.
+  std::vector<double> exact(std::size_t index) const;
   float* gradient_at(std::size_t index) { return gradient_.data() + list_[index].offset; }
 
   // Draws the initial values: each tensor from its own child key.
@@ -58,6 +70,9 @@ class Params {
   // Sets a mask of zeros and ones; the values under its zeros become zero and stay so.
   void set_mask(std::size_t index, std::span<const float> mask);
   void clear_mask(std::size_t index);
+
+  // Adds the regularisers' gradients; returns their loss.
+  double regularize();
 
   // effective = quantised value, times mask.
   void refresh();

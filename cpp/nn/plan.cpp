@@ -1,59 +1,222 @@
 #include "nn/plan.h"
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "base/threads.h"
 #include "nn/graph.h"
 
 namespace qkd::nn {
+namespace {
 
-Plan::Plan(Graph& graph, int batch, bool training) : batch_(batch) {
+// The batch is cut by what it costs, never by the threads at hand, so that the bits do not depend on them.
+int shards_for(int batch, double products) {
+  constexpr double kLeast = 1e6;  // multiplications that make a shard worth its start
+  const int most = batch <= 64 ? 2 : batch <= 128 ? 4 : 8;
+  return std::clamp(static_cast<int>(batch * products / kLeast), 1, std::min(most, batch));
+}
+
+// Gradients of up to this many floats are kept for every shard and layer, and added up once.
+constexpr std::size_t kSmall = 1 << 18;
+
+// Room behind what kernels read and write in whole vectors.
+constexpr std::size_t kSlack = simd::kSlack;
+
+}  // namespace
+
+Plan::Plan(Graph& graph, int batch, bool training) : batch_(batch), training_(training) {
   require(batch > 0, "Plan", "a batch must hold at least one sample; got ", batch);
-  const auto& layers = graph.layers();
-  const int n = static_cast<int>(layers.size());
-  const auto floats = [&](const Shape& shape) { return static_cast<std::size_t>(batch) * shape.size(); };
-  const auto layer_shape = [&](int i) -> const Shape& {
-    return i < 0 ? graph.input() : graph.shape(static_cast<std::size_t>(i));
-  };
-
-  while (first_trained_ < layers.size() && graph.params_of(first_trained_).empty()) ++first_trained_;
-
-  // Time: layer i runs forward at i and backward at 2n - 1 - i. The loss reads the logits and writes their
-  // gradient between n - 1 and n. A result is alive until its reader's backward; without training, until its
-  // reader ran.
-  std::vector<Arena::Handle> dst, diff;  // index i + 1 is layer i's; index 0 is the input's
-  for (int i = -1; i < n; ++i) {
-    const int reader = i + 1;
-    const int last = training ? (reader < n ? 2 * n - 1 - reader : n) : reader;
-    dst.push_back(arena_.reserve(floats(layer_shape(i)), i, last));
+  const int shards = shards_for(batch, graph.products());
+  for (int s = 0; s <= shards; ++s)
+    begin_.push_back(static_cast<int>(static_cast<long long>(batch) * s / shards));
+  scratch_.resize(static_cast<std::size_t>(shards));
+  arenas_.resize(static_cast<std::size_t>(shards));
+  for (int shard = 0; shard < shards; ++shard) {  // the same handles in each
+    Arena& arena = arenas_[static_cast<std::size_t>(shard)];
+    tensors_ = Lifetimes(graph, samples(shard), training, arena);
+    arena.allocate();
   }
-  if (training)
-    for (int i = -1; i < n; ++i)
-      diff.push_back(arena_.reserve(floats(layer_shape(i)), 2 * n - 2 - i, 2 * n - 1 - i));
-  arena_.allocate();
-  src_ = dst.front();
-  dst_ = dst.back();
-  if (training) diff_dst_ = diff.back();
+  place(graph);
+  if (training) place_gradients(graph);
+  bind(graph);
+  forward_runs_ = runs(false);
+  if (training) backward_runs_ = runs(true);
+}
 
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    Binding b{batch, layer_shape(static_cast<int>(i) - 1), layer_shape(static_cast<int>(i)),
-              arena_.at(dst[i]), arena_.at(dst[i + 1])};
-    if (training) {
-      b.diff_dst = arena_.at(diff[i + 1]);
-      if (i > first_trained_) b.diff_src = arena_.at(diff[i]);
+float* Plan::at(int shard, Arena::Handle handle, std::size_t size) {
+  const std::size_t first = static_cast<std::size_t>(begin_[static_cast<std::size_t>(shard)]) * size;
+  if (handle == tensors_.input()) return src_.data() + first;
+  if (handle == tensors_.output()) return dst_ + first;
+  if (training_ && handle == tensors_.output_diff()) return diff_dst_.data() + first;
+  return arenas_[static_cast<std::size_t>(shard)].at(handle);
+}
+
+void Plan::place(const Graph& graph) {
+  const auto batch = static_cast<std::size_t>(batch_);
+  src_ = Buffer<float>(batch * graph.input().size() + kSlack);
+  const bool same = tensors_.output() == tensors_.input();  // nothing but reshaping
+  if (!same) output_ = Buffer<float>(batch * graph.output().size() + kSlack);
+  dst_ = same ? src_.data() : output_.data();
+  if (training_) diff_dst_ = Buffer<float>(batch * graph.output().size() + kSlack);
+}
+
+void Plan::place_gradients(const Graph& graph) {
+  const std::size_t n = graph.nodes().size(), others = static_cast<std::size_t>(shards()) - 1;
+  sums_.resize(n, std::vector<std::vector<Sum>>(others + 1));
+  gradients_.resize(n);
+  partial_.resize(n);
+  std::size_t all = 0, largest = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t k = 0; k < graph.nodes()[i].sources.size(); ++k) {
+      const Lifetimes::Edge& edge = tensors_.edge(i, k);
+      const int source = graph.nodes()[i].sources[k];
+      const std::size_t size = graph.shape(source).size();
+      if (!edge.wanted || !edge.adds) continue;
+      for (int shard = 0; shard < shards(); ++shard)
+        sums_[i][static_cast<std::size_t>(shard)].push_back(
+            {at(shard, tensors_.diff(static_cast<std::size_t>(source + 1)), size),
+             at(shard, edge.handle, size), static_cast<std::size_t>(samples(shard)) * size});
     }
-    for (const std::size_t p : graph.params_of(i)) {
-      b.params.push_back(graph.params().effective(p));
-      b.gradients.push_back(graph.params().gradient_at(p));
+    std::size_t own = 0;
+    for (std::size_t k = 0; k < graph.params_of(i).size(); ++k) {
+      const std::size_t p = graph.params_of(i)[k];
+      const Param& param = graph.params().list()[p];
+      if (param.spec.trainable)
+        gradients_[i].push_back({const_cast<Graph&>(graph).params().gradient_at(p), param.size, k});
+      own += param.size;
     }
-    steps_.push_back(layers[i]->bind(b));
+    all += own;
+    largest = std::max(largest, own);
+  }
+  keeps_partials_ = all * others <= kSmall;
+  partials_ = Buffer<float>((keeps_partials_ ? all : largest) * others);
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!keeps_partials_) offset = 0;
+    for (std::size_t s = 0; s < others; ++s) {
+      std::vector<float*> pointers;
+      for (const std::size_t p : graph.params_of(i)) {
+        pointers.push_back(partials_.data() + offset);
+        offset += graph.params().list()[p].size;
+      }
+      partial_[i].push_back(std::move(pointers));
+    }
   }
 }
 
-void Plan::forward() {
-  for (const auto& step : steps_) step->forward();
+Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
+  Params& params = const_cast<Graph&>(graph).params();
+  const Shape& dst_shape = graph.shape(static_cast<int>(node));
+  Binding b{samples(shard), begin_[static_cast<std::size_t>(shard)],
+            batch_,         {},
+            dst_shape,      at(shard, tensors_.data(node + 1), dst_shape.size())};
+  for (std::size_t k = 0; k < graph.nodes()[node].sources.size(); ++k) {
+    const int source = graph.nodes()[node].sources[k];
+    const Shape& shape = graph.shape(source);
+    Source s{shape, at(shard, tensors_.data(static_cast<std::size_t>(source + 1)), shape.size())};
+    if (training_ && tensors_.edge(node, k).wanted)
+      s.diff = at(shard, tensors_.edge(node, k).handle, shape.size());
+    b.srcs.push_back(std::move(s));
+  }
+  if (training_ && tensors_.learns(node)) b.diff_dst = at(shard, tensors_.diff(node + 1), dst_shape.size());
+  for (std::size_t k = 0; k < graph.params_of(node).size(); ++k) {
+    const std::size_t p = graph.params_of(node)[k];
+    b.params.push_back(params.effective(p));
+    b.values.push_back(params.value(params.list()[p]).data());
+    const auto other = static_cast<std::size_t>(shard) - 1;
+    b.gradients.push_back(shard == 0 || !training_ ? params.gradient_at(p) : partial_[node][other][k]);
+  }
+  b.scratch = &scratch_[static_cast<std::size_t>(shard)];
+  b.packed = &packed_;
+  b.pass = &pass_;
+  b.training = training_;
+  if (tensors_.fuses(node)) b.clip = graph.nodes()[tensors_.reader(node)].layer->clip();
+  return b;
+}
+
+void Plan::bind(const Graph& graph) {
+  const SingleThread single;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    std::vector<Binding> bindings;
+    for (int s = 0; s < shards(); ++s) bindings.push_back(binding(graph, i, s));
+    steps_.push_back(graph.nodes()[i].layer->bind(bindings));
+  }
+  for (Scratch& s : scratch_) s.allocate();
+  packed_.allocate();
+}
+
+std::vector<Plan::Run> Plan::runs(bool backward) const {
+  std::vector<Run> runs;
+  bool joins = false;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const std::size_t node = backward ? steps_.size() - 1 - i : i;
+    const bool alone = steps_[node]->stages() > 1 || steps_[node]->prepares() ||
+                       (backward && !keeps_partials_ && !gradients_[node].empty());
+    if (joins && !alone)
+      runs.back().last = i + 1;
+    else
+      runs.push_back({i, i + 1});
+    joins = !alone;
+  }
+  return runs;
+}
+
+void Plan::forward(Pass pass) {
+  pass_ = pass;
+  for (const Run& run : forward_runs_) {
+    steps_[run.first]->prepare_forward();
+    for (int stage = 0; stage < steps_[run.first]->stages(); ++stage)
+      parallel(shards(), [&](int shard) {
+        for (std::size_t i = run.first; i < run.last; ++i)
+          if (!tensors_.fused(i)) steps_[i]->forward(stage, shard);
+      });
+  }
 }
 
 void Plan::backward() {
-  for (std::size_t i = steps_.size(); i > first_trained_; --i) steps_[i - 1]->backward();
+  const simd::Kernels& kernels = simd::kernels();
+  const std::size_t n = steps_.size();
+  for (const Run& run : backward_runs_) {
+    Step& head = *steps_[n - 1 - run.first];
+    const bool learns = tensors_.learns(n - 1 - run.first);
+    if (learns) head.prepare_backward();
+    for (int stage = 0; stage < head.stages(); ++stage)
+      parallel(shards(), [&](int shard) {
+        for (std::size_t i = run.first; i < run.last; ++i) {
+          const std::size_t node = n - 1 - i;
+          if (!tensors_.learns(node)) continue;
+          steps_[node]->backward(stage, shard);
+          if (stage + 1 < steps_[node]->stages()) continue;
+          for (const Sum& sum : sums_[node][static_cast<std::size_t>(shard)])
+            kernels.add(sum.size, sum.target, sum.more, sum.target);
+        }
+      });
+    if (!keeps_partials_ && learns) add_partial_gradients(n - 1 - run.first);
+  }
+  if (keeps_partials_)
+    for (std::size_t i = 0; i < n; ++i)
+      if (tensors_.learns(i)) add_partial_gradients(i);
+}
+
+void Plan::add_partial_gradients(std::size_t node) {
+  const simd::Kernels& kernels = simd::kernels();
+  if (partial_[node].empty()) return;
+  for (const Gradient& g : gradients_[node]) {
+    constexpr std::size_t kPiece = 1 << 16;
+    const int pieces = static_cast<int>((g.size + kPiece - 1) / kPiece);
+    parallel(pieces, [&](int piece) {
+      const std::size_t at = static_cast<std::size_t>(piece) * kPiece, count = std::min(kPiece, g.size - at);
+      for (const std::vector<float*>& shard : partial_[node])
+        kernels.add(count, g.total + at, shard[g.param] + at, g.total + at);
+    });
+  }
+}
+
+std::size_t Plan::arena_bytes() const {
+  std::size_t floats = src_.size() + output_.size() + diff_dst_.size() + packed_.size() + partials_.size();
+  for (const Arena& a : arenas_) floats += a.size();
+  for (const Scratch& s : scratch_) floats += s.size();
+  return floats * sizeof(float);
 }
 
 }  // namespace qkd::nn

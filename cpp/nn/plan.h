@@ -1,10 +1,12 @@
 // A graph bound to one batch size: a list of steps and one block of memory. Build it, then only compute.
 #pragma once
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "base/arena.h"
 #include "nn/layer.h"
+#include "nn/lifetimes.h"
 
 namespace qkd::nn {
 
@@ -15,21 +17,60 @@ class Plan {
   Plan(Graph& graph, int batch, bool training);
 
   int batch() const { return batch_; }
-  float* src() { return arena_.at(src_); }            // (batch, input): to be filled before forward
-  float* dst() { return arena_.at(dst_); }            // (batch, output): the logits
-  float* diff_dst() { return arena_.at(diff_dst_); }  // to be filled before backward
+  int shards() const { return static_cast<int>(begin_.size()) - 1; }
+  float* src() { return src_.data(); }            // (batch, input): to be filled before forward
+  float* dst() { return dst_; }                   // (batch, output): the logits
+  float* diff_dst() { return diff_dst_.data(); }  // to be filled before backward
 
-  void forward();
+  void forward(Pass pass = {});
   void backward();
 
-  std::size_t arena_bytes() const { return arena_.size() * sizeof(float); }
+  // Activations, their gradients and workspace: all but the parameters and what belongs to them.
+  std::size_t arena_bytes() const;
 
  private:
+  struct Sum {  // target += what a second reader of one tensor gave
+    float* target;
+    const float* more;
+    std::size_t size;
+  };
+  struct Run {  // steps that a shard can do one after the other, without waiting for another
+    std::size_t first, last;
+  };
+
+  Binding binding(const Graph& graph, std::size_t node, int shard);
+  void place(const Graph& graph);
+  void place_gradients(const Graph& graph);
+  // Where a shard's part of a tensor lies; a sample of it has `size` numbers.
+  float* at(int shard, Arena::Handle handle, std::size_t size);
+  void bind(const Graph& graph);
+  std::vector<Run> runs(bool backward) const;
+  void add_partial_gradients(std::size_t node);
+  int samples(int shard) const {
+    return begin_[static_cast<std::size_t>(shard) + 1] - begin_[static_cast<std::size_t>(shard)];
+  }
+
   int batch_;
-  Arena arena_;
-  Arena::Handle src_ = 0, dst_ = 0, diff_dst_ = 0;
+  bool training_;
+  Pass pass_;
+  std::vector<int> begin_;  // of each shard, and the end
+  Lifetimes tensors_;
+  std::vector<Arena> arenas_;  // of each shard
+  Buffer<float> src_, output_, diff_dst_;
+  float* dst_ = nullptr;
+  std::vector<std::vector<std::vector<float*>>> partial_;  // [node][shard][param] gradients
+  Buffer<float> partials_;
+  bool keeps_partials_ = false;  // small networks: all nodes' at once, added up at the end
+  std::vector<std::vector<std::vector<Sum>>> sums_;  // [node][shard]
+  std::vector<Scratch> scratch_;
+  Scratch packed_;
   std::vector<std::unique_ptr<Step>> steps_;
-  std::size_t first_trained_ = 0;  // backward stops here
+  std::vector<Run> forward_runs_, backward_runs_;
+  struct Gradient {
+    float* total;
+    std::size_t size, param;  // floats; which of the node's parameters
+  };
+  std::vector<std::vector<Gradient>> gradients_;  // of each node's trainable parameters
 };
 
 }  // namespace qkd::nn

@@ -1,63 +1,42 @@
 #include "train/loss.h"
 
-namespace qkd::train {
-namespace {
+#include "base/check.h"
 
-// The first of the largest, as argmax has it; NaN never wins.
-int argmax(const float* x, int n) {
-  int best = 0;
-  for (int j = 1; j < n; ++j)
-    if (x[j] > x[best]) best = j;
-  return best;
+namespace qkd::train {
+
+Loss::Loss(int classes, int largest_batch, Labels options)
+    : options_(std::move(options)),
+      classes_(classes),
+      scratch_(3 * simd::kLossLanes * static_cast<std::size_t>(classes)),
+      loss_(static_cast<std::size_t>(largest_batch)),
+      correct_(loss_.size()) {
+  const std::vector<float>& weights = options_.class_weights;
+  require(weights.empty() || weights.size() == static_cast<std::size_t>(classes), "class_weight",
+          "must give ", classes, " weights, one a class; got ", weights.size());
+  for (const float w : weights) require(w >= 0, "class_weight", "must not be negative; got ", w);
+  require(options_.smoothing >= 0 && options_.smoothing < 1, "label_smoothing",
+          "must be at least 0 and below 1; got ", options_.smoothing);
 }
 
-}  // namespace
-
-Loss::Loss(int classes, int largest_batch)
-    : classes_(classes),
-      hard_(static_cast<std::size_t>(classes) * static_cast<std::size_t>(largest_batch)),
-      soft_(hard_.size()),
-      log_sum_(static_cast<std::size_t>(largest_batch)),
-      log_sum_soft_(log_sum_.size()) {}
-
-LossResult Loss::cross_entropy(int batch, const float* logits, const std::int32_t* labels, float* diff) {
-  k_.softmax(batch, classes_, logits, 1.0f, hard_.data(), log_sum_.data());
-  const float mean = 1.0f / static_cast<float>(batch);
+LossResult Loss::compute(const simd::SoftmaxLoss& terms) {
+  simd::kernels().softmax_loss(terms, loss_.data(), correct_.data());
   LossResult result;
-  for (int b = 0; b < batch; ++b) {
-    const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(b) * classes_;
-    const int y = labels[b];
-    result.loss += static_cast<double>(log_sum_[static_cast<std::size_t>(b)] - logits[row + y]);
-    result.correct += argmax(logits + row, classes_) == y;
-    if (!diff) continue;
-    for (int j = 0; j < classes_; ++j) diff[row + j] = mean * hard_[static_cast<std::size_t>(row + j)];
-    diff[row + y] -= mean;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(terms.rows); ++i) {
+    result.loss += static_cast<double>(loss_[i]);
+    result.correct += correct_[i];
   }
   return result;
+}
+
+LossResult Loss::cross_entropy(int batch, const float* logits, const std::int32_t* labels, float* diff) {
+  return distill(batch, logits, labels, nullptr, nullptr, {1, 1}, diff);
 }
 
 LossResult Loss::distill(int batch, const float* logits, const std::int32_t* labels, const float* teacher,
                          const float* entropy, const Distillation& d, float* diff) {
-  LossResult result = cross_entropy(batch, logits, labels, diff);
-  result.loss *= d.alpha;
-  const float inverse = 1.0f / d.temperature;
-  k_.softmax(batch, classes_, logits, inverse, soft_.data(), log_sum_soft_.data());
-
-  // d/ds of (1 - alpha) T^2 KL is (1 - alpha) T (p_T(s) - p_T(t)).
-  const float mean = (1 - d.alpha) * d.temperature / static_cast<float>(batch);
-  const double weight = (1.0 - d.alpha) * d.temperature * d.temperature;
-  for (int b = 0; b < batch; ++b) {
-    const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(b) * classes_;
-    float cross = 0;  // sum p_T(t) s / T, so that KL = entropy - cross + log sum
-    for (int j = 0; j < classes_; ++j) cross += teacher[row + j] * (logits[row + j] * inverse);
-    result.loss +=
-        weight * static_cast<double>(entropy[b] - cross + log_sum_soft_[static_cast<std::size_t>(b)]);
-    if (!diff) continue;
-    for (int j = 0; j < classes_; ++j)
-      diff[row + j] =
-          d.alpha * diff[row + j] + mean * (soft_[static_cast<std::size_t>(row + j)] - teacher[row + j]);
-  }
-  return result;
+  const std::vector<float>& weights = options_.class_weights;
+  return compute({batch, classes_, logits, labels, weights.empty() ? nullptr : weights.data(),
+                  options_.smoothing, teacher, entropy, d.alpha, d.temperature, scratch_.data(), diff});
 }
 
 }  // namespace qkd::train

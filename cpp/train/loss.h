@@ -1,8 +1,11 @@
 // Losses on logits, averaged over the batch.
 //
-// Notation: s = student logits, t = teacher logits, y = label, p_T(x) = softmax(x / T).
-//   cross-entropy  CE = -log p_1(s)[y]
-//   distillation   alpha * CE + (1 - alpha) * T^2 * KL(p_T(t) || p_T(s))      Hinton et al. 2015, section 2.1
+// Notation: s = student logits, t = teacher logits, y = label, p_T(x) = softmax(x / T), n = classes.
+//   cross-entropy  CE = -sum_j target_j log p_1(s)[j],  target = (1 - smoothing) [j = y] + smoothing / n,
+//                  times the weight of class y                                      Szegedy et al. 2016,
+//                  section 7
+//   distillation   alpha * CE + (1 - alpha) * T^2 * KL(p_T(t) || p_T(s))            Hinton et al. 2015,
+//   section 2.1
 // The factor T^2 keeps the two gradients of one size. Both softmaxes are of logits: the published code of the
 // letter applies them to probabilities, which leaves almost nothing to learn from.
 #pragma once
@@ -23,9 +26,15 @@ struct Distillation {
   float temperature;
 };
 
+// How labels count.
+struct Labels {
+  std::vector<float> class_weights{};  // (classes,), or empty where all weigh one
+  float smoothing = 0;
+};
+
 class Loss {
  public:
-  Loss(int classes, int largest_batch);
+  Loss(int classes, int largest_batch, Labels options = {});
 
   // diff may be null where only the value is wanted. It receives d (mean loss) / d logits, (batch, classes).
   LossResult cross_entropy(int batch, const float* logits, const std::int32_t* labels, float* diff);
@@ -35,9 +44,12 @@ class Loss {
                      const float* entropy, const Distillation& d, float* diff);
 
  private:
-  const simd::Kernels& k_ = simd::kernels();
+  LossResult compute(const simd::SoftmaxLoss& terms);
+
+  Labels options_;
   int classes_;
-  std::vector<float> hard_, soft_, log_sum_, log_sum_soft_;
+  std::vector<float> scratch_, loss_;
+  std::vector<std::int32_t> correct_;
 };
 
 }  // namespace qkd::train

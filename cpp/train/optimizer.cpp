@@ -38,6 +38,7 @@ class Adam final : public Optimizer {
                      0,
                      0};
     for (const nn::Param& p : params.list()) {
+      if (!p.spec.trainable) continue;
       const Range range = range_of(p);
       s.low = range.low;
       s.high = range.high;
@@ -60,6 +61,7 @@ class Sgd final : public Optimizer {
 
   void step(nn::Params& params, float learning_rate) override {
     for (const nn::Param& p : params.list()) {
+      if (!p.spec.trainable) continue;
       const Range range = range_of(p);
       simd::kernels().sgd(p.size, params.value(p).data(), params.gradient(p).data(),
                           p.masked ? params.mask(p).data() : nullptr, velocity_.data() + p.offset,

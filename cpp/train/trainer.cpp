@@ -10,8 +10,6 @@
 namespace qkd::train {
 namespace {
 
-constexpr std::size_t kInferenceBatch = 256;
-
 void check(const nn::Graph& graph, const Data& data) {
   const std::size_t features = graph.input().size(), classes = graph.output().size();
   require(data.samples() > 0, "fit", "the data hold no sample");
@@ -33,12 +31,13 @@ Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data da
       data_(data),
       options_(options),
       step_(options_.first_step),
-      loss_(static_cast<int>(graph.output().size()), std::max(options_.batch_size, 1)),
+      loss_(static_cast<int>(graph.output().size()), std::max(options_.batch_size, 1), options_.labels),
       labels_(static_cast<std::size_t>(std::max(options_.batch_size, 0))),
       teacher_(labels_.size() * graph.output().size()),
       entropy_(labels_.size()) {
   require(options_.batch_size > 0, "fit", "batch_size must be positive; got ", options_.batch_size);
   check(graph_, data_);
+  options_.augmentation.check(graph_.input());
   if (options_.pruning) options_.pruning->check();
   if (!options_.distillation) return;
   const Distillation& d = *options_.distillation;
@@ -59,7 +58,7 @@ void Trainer::prune_if_due() {
   params.refresh();
 }
 
-LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rate) {
+LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rate, Key key) {
   prune_if_due();
   const int batch = static_cast<int>(rows.size());
   const std::size_t features = graph_.input().size(), classes = graph_.output().size();
@@ -67,36 +66,43 @@ LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rat
 
   const simd::Kernels& k = simd::kernels();
   k.gather(batch, rows.data(), static_cast<int>(features), data_.x.data(), plan.src());
+  options_.augmentation.apply(key.fold("augmentation"), graph_.input(), batch, plan.src());
   for (std::size_t i = 0; i < rows.size(); ++i) labels_[i] = data_.y[rows[i]];
   if (options_.distillation) {
     k.gather(batch, rows.data(), static_cast<int>(classes), targets_.probabilities.data(), teacher_.data());
     for (std::size_t i = 0; i < rows.size(); ++i) entropy_[i] = targets_.entropy[rows[i]];
   }
 
-  plan.forward();
-  const LossResult result = options_.distillation
-                                ? loss_.distill(batch, plan.dst(), labels_.data(), teacher_.data(),
-                                                entropy_.data(), *options_.distillation, plan.diff_dst())
-                                : loss_.cross_entropy(batch, plan.dst(), labels_.data(), plan.diff_dst());
+  plan.forward({key});
+  LossResult result = options_.distillation
+                          ? loss_.distill(batch, plan.dst(), labels_.data(), teacher_.data(), entropy_.data(),
+                                          *options_.distillation, plan.diff_dst())
+                          : loss_.cross_entropy(batch, plan.dst(), labels_.data(), plan.diff_dst());
   plan.backward();
+  result.loss += batch * graph_.params().regularize();
   optimizer_->step(graph_.params(), learning_rate);
   graph_.params().refresh();
   ++step_;
   return result;
 }
 
-Metrics Trainer::epoch(int index, float learning_rate, const std::function<bool()>& stop) {
+Metrics Trainer::epoch(int index, std::span<const float> learning_rates, const std::function<bool()>& stop) {
   using Clock = std::chrono::steady_clock;
   const FlushDenormals flush;
-  const std::vector<std::uint32_t> order = options_.key.fold(static_cast<std::uint64_t>(index))
-                                               .permutation(static_cast<std::uint32_t>(data_.samples()));
+  const Key key = options_.key.fold(static_cast<std::uint64_t>(index));
+  const std::vector<std::uint32_t> order = key.permutation(static_cast<std::uint32_t>(data_.samples()));
+  const std::size_t batch_size = static_cast<std::size_t>(options_.batch_size);
+  const std::size_t steps = (order.size() + batch_size - 1) / batch_size;
+  require(learning_rates.size() == 1 || learning_rates.size() == steps, "fit",
+          "there must be one learning rate, or ", steps, ", one a step; got ", learning_rates.size());
   graph_.params().refresh();
   LossResult sum;
   std::size_t seen = 0;
   auto asked = Clock::now();
   while (seen < order.size()) {
-    const std::size_t batch = std::min(order.size() - seen, static_cast<std::size_t>(options_.batch_size));
-    const LossResult r = step(std::span(order).subspan(seen, batch), learning_rate);
+    const std::size_t batch = std::min(order.size() - seen, batch_size), now = seen / batch_size;
+    const float rate = learning_rates[learning_rates.size() == 1 ? 0 : now];
+    const LossResult r = step(std::span(order).subspan(seen, batch), rate, key.fold(now + 1));
     sum.loss += r.loss;
     sum.correct += r.correct;
     seen += batch;
@@ -111,10 +117,12 @@ Metrics Trainer::epoch(int index, float learning_rate, const std::function<bool(
 Metrics evaluate(nn::Graph& graph, const Data& data) {
   check(graph, data);
   const std::size_t features = graph.input().size();
-  Loss loss(static_cast<int>(graph.output().size()), kInferenceBatch);
+  const int most = graph.inference_batch();
+  const auto step = static_cast<std::size_t>(most);
+  Loss loss(static_cast<int>(graph.output().size()), most);
   LossResult sum;
-  for (std::size_t at = 0; at < data.samples(); at += kInferenceBatch) {
-    const std::size_t batch = std::min(kInferenceBatch, data.samples() - at);
+  for (std::size_t at = 0; at < data.samples(); at += step) {
+    const std::size_t batch = std::min(step, data.samples() - at);
     nn::Plan& plan = graph.plan(static_cast<int>(batch), false);
     std::copy_n(data.x.data() + at * features, batch * features, plan.src());
     plan.forward();
@@ -131,8 +139,9 @@ void predict(nn::Graph& graph, std::span<const float> x, std::span<float> dst) {
   const std::size_t samples = x.size() / features;
   require(x.size() == samples * features && dst.size() == samples * classes, "predict",
           "x must hold rows of ", features, " numbers; got ", x.size());
-  for (std::size_t at = 0; at < samples; at += kInferenceBatch) {
-    const std::size_t batch = std::min(kInferenceBatch, samples - at);
+  const auto step = static_cast<std::size_t>(graph.inference_batch());
+  for (std::size_t at = 0; at < samples; at += step) {
+    const std::size_t batch = std::min(step, samples - at);
     nn::Plan& plan = graph.plan(static_cast<int>(batch), false);
     std::copy_n(x.data() + at * features, batch * features, plan.src());
     plan.forward();

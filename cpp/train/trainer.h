@@ -7,6 +7,7 @@
 #include "base/key.h"
 #include "nn/graph.h"
 #include "prune/schedule.h"
+#include "train/augment.h"
 #include "train/data.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
@@ -25,19 +26,22 @@ class Trainer {
     std::optional<prune::Schedule> pruning;
     Key key{0};                   // of the shuffles
     std::int64_t first_step = 0;  // of the pruning schedule: where an earlier training ended
+    Labels labels{};
+    Augmentation augmentation{};
   };
 
   Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, const Options& options);
 
-  // Trains on every sample once, in an order that is a function of the key and the epoch alone. `stop` is
-  // asked now and then; when it says yes the epoch is cut short.
-  Metrics epoch(int index, float learning_rate, const std::function<bool()>& stop);
+  // Trains on every sample once, in an order that is a function of the key and the epoch alone.
+  // learning_rates has one number a step, or one for all. `stop` is asked now and then; when it says yes the
+  // epoch is cut short.
+  Metrics epoch(int index, std::span<const float> learning_rates, const std::function<bool()>& stop);
 
   std::int64_t steps() const { return step_; }
 
  private:
   void prune_if_due();
-  LossResult step(std::span<const std::uint32_t> rows, float learning_rate);
+  LossResult step(std::span<const std::uint32_t> rows, float learning_rate, Key key);
 
   nn::Graph& graph_;
   std::unique_ptr<Optimizer> optimizer_;

@@ -79,7 +79,7 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
     begun = time.perf_counter()
     for epoch in range(10**6):
         start = time.perf_counter()
-        trainer.epoch(epoch, 1e-3)
+        trainer.epoch(epoch, [1e-3])
         now = time.perf_counter()
         if start - begun > 1.0:
             times.append((now - start) / BATCHES)

@@ -10,29 +10,39 @@ from typing import TYPE_CHECKING
 from qkdflow.errors import ConfigError
 
 if TYPE_CHECKING:
-    from qkdflow.models import Sequential, Weights
+    from qkdflow.models import Model, Weights
 
 Logs = dict[str, float]
 
 
 @dataclass
 class FitState:
-    """learning_rate is used from the next epoch on; stop ends the training after this one."""
+    """learning_rate is used from the next epoch on; stop ends the training after this one.
+
+    Where there is a `schedule`, it gives the learning rate of every step, at its place in the training in epochs.
+    """
 
     learning_rate: float
     stop: bool = False
+    schedule: Callable[[float], float] | None = None
+
+    def rates(self, epoch: int, steps: int) -> list[float]:
+        """The learning rate of every step of an epoch, or one for all of them."""
+        if self.schedule is None:
+            return [self.learning_rate]
+        return [self.schedule(epoch + step / steps) for step in range(steps)]
 
 
 class Callback:
     """Derive from this; each method may be left out."""
 
-    def on_train_begin(self, model: Sequential, state: FitState) -> None:
+    def on_train_begin(self, model: Model, state: FitState) -> None:
         """Before the first epoch."""
 
-    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
         """After epoch number `epoch` (from 0), with its metrics."""
 
-    def on_train_end(self, model: Sequential, state: FitState) -> None:
+    def on_train_end(self, model: Model, state: FitState) -> None:
         """After the last epoch."""
 
 
@@ -62,10 +72,10 @@ class EarlyStopping(Callback):
     best_epoch: int = field(default=-1, init=False)
     _weights: Weights | None = field(default=None, init=False, repr=False)
 
-    def on_train_begin(self, model: Sequential, state: FitState) -> None:
+    def on_train_begin(self, model: Model, state: FitState) -> None:
         self.best, self.best_epoch, self._weights = math.inf, -1, None
 
-    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
         if epoch < self.start_from_epoch:
             return
         value = _sign(self.monitor) * _monitored(logs, self.monitor)
@@ -76,7 +86,7 @@ class EarlyStopping(Callback):
         elif epoch - max(self.best_epoch, self.start_from_epoch) >= self.patience:
             state.stop = True
 
-    def on_train_end(self, model: Sequential, state: FitState) -> None:
+    def on_train_end(self, model: Model, state: FitState) -> None:
         if self._weights is not None:
             model.set_weights(self._weights)
 
@@ -93,10 +103,10 @@ class ReduceLROnPlateau(Callback):
     best: float = field(default=math.inf, init=False)
     wait: int = field(default=0, init=False)
 
-    def on_train_begin(self, model: Sequential, state: FitState) -> None:
+    def on_train_begin(self, model: Model, state: FitState) -> None:
         self.best, self.wait = math.inf, 0
 
-    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
         value = _sign(self.monitor) * _monitored(logs, self.monitor)
         if value < self.best - self.min_delta:
             self.best, self.wait = value, 0
@@ -111,30 +121,48 @@ class ReduceLROnPlateau(Callback):
 class TerminateOnNaN(Callback):
     """Stops when the loss is no longer a number."""
 
-    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
         state.stop = state.stop or not math.isfinite(logs["loss"])
 
 
 @dataclass
 class LearningRateScheduler(Callback):
-    """Before each epoch, learning_rate = schedule(epoch, initial learning rate)."""
+    """Before each epoch, learning_rate = schedule(epoch, initial learning rate); before each step where per_step says
+    so, with the step's place in the training in epochs."""
 
-    schedule: Callable[[int, float], float]
+    schedule: Callable[[float, float], float]
+    per_step: bool = False
     initial: float = field(default=0.0, init=False)
 
-    def on_train_begin(self, model: Sequential, state: FitState) -> None:
+    def on_train_begin(self, model: Model, state: FitState) -> None:
         self.initial = state.learning_rate
         state.learning_rate = self.schedule(0, self.initial)
+        if self.per_step:
+            state.schedule = lambda at: self.schedule(at, self.initial)
 
-    def on_epoch_end(self, epoch: int, logs: Logs, model: Sequential, state: FitState) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
         state.learning_rate = self.schedule(epoch + 1, self.initial)
 
 
-def cosine_decay(epochs: int, final_fraction: float = 0.01) -> LearningRateScheduler:
-    """From the initial learning rate to final_fraction of it along half a cosine (Loshchilov & Hutter 2017)."""
+def cosine_decay(epochs: int, final_fraction: float = 0.01, warmup_epochs: float = 0.0) -> LearningRateScheduler:
+    """From the initial learning rate to final_fraction of it along half a cosine (Loshchilov & Hutter 2017).
 
-    def schedule(epoch: int, initial: float) -> float:
-        progress = min(epoch / max(epochs, 1), 1.0)
+    Before that, a line from near zero in warmup_epochs; the rate then changes with every step.
+    """
+    if not 0 <= warmup_epochs < max(epochs, 1):
+        raise ConfigError(f"[cosine_decay] warmup_epochs must be at least 0 and below {epochs}; got {warmup_epochs}")
+
+    def schedule(at: float, initial: float) -> float:
+        if at < warmup_epochs:
+            return initial * max(at / warmup_epochs, 1e-3)
+        progress = min((at - warmup_epochs) / max(epochs - warmup_epochs, 1), 1.0)
         return initial * (final_fraction + (1 - final_fraction) * (1 + math.cos(math.pi * progress)) / 2)
 
-    return LearningRateScheduler(schedule)
+    return LearningRateScheduler(schedule, per_step=warmup_epochs > 0)
+
+
+def step_decay(every: int, factor: float = 0.1) -> LearningRateScheduler:
+    """The initial learning rate, times `factor` after every so many epochs."""
+    if every < 1 or not 0 < factor <= 1:
+        raise ConfigError(f"[step_decay] every must be at least 1 and factor in (0, 1]; got {every} and {factor}")
+    return LearningRateScheduler(lambda at, initial: initial * factor ** int(at // every))

@@ -17,7 +17,7 @@ from qkdflow import intervals, layers
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
 from qkdflow.fixed import Codes, FixedActivation, FixedDense, FixedLayer, FixedModel
-from qkdflow.models import Sequential
+from qkdflow.models import Model
 from qkdflow.quantizers import quantized_relu
 
 EXACT_BITS = 53  # of a float64's significand
@@ -31,7 +31,7 @@ class _Affine:
     offset: tuple[Fraction, ...]
 
 
-def freeze(model: Sequential, class_names: tuple[str, ...] | None = None) -> FixedModel:
+def freeze(model: Model, class_names: tuple[str, ...] | None = None) -> FixedModel:
     """The model's integers, with a FixedPoint type each.
 
     Accumulators are as wide as the real weights need, so that nothing in them rounds or overflows. ConfigError,
@@ -86,7 +86,7 @@ def _affine(layer: layers.Rescaling, n: int) -> _Affine:
 
 
 def _dense(
-    model: Sequential,
+    model: Model,
     layer: layers.Dense,
     source: FixedPoint,
     affine: _Affine | None,

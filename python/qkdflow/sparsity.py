@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from qkdflow import _core
 
 if TYPE_CHECKING:
-    from qkdflow.models import Sequential
+    from typing import TypeVar
+
+    from qkdflow.models import Model
+
+    AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class PolynomialDecay:
 PruningSchedule = ConstantSparsity | PolynomialDecay
 
 
-def prune_low_magnitude(model: Sequential, pruning_schedule: PruningSchedule) -> Sequential:
+def prune_low_magnitude(model: AnyModel, pruning_schedule: PruningSchedule) -> AnyModel:
     """The same model; its kernels are pruned by magnitude, layer by layer, while `fit` trains it.
 
     No wrapper layers and no callback: masks are part of the model, and travel with it when it is saved.

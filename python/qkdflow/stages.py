@@ -27,7 +27,7 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.export.hls import write_hls
 from qkdflow.freeze import freeze
-from qkdflow.models import History, Sequential, load_model
+from qkdflow.models import History, Model, load_model
 from qkdflow.overlay import build_overlay
 from qkdflow.sparsity import PolynomialDecay, prune_low_magnitude
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
@@ -58,7 +58,7 @@ LEAST_STEPS = 4000  # of a final training: a thousand pulses need more epochs th
 class Trained:
     """A trained network with its curves."""
 
-    model: Sequential
+    model: Model
     history: History
 
 
@@ -96,7 +96,7 @@ def train_teacher(data: Dataset, study: Study, budget: Budget, key: Key) -> Trai
     return _finite(_fit(model, data, epochs, TEACHER_BATCH, key.fold("fit")), "teacher")
 
 
-def given_teacher(path: str, data: Dataset) -> Sequential:
+def given_teacher(path: str, data: Dataset) -> Model:
     """A saved model used as teacher. ConfigError where it does not fit the data or holds NaN."""
     model = load_model(path)
     wanted = data.shape, (data.classes,)
@@ -113,7 +113,7 @@ def given_teacher(path: str, data: Dataset) -> Sequential:
     return model
 
 
-def teacher_logits(teacher: Sequential, data: Dataset) -> NDArray[np.float32]:
+def teacher_logits(teacher: Model, data: Dataset) -> NDArray[np.float32]:
     """What the student learns from, computed once: a frozen teacher says the same every epoch."""
     return teacher.logits(data.train.x)
 
@@ -215,7 +215,7 @@ def _student(
     )
 
 
-def _fit(model: Sequential, data: Dataset, epochs: int, batch: int, key: Key, **distillation: Any) -> Trained:
+def _fit(model: Model, data: Dataset, epochs: int, batch: int, key: Key, **distillation: Any) -> Trained:
     """A cosine learning rate; of the last epochs the weights with the best validation accuracy are kept."""
     keep = EarlyStopping(
         "val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=_first_kept(epochs)
@@ -232,7 +232,7 @@ def _best(study: Study) -> HyperParameters:
 
 
 def _search(
-    build: Callable[[HyperParameters], Sequential],
+    build: Callable[[HyperParameters], Model],
     train: Callable[[Trial], Trained],
     trials: int,
     key: Key,

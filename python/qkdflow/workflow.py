@@ -22,7 +22,7 @@ from qkdflow.export.hls import HlsProject
 from qkdflow.files import read_json, write_json
 from qkdflow.fixed import FixedModel
 from qkdflow.hardware.simulated import simulated_device
-from qkdflow.models import History, Sequential, load_model
+from qkdflow.models import History, Model, load_model
 from qkdflow.overlay import Overlay
 from qkdflow.runs import Run, open_run
 from qkdflow.stages import Trained
@@ -44,8 +44,8 @@ class RunResult:
 
     path: Path
     dataset: Dataset
-    teacher: Sequential
-    student: Sequential
+    teacher: Model
+    student: Model
     fixed: FixedModel
     hls: HlsProject
     overlay: Overlay

@@ -23,6 +23,28 @@ struct AdamStep {
   float low, high;  // the latent value is kept in this range
 };
 
+// What one batch's loss is made of; see train/loss.h for the formulas. Sums are means over the rows.
+struct SoftmaxLoss {
+  int rows, classes;
+  const float* logits;         // (rows, classes)
+  const std::int32_t* labels;  // (rows,)
+  const float* class_weights;  // (classes,), or null where all weigh one
+  float smoothing;             // of the labels, towards 1 / classes
+  const float* teacher;        // (rows, classes) tempered probabilities, or null
+  const float* entropy;        // (rows,) sum p log p of the teacher's
+  float alpha, temperature;
+  float* scratch;  // 3 * kLossLanes * classes
+  float* diff;     // (rows, classes) d (mean loss) / d logits, or null
+};
+inline constexpr int kLossLanes = 16;
+inline constexpr std::size_t kSlack = 16;
+
+// An image (h, w, c) and the windows over it: patches are rows (out_h out_w, kernel_h kernel_w c).
+// kSlack more floats behind src and dst may be touched.
+struct Patches {
+  int h, w, c, kernel_h, kernel_w, stride_h, stride_w, top, left, out_h, out_w;
+};
+
 struct Kernels {
   const char* level;
 
@@ -30,6 +52,17 @@ struct Kernels {
   // null.
   void (*gemm)(int m, int n, int k, const float* a, std::ptrdiff_t row, std::ptrdiff_t column, const float* b,
                std::ptrdiff_t ldb, const float* bias, float* c, std::ptrdiff_t ldc);
+  // The same, added to c; bias is not used.
+  void (*gemm_add)(int m, int n, int k, const float* a, std::ptrdiff_t row, std::ptrdiff_t column,
+                   const float* b, std::ptrdiff_t ldb, const float* bias, float* c, std::ptrdiff_t ldc);
+  // The rows that a convolution multiplies with its kernel, zeros outside; and back, adding up: src is
+  // overwritten.
+  void (*patches)(const Patches& p, const float* src, float* dst);
+  void (*add_patches)(const Patches& p, const float* dst, float* src);
+  // The largest of every window, channel by channel: dst (out_h out_w, c), and the tap that had it; winners
+  // may be null. Back, src += what its winners got.
+  void (*max_pool)(const Patches& p, const float* src, float* dst, std::uint16_t* winners);
+  void (*add_max_pool)(const Patches& p, const float* dst, const std::uint16_t* winners, float* src);
   // dst (n, columns) = rows[0 .. n-1] of src.
   void (*gather)(int n, const std::uint32_t* rows, int columns, const float* src, float* dst);
   void (*transpose)(int rows, int columns, const float* src, float* dst);
@@ -38,7 +71,27 @@ struct Kernels {
   // dst = quantised src, times mask where there is one.
   void (*quantize)(std::size_t n, const float* src, const float* mask, const FakeQuantizer& q, float* dst);
   void (*multiply)(std::size_t n, const float* a, const float* b, float* dst);
-  void (*relu)(std::size_t n, const float* src, float* dst);
+  void (*add)(std::size_t n, const float* a, const float* b, float* dst);
+  void (*add_scaled)(std::size_t n, const float* src, float scale, float* dst);  // dst += scale * src
+  void (*clip)(std::size_t n, const float* src, float low, float high, float* dst);
+  // dst = f(src) and diff_src = f'(src) * diff_dst; kinds and their numbers as in nn/activation.h. The
+  // derivative is zero where f(src) is not in (low, high].
+  void (*activation)(std::size_t n, const float* src, int kind, float slope, float offset, float low,
+                     float high, float* dst);
+  void (*activation_diff)(std::size_t n, const float* src, int kind, float slope, float offset, float low,
+                          float high, const float* diff_dst, float* diff_src);
+
+  // Per column of (rows, columns): sums (2, columns) of src - shift and of its square.
+  void (*moments)(int rows, int columns, const float* src, const float* shift, double* sums);
+  // sums (2, columns) of diff and of diff * (src - mean).
+  void (*centred_sums)(int rows, int columns, const float* src, const float* diff, const float* mean,
+                       double* sums);
+  // dst = clip(src * slope + offset, low, high), slope and offset per column.
+  void (*line)(int rows, int columns, const float* src, const float* slope, const float* offset, float low,
+               float high, float* dst);
+  // dst = a * slope_a + b * slope_b + offset, per column; dst may be a.
+  void (*two_lines)(int rows, int columns, const float* a, const float* slope_a, const float* b,
+                    const float* slope_b, const float* offset, float* dst);
   // dst = src * scale + offset, both per column.
   void (*rescale)(int rows, int columns, const float* src, const float* scale, const float* offset,
                   float* dst);
@@ -57,6 +110,11 @@ struct Kernels {
 
   // p (rows, columns) = softmax(scale * x); log_sum (rows) = log sum exp(scale * x).
   void (*softmax)(int rows, int columns, const float* x, float scale, float* p, float* log_sum);
+  // loss (rows,) and whether the label has the largest logit (rows,); the gradient where it is wanted.
+  void (*softmax_loss)(const SoftmaxLoss& l, float* loss, std::int32_t* correct);
+
+  // Philox4x32-10 at the counters first .. first + n - 1: dst (n, 4).
+  void (*philox)(std::uint64_t key, std::uint64_t first, std::uint32_t purpose, int n, std::uint32_t* dst);
 
   // Integer dense layer on samples side by side: dst (n_out, 16) = sum_i w(i, o) * src (n_in, 16) + bias(o).
   // Zero weights are skipped. Sums must fit 32 bits.

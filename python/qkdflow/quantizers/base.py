@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qkdflow import _core
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
 
@@ -29,6 +30,14 @@ class Quantizer:
     def type(self) -> FixedPoint:
         """The type whose rounding and overflow are this quantiser. ConfigError where there is none."""
         raise ConfigError(f"[{self}] must be fixed point with one scale; this one is not")
+
+    def scaled(self) -> _core.ScaledQuantizer | None:
+        """The engine's quantiser of weights where a type alone does not say it. ConfigError where it has none."""
+        return None
+
+    def activation(self, name: str) -> _core.Activation:
+        """The engine's layer of this quantiser as an activation. ConfigError where it has none."""
+        return _core.Activation(name, "linear", self.type())
 
     def effective(self, x: ArrayLike) -> FloatArray:
         """The values that the network computes with for `x`, any shape, float32; a kernel's last axis is the channel.

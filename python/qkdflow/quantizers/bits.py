@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from qkdflow import _core
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
 from qkdflow.quantizers.base import (
@@ -63,6 +64,9 @@ class quantized_bits(Quantizer):
 
     def for_weights(self) -> Quantizer:
         return replace(self, alpha="auto_po2", symmetric=True) if self.alpha is None else self
+
+    def scaled(self) -> _core.ScaledQuantizer | None:
+        return _core.scaled_bits(self.bits, self.integer, self.alpha) if isinstance(self.alpha, str) else None
 
     def effective(self, x: ArrayLike) -> FloatArray:
         x = float32(x)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from qkdflow import _core
 from qkdflow.errors import ConfigError
 from qkdflow.quantizers.base import EPSILON, FloatArray, Quantizer, check_whole, float32
 
@@ -37,6 +38,14 @@ class quantized_po2(Quantizer):
     def exponents(self) -> tuple[int, int]:
         """The lowest and the highest exponent (with quadratic_approximation, of the square root)."""
         return _exponents(self.bits - 1, self.max_value, self.quadratic_approximation)
+
+    def scaled(self) -> _core.ScaledQuantizer:
+        if self.quadratic_approximation or self.log2_rounding != "rnd":
+            raise ConfigError("[quantized_po2] the engine rounds exponents, all of them; leave the options out")
+        lowest, highest = self.exponents
+        if self.max_value:
+            highest = min(highest, round(math.log2(self.max_value)))
+        return _core.power_of_two(lowest, max(lowest, highest))
 
     def effective(self, x: ArrayLike) -> FloatArray:
         x = float32(x)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from qkdflow import _core
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
 from qkdflow.quantizers.base import FloatArray, Quantizer, TrainedRounding, check_whole, float32, rounded
@@ -54,6 +55,16 @@ class quantized_relu(Quantizer):
         if self.negative_slope or self.use_sigmoid or self.cap is not None:
             raise ConfigError(f"[{self}] must have no slope, sigmoid or cap to be one fixed-point type")
         return FixedPoint.quantized_relu(self.bits, self.integer, self.rounding)
+
+    def activation(self, name: str) -> _core.Activation:
+        if self.use_sigmoid:
+            raise ConfigError("[quantized_relu] the engine has no use_sigmoid; leave it out")
+        if not self.negative_slope:
+            plain = FixedPoint.quantized_relu(self.bits, self.integer, self.rounding)
+            return _core.Activation(name, "relu", plain, high=self.cap)
+        signed = FixedPoint.quantized_bits(self.bits, self.integer, True, False, self.rounding)
+        low = -self.negative_slope * 2.0**self.integer
+        return _core.Activation(name, "leaky_relu", signed, slope=self.negative_slope, low=low, high=self.cap)
 
     def effective(self, x: ArrayLike) -> FloatArray:
         x = float32(x)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from qkdflow import _core
 from qkdflow.errors import ConfigError
 from qkdflow.quantizers.base import (
     FloatArray,
@@ -36,6 +37,12 @@ class binary(Scaled, Quantizer):
     def __post_init__(self) -> None:
         check_alpha("binary", self.alpha)
         object.__setattr__(self, "use_01", bool(self.use_01))
+
+    def scaled(self) -> _core.ScaledQuantizer:
+        return _core.binary(_alpha(self))
+
+    def activation(self, name: str) -> _core.Activation:
+        return _core.Activation(name, "binary", slope=_number(self))
 
     def effective(self, x: ArrayLike) -> FloatArray:
         x = float32(x)
@@ -66,11 +73,21 @@ class ternary(Scaled, Quantizer):
                 f"[ternary] a threshold must be a number, and alpha too; got {self.threshold!r}, {self.alpha!r}"
             )
 
+    def scaled(self) -> _core.ScaledQuantizer:
+        return _core.ternary(_alpha(self), self._threshold, self.number_of_unrolls)
+
+    def activation(self, name: str) -> _core.Activation:
+        return _core.Activation(name, "ternary", slope=_number(self), offset=self._threshold)
+
+    @property
+    def _threshold(self) -> float:
+        return _THRESHOLD if self.threshold is None else float(self.threshold)
+
     def effective(self, x: ArrayLike) -> FloatArray:
         x = float32(x)
         if isinstance(self.alpha, str):
             return quietly(self._fitted, x, self.alpha)
-        threshold = np.float32(_THRESHOLD if self.threshold is None else self.threshold)
+        threshold = np.float32(self._threshold)
         signs = np.sign(x) * (np.abs(x) >= threshold)
         return float32(signs * np.float32(1 if self.alpha is None else self.alpha))
 
@@ -101,3 +118,16 @@ def stochastic_ternary(
 ) -> ternary:
     """ternary: what QKeras's stochastic_ternary is at inference."""
     return ternary(alpha, threshold, number_of_unrolls)
+
+
+def _alpha(quantizer: binary | ternary) -> float | str:
+    if getattr(quantizer, "use_01", False):
+        raise ConfigError("[binary] the engine has no use_01; write binary(alpha=...)")
+    return quantizer.alpha if isinstance(quantizer.alpha, str) else float(quantizer.alpha or 1)
+
+
+def _number(quantizer: binary | ternary) -> float:
+    alpha = _alpha(quantizer)
+    if isinstance(alpha, str):
+        raise ConfigError(f"[{type(quantizer).__name__}] as an activation, alpha must be a number; got {alpha!r}")
+    return alpha

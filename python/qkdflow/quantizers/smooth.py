@@ -8,6 +8,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from qkdflow import _core
+from qkdflow._core import FixedPoint
+from qkdflow.errors import ConfigError
 from qkdflow.quantizers.base import FloatArray, Quantizer, check_whole, float32
 
 
@@ -28,6 +31,12 @@ class quantized_tanh(Quantizer):
     def __post_init__(self) -> None:
         check_whole("quantized_tanh", "bits", self.bits, 2, 64)
 
+    def type(self) -> FixedPoint:
+        return FixedPoint.quantized_bits(self.bits, 0, True, self.symmetric, "RND_CONV")
+
+    def activation(self, name: str) -> _core.Activation:
+        return _core.Activation(name, "tanh" if self.use_real_tanh else "hard_tanh", self.type())
+
     def effective(self, x: ArrayLike) -> FloatArray:
         x = float32(x)
         m = np.float32(2.0 ** (self.bits - 1))
@@ -46,6 +55,14 @@ class quantized_sigmoid(Quantizer):
 
     def __post_init__(self) -> None:
         check_whole("quantized_sigmoid", "bits", self.bits, 1, 64)
+
+    def type(self) -> FixedPoint:
+        if self.symmetric:
+            raise ConfigError("[quantized_sigmoid] symmetric leaves zero out, which no fixed-point type does")
+        return FixedPoint.quantized_relu(self.bits, 0, "RND_CONV")
+
+    def activation(self, name: str) -> _core.Activation:
+        return _core.Activation(name, "sigmoid" if self.use_real_sigmoid else "half_sigmoid", self.type())
 
     def effective(self, x: ArrayLike) -> FloatArray:
         x = float32(x)

@@ -1,0 +1,172 @@
+// Convolution by oneDNN, channels last throughout: no reorders between layers. Only the kernel is brought
+// into the layout that the primitive likes, once a pass for all shards.
+#include <cmath>
+
+#include "nn/convolution.h"
+#include "nn/onednn.h"
+
+namespace qkd::nn {
+namespace {
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+class Descriptions {
+ public:
+  Descriptions(const Binding& b, const Geometry& g, int groups)
+      : src(f32({b.batch, g.c, g.h, g.w}, Tag::nhwc)),
+        dst(f32({b.batch, outs(b), g.out_h, g.out_w}, Tag::nhwc)),
+        bias(b.biased() ? f32({outs(b)}, Tag::x) : memory::desc()),
+        strides{g.stride_h, g.stride_w},
+        before{g.top, g.left},
+        after{g.bottom, g.right} {
+    // Keras's kernels: (h, w, in, out), and (h, w, in, multiplier) with a group a channel.
+    const memory::dims whole{outs(b), g.c, g.kernel_h, g.kernel_w};
+    const memory::dims grouped{groups, outs(b) / groups, g.c / groups, g.kernel_h, g.kernel_w};
+    kernel = groups == 1 ? f32(whole, Tag::hwio) : f32(grouped, Tag::hwigo);
+    any = f32(groups == 1 ? whole : grouped, Tag::any);
+  }
+
+  memory::desc src, dst, bias, kernel, any;
+  memory::dims strides, before, after;
+
+ private:
+  static int outs(const Binding& b) { return b.dst_shape[b.dst_shape.rank() - 1]; }
+};
+
+dnnl::convolution_forward::primitive_desc forward_description(const Descriptions& d,
+                                                              const std::optional<Clip>& clip) {
+  dnnl::primitive_attr attributes = with_user_scratchpad();
+  if (clip) {
+    dnnl::post_ops after;
+    if (clip->low == 0 && std::isinf(clip->high))
+      after.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+    else
+      after.append_eltwise(dnnl::algorithm::eltwise_clip, clip->low, clip->high);
+    attributes.set_post_ops(after);
+  }
+  return {cpu(),
+          dnnl::prop_kind::forward_training,
+          dnnl::algorithm::convolution_direct,
+          d.src,
+          d.any,
+          d.bias,
+          d.dst,
+          d.strides,
+          d.before,
+          d.after,
+          attributes};
+}
+
+std::size_t floats(const memory::desc& desc) { return desc.get_size() / sizeof(float) + 16; }
+
+class ConvolutionOneDnnStep final : public Step {
+ public:
+  ConvolutionOneDnnStep(std::span<const Binding> shards, const Geometry& g, int groups) {
+    for (const Binding& b : shards) parts_.emplace_back(b, g, groups);
+  }
+
+  bool prepares() const override { return true; }
+  void prepare_forward() override { parts_[0].pack_forward(); }
+  void prepare_backward() override { parts_[0].pack_backward(); }
+  void forward(int, int shard) override { parts_[static_cast<std::size_t>(shard)].forward(); }
+  void backward(int, int shard) override { parts_[static_cast<std::size_t>(shard)].backward(); }
+
+ private:
+  class Part {
+   public:
+    Part(const Binding& b, const Geometry& g, int groups) : b_(b), d_(b, g, groups) {
+      const auto pd = forward_description(d_, b.clip);
+      forward_kernel_ = pd.weights_desc();
+      b.packed->reserve(floats(forward_kernel_));
+      std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, memory_at(d_.src, b.src())},
+                                                {DNNL_ARG_WEIGHTS, memory_at(forward_kernel_, b.params[0])},
+                                                {DNNL_ARG_DST, memory_at(d_.dst, b.dst)}};
+      if (b.biased()) arguments.insert({DNNL_ARG_BIAS, memory_at(d_.bias, b.params[1])});
+      forward_ = {dnnl::convolution_forward(pd), pd, std::move(arguments), b.scratch};
+      if (!b.diff_dst) return;
+      bind_gradient(pd);
+      if (b.diff_src()) bind_diff_src(pd);
+    }
+
+    void pack_forward() { pack(forward_kernel_); }
+    void pack_backward() {
+      if (backward_) pack(backward_kernel_);
+    }
+
+    void forward() {
+      use_packed(forward_, forward_kernel_);
+      forward_();
+    }
+
+    void backward() {
+      float* blocked = b_.scratch->data();
+      gradient_.argument(DNNL_ARG_DIFF_WEIGHTS).set_data_handle(blocked);
+      gradient_();
+      reorder(memory_at(gradient_kernel_, blocked), memory_at(d_.kernel, b_.gradients[0]));
+      if (!backward_) return;
+      use_packed(backward_, backward_kernel_);
+      backward_();
+    }
+
+   private:
+    void bind_gradient(const dnnl::convolution_forward::primitive_desc& hint) {
+      const dnnl::convolution_backward_weights::primitive_desc pd(
+          cpu(), dnnl::algorithm::convolution_direct, d_.src, d_.any, d_.bias, d_.dst, d_.strides, d_.before,
+          d_.after, hint, with_user_scratchpad());
+      gradient_kernel_ = pd.diff_weights_desc();
+      std::unordered_map<int, memory> arguments{
+          {DNNL_ARG_SRC, memory_at(d_.src, b_.src())},
+          {DNNL_ARG_DIFF_DST, memory_at(d_.dst, b_.diff_dst)},
+          {DNNL_ARG_DIFF_WEIGHTS, memory_at(gradient_kernel_, b_.gradients[0])}};
+      if (b_.biased()) arguments.insert({DNNL_ARG_DIFF_BIAS, memory_at(d_.bias, b_.gradients[1])});
+      gradient_ = {dnnl::convolution_backward_weights(pd), pd, std::move(arguments), b_.scratch,
+                   floats(gradient_kernel_)};
+    }
+
+    void bind_diff_src(const dnnl::convolution_forward::primitive_desc& hint) {
+      const dnnl::convolution_backward_data::primitive_desc pd(cpu(), dnnl::algorithm::convolution_direct,
+                                                               d_.src, d_.any, d_.dst, d_.strides, d_.before,
+                                                               d_.after, hint, with_user_scratchpad());
+      backward_kernel_ = pd.weights_desc();
+      b_.packed->reserve(floats(backward_kernel_));
+      backward_ = {dnnl::convolution_backward_data(pd),
+                   pd,
+                   {{DNNL_ARG_DIFF_DST, memory_at(d_.dst, b_.diff_dst)},
+                    {DNNL_ARG_WEIGHTS, memory_at(backward_kernel_, b_.params[0])},
+                    {DNNL_ARG_DIFF_SRC, memory_at(d_.src, b_.diff_src())}},
+                   b_.scratch};
+    }
+
+    static void reorder(memory from, memory to) {
+      dnnl::stream stream(cpu());
+      dnnl::reorder(from, to).execute(stream, from, to);
+      stream.wait();
+    }
+
+    void pack(const memory::desc& wanted) {
+      if (wanted != d_.kernel)
+        reorder(memory_at(d_.kernel, b_.params[0]), memory_at(wanted, b_.packed->data()));
+    }
+
+    void use_packed(Primitive& primitive, const memory::desc& wanted) {
+      if (wanted != d_.kernel) primitive.argument(DNNL_ARG_WEIGHTS).set_data_handle(b_.packed->data());
+    }
+
+    Binding b_;
+    Descriptions d_;
+    memory::desc forward_kernel_, gradient_kernel_, backward_kernel_;
+    Primitive forward_, gradient_, backward_;
+  };
+
+  std::vector<Part> parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> bind_convolution_onednn(std::span<const Binding> shards, const Geometry& g,
+                                              int groups) {
+  return std::make_unique<ConvolutionOneDnnStep>(shards, g, groups);
+}
+
+}  // namespace qkd::nn

@@ -1,0 +1,54 @@
+// Where a plan's tensors lie: which of them share memory, and from when to when each is alive.
+//
+// Tensor t is the result of node t - 1; tensor 0 is the input. Time: node i runs forward at i, the loss reads
+// the output and writes its gradient at n, node i runs backward at 2n - i.
+#pragma once
+#include <vector>
+
+#include "base/arena.h"
+
+namespace qkd::nn {
+
+class Graph;
+
+class Lifetimes {
+ public:
+  Lifetimes() = default;
+  // Reserves everything in the arena, for `batch` samples; but what holds the input, the output and its
+  // gradient gets no room there: callers have these for the whole batch, and shards have arenas of their own,
+  // because one may be many steps ahead of another.
+  Lifetimes(const Graph& graph, int batch, bool training, Arena& arena);
+
+  struct Edge {  // what a node writes for one of its sources
+    bool wanted = false;
+    bool adds = false;         // another reader has written the source's gradient before: it is added
+    Arena::Handle handle = 0;  // where it is written
+  };
+
+  Arena::Handle data(std::size_t tensor) const { return data_[root(tensor)]; }
+  Arena::Handle diff(std::size_t tensor) const { return diff_[tensor]; }
+  Arena::Handle input() const { return data_[0]; }
+  Arena::Handle output() const { return data(data_.size() - 1); }
+  Arena::Handle output_diff() const { return diff_.back(); }
+  const Edge& edge(std::size_t node, std::size_t source) const { return edges_[node][source]; }
+  bool learns(std::size_t node) const { return learns_[node + 1]; }  // whether it runs backward
+  bool fused(std::size_t node) const { return fused_[node]; }        // its clip is done by its source
+  bool fuses(std::size_t node) const { return fuses_[node]; }        // it does its reader's clip
+  std::size_t reader(std::size_t node) const { return readers_[node + 1].front(); }
+
+ private:
+  std::size_t root(std::size_t tensor) const;
+  void find_readers(const Graph& graph);
+  void share(const Graph& graph, bool training);
+  bool may_overwrite(const Graph& graph, std::size_t node, bool training) const;
+  void reserve_data(const Graph& graph, int batch, bool training, Arena& arena);
+  void reserve_diffs(const Graph& graph, int batch, Arena& arena);
+
+  std::vector<std::vector<std::size_t>> readers_;  // of a tensor, in order; twice where a node reads it twice
+  std::vector<std::size_t> parent_;                // tensors that share memory
+  std::vector<bool> learns_, fused_, fuses_;
+  std::vector<Arena::Handle> data_, diff_;
+  std::vector<std::vector<Edge>> edges_;
+};
+
+}  // namespace qkd::nn

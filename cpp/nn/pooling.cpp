@@ -1,0 +1,127 @@
+#include "nn/pooling.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace qkd::nn {
+namespace {
+
+std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+// Calls body(index of the source pixel) for the pixels of window (y, x) that exist.
+template <typename Body>
+void each_pixel(const Geometry& g, int y, int x, const Body& body) {
+  for (int ky = 0; ky < g.kernel_h; ++ky)
+    for (int kx = 0; kx < g.kernel_w; ++kx) {
+      const int row = g.row(y, ky), column = g.column(x, kx);
+      if (g.inside(row, column)) body(at(row * g.w + column));
+    }
+}
+
+int pixels_inside(const Geometry& g, int y, int x) {
+  int n = 0;
+  each_pixel(g, y, x, [&](std::size_t) { ++n; });
+  return n;
+}
+
+class PoolingPart {
+ public:
+  PoolingPart(const Binding& b, const Geometry& g, Pooling::Kind kind)
+      : b_(b), g_(g), average_(kind == Pooling::Kind::average), c_(at(g.c)), src_size_(b.src_shape().size()) {
+    if (b.training && !average_) winners_.resize(at(b.batch * g.pixels()) * c_);
+  }
+
+  void forward() {
+    if (!average_) {
+      for (int s = 0; s < b_.batch; ++s)
+        k_.max_pool(g_, b_.src() + at(s) * src_size_, b_.dst + first(s),
+                    winners_.empty() ? nullptr : &winners_[first(s)]);
+      return;
+    }
+    each_window([&](int sample, int y, int x, std::size_t pixel) {
+      float* dst = b_.dst + pixel * c_;
+      std::fill_n(dst, c_, 0.0f);
+      const float* src = b_.src() + at(sample) * src_size_;
+      each_pixel(g_, y, x, [&](std::size_t source) { k_.add(c_, dst, src + source * c_, dst); });
+      const float share = 1.0f / static_cast<float>(pixels_inside(g_, y, x));
+      for (std::size_t c = 0; c < c_; ++c) dst[c] *= share;
+    });
+  }
+
+  void backward() {
+    if (!b_.diff_src()) return;
+    std::fill_n(b_.diff_src(), at(b_.batch) * src_size_, 0.0f);
+    if (!average_) {
+      for (int s = 0; s < b_.batch; ++s)
+        k_.add_max_pool(g_, b_.diff_dst + first(s), &winners_[first(s)], b_.diff_src() + at(s) * src_size_);
+      return;
+    }
+    each_window([&](int sample, int y, int x, std::size_t pixel) {
+      float* diff_src = b_.diff_src() + at(sample) * src_size_;
+      const float share = 1.0f / static_cast<float>(pixels_inside(g_, y, x));
+      each_pixel(g_, y, x, [&](std::size_t source) {
+        k_.add_scaled(c_, b_.diff_dst + pixel * c_, share, diff_src + source * c_);
+      });
+    });
+  }
+
+ private:
+  std::size_t first(int sample) const { return at(sample) * at(g_.pixels()) * c_; }
+
+  template <typename Body>
+  void each_window(const Body& body) const {
+    std::size_t pixel = 0;
+    for (int s = 0; s < b_.batch; ++s)
+      for (int y = 0; y < g_.out_h; ++y)
+        for (int x = 0; x < g_.out_w; ++x) body(s, y, x, pixel++);
+  }
+
+  const simd::Kernels& k_ = simd::kernels();
+  Binding b_;
+  Geometry g_;
+  bool average_;
+  std::size_t c_, src_size_;
+  std::vector<std::uint16_t> winners_;  // the tap that had the maximum
+};
+
+}  // namespace
+
+Geometry Pooling::windows(const Shape& src) const {
+  Window w = options_.window;
+  if (options_.global && src.rank() >= 2) {
+    w.kernel_h = w.stride_h = src.rank() == 3 ? src[0] : 1;
+    w.kernel_w = w.stride_w = src[src.rank() - 2];
+  }
+  return geometry(name(), src, w);
+}
+
+Shape Pooling::infer(const Shapes& srcs) const {
+  const Geometry g = windows(only(srcs));
+  if (options_.global && !options_.keepdims) return {g.c};
+  return window_shape(srcs[0], g, g.c);
+}
+
+std::unique_ptr<Step> Pooling::bind(std::span<const Binding> shards) const {
+  return std::make_unique<Shards<PoolingPart>>(shards, windows(shards[0].src_shape()), options_.kind);
+}
+
+void Pooling::evaluate(const Evaluation& e) const {
+  const Geometry g = windows(e.shape());
+  const std::size_t channels = at(g.c), size = e.shape().size();
+  std::size_t pixel = 0;
+  for (std::size_t b = 0; b < e.samples(); ++b)
+    for (int y = 0; y < g.out_h; ++y)
+      for (int x = 0; x < g.out_w; ++x, ++pixel)
+        for (std::size_t c = 0; c < channels; ++c) {
+          double sum = 0, most = -std::numeric_limits<double>::infinity();
+          each_pixel(g, y, x, [&](std::size_t source) {
+            const double value = e.src()[b * size + source * channels + c];
+            sum += value;
+            most = std::max(most, value);
+          });
+          e.dst[pixel * channels + c] =
+              options_.kind == Kind::max ? most : sum / static_cast<double>(pixels_inside(g, y, x));
+        }
+}
+
+}  // namespace qkd::nn

@@ -1,0 +1,252 @@
+"""Model and Sequential."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qkdflow import _core, optimizers
+from qkdflow._core import Key
+from qkdflow.callbacks import Callback
+from qkdflow.errors import ConfigError
+from qkdflow.layers import Input, Layer, Tensor
+from qkdflow.layers.activations import is_softmax
+from qkdflow.models import saving, training
+from qkdflow.models.arrays import inputs, labels
+from qkdflow.models.topology import Topology, between, build, chain, count
+from qkdflow.models.training import Augmentation, History
+from qkdflow.models.weights import FloatArray, Weights
+from qkdflow.sparsity import PruningSchedule
+
+LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
+
+
+class Model:
+    """What lies between an Input and a tensor: `x = Input((8,)); y = Dense(2)(x); Model(x, y)`.
+
+    One input, one output; branches and merges between them. Names are given where they are missing (dense, dense_1,
+    ...). `key` draws the initial weights: same layers and key, same weights. The engine's graph ends on logits: where
+    the last layer is a softmax, `predict` applies it, `logits` never does.
+    """
+
+    def __init__(self, inputs: Layer | Tensor, outputs: Tensor, name: str = "model", key: Key | int = 0) -> None:
+        self._build(between(inputs, outputs), name, key)
+
+    @classmethod
+    def of(cls, topology: Topology, name: str = "model", key: Key | int = 0) -> Model:
+        """The model of layers whose names and sources are known."""
+        model = cls.__new__(cls)
+        model._build(topology, name, key)
+        return model
+
+    def _build(self, topology: Topology, name: str, key: Key | int) -> None:
+        self.name = name
+        self.layers = topology.layers
+        self.inbound = topology.inbound
+        self.pruning_schedule: PruningSchedule | None = None
+        self.optimizer: optimizers.Optimizer = optimizers.Adam()
+        self.steps = 0  # of optimiser, since compile: where a pruning schedule goes on in the next fit
+        self.graph, self.stages = build(topology)
+        self.graph.initialize(_key(key))
+
+    def __repr__(self) -> str:
+        size = f"{self.input_shape} to {self.output_shape}, {self.count_params()} parameters"
+        return f"{type(self).__name__}({self.name}: {size})"
+
+    @property
+    def input(self) -> Input:
+        """The layer that says what a sample looks like."""
+        return next(layer for layer in self.layers if isinstance(layer, Input))
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.graph.input_shape
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return self.graph.output_shape
+
+    @property
+    def has_softmax(self) -> bool:
+        return is_softmax(self.layers[-1])
+
+    def count_params(self) -> int:
+        """All numbers: kernels, biases, and moving statistics, as Keras counts."""
+        return self.graph.count_params
+
+    def compile(
+        self,
+        optimizer: optimizers.Optimizer | str = "adam",
+        loss: str = "sparse_categorical_crossentropy",
+        metrics: Sequence[str] = ("accuracy",),
+    ) -> None:
+        """The loss is softmax cross-entropy on logits (labels or one-hot rows alike), the metric is accuracy."""
+        if loss not in LOSSES:
+            raise ConfigError(f"[compile] loss must be one of {', '.join(LOSSES)}; got {loss!r}")
+        if set(metrics) - {"accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"}:
+            raise ConfigError(f"[compile] the metric is accuracy; got {list(metrics)}")
+        self.optimizer = optimizers.get(optimizer)
+        self.steps = 0
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        batch_size: int = 32,
+        epochs: int = 1,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        callbacks: Sequence[Callback] = (),
+        *,
+        teacher: Model | None = None,
+        teacher_logits: ArrayLike | None = None,
+        temperature: float = 4.0,
+        alpha: float = 0.1,
+        class_weight: Mapping[int, float] | None = None,
+        label_smoothing: float = 0.0,
+        augmentation: Augmentation | None = None,
+        key: Key | int = 0,
+    ) -> History:
+        """Trains; returns the history. x (samples, *input_shape) raw, y labels (samples,) or one-hot rows.
+
+        With a teacher (a model, or its logits (samples, classes) computed before) the loss is
+        alpha * CE + (1 - alpha) * T^2 * KL(softmax(teacher / T) || softmax(logits / T)), Hinton et al. 2015.
+        `class_weight` gives classes (0, 1, ...) a weight, 1 where it names none; `label_smoothing` moves that share of
+        each label to all classes. The loss holds the layers' regularisers, which validation leaves out.
+        A pruning schedule goes on where the last fit ended; the optimiser's moments start anew.
+        `key` orders the samples: same data, model and key, same bits. Ctrl-C raises KeyboardInterrupt; the model
+        keeps what it has learnt. ValueError (DataError) for arrays that do not fit.
+        """
+        x = inputs(x, "x", self.input_shape)
+        y = self._labels(y, "y", len(x))
+        if teacher is not None:
+            teacher_logits = teacher.logits(x)
+        logits = None if teacher_logits is None else np.ascontiguousarray(teacher_logits, dtype=np.float32)
+        valid = None
+        if validation_data is not None:
+            x_valid = inputs(validation_data[0], "validation x", self.input_shape)
+            valid = x_valid, self._labels(validation_data[1], "validation y", len(x_valid))
+        change = augmentation or Augmentation()
+        trainer = _core.Trainer(
+            self.graph,
+            x,
+            y,
+            logits,
+            optimizers.core_name(self.optimizer),
+            self.optimizer.options(),
+            batch_size,
+            _key(key),
+            None if logits is None else (alpha, temperature),
+            None if self.pruning_schedule is None else self.pruning_schedule.core(),
+            self.steps,
+            _class_weights(class_weight, self.output_shape[-1]),
+            label_smoothing,
+            change.flip,
+            change.crop,
+        )
+        return training.epochs(self, trainer, epochs, -(-len(x) // batch_size), valid, callbacks)
+
+    def _labels(self, y: ArrayLike, name: str, samples: int) -> NDArray[np.int32]:
+        return labels(y, name, samples, self.output_shape[-1])
+
+    def logits(self, x: ArrayLike) -> FloatArray:
+        """The network's last numbers before any softmax, float32 (samples, classes)."""
+        return self.graph.predict(inputs(x, "x", self.input_shape))
+
+    def predict(self, x: ArrayLike) -> FloatArray:
+        """Probabilities where the model ends in softmax, else logits; float32 (samples, classes)."""
+        logits = self.logits(x)
+        if not self.has_softmax:
+            return logits
+        e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.asarray(e / e.sum(axis=-1, keepdims=True), dtype=np.float32)
+
+    def exact_logits(self, x: ArrayLike) -> NDArray[np.float64]:
+        """The quantised network evaluated in float64 by its definition: the reference for the frozen integers."""
+        return self.graph.evaluate(inputs(x, "x", self.input_shape).astype(np.float64))
+
+    def evaluate(self, x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+        """(mean cross-entropy, accuracy)."""
+        x = inputs(x, "x", self.input_shape)
+        return _core.evaluate(self.graph, x, self._labels(y, "y", len(x)))
+
+    def get_weights(self) -> Weights:
+        """Copies of all parameters and masks."""
+        n = range(len(self.graph.param_names))
+        return Weights(tuple(self.graph.value(i) for i in n), tuple(self.graph.mask(i) for i in n))
+
+    def set_weights(self, weights: Weights) -> None:
+        """Takes what get_weights gave. ValueError where a shape differs."""
+        for i, (value, mask) in enumerate(zip(weights.values, weights.masks, strict=True)):
+            self.graph.set_mask(i, None)
+            self.graph.set_value(i, value)
+            self.graph.set_mask(i, mask)
+
+    def parameter(self, name: str) -> tuple[FloatArray, FloatArray | None]:
+        """(latent values, mask or None) of a tensor such as fc1/kernel. KeyError where there is none."""
+        names = self.graph.param_names
+        if name not in names:
+            raise KeyError(f"[{self.name}] parameters are {', '.join(names)}; got {name!r}")
+        i = names.index(name)
+        return self.graph.value(i), self.graph.mask(i)
+
+    def effective(self, name: str) -> FloatArray:
+        """A tensor's values as the network computes with them: quantised and masked. KeyError where there is none."""
+        self.parameter(name)
+        return self.graph.effective(self.graph.param_names.index(name))
+
+    def summary(self) -> str:
+        """A table of layers, shapes and parameters; printed, and returned."""
+        rows = [("Layer", "Output shape", "Params", "Connected to"), *self._rows()]
+        widths = [max(len(r[c]) for r in rows) for c in range(4)]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+        lines.insert(1, "-" * max(map(len, lines)))
+        text = "\n".join([f"Model: {self.name}", *lines, f"Total params: {self.count_params()}"])
+        print(text)
+        return text
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        chain = isinstance(self, Sequential)
+        return [
+            (
+                f"{layer.name} ({type(layer).__name__})",
+                str(("batch", *stage.shape)).replace("'", ""),
+                str(count(self.graph, stage.params)),
+                "" if chain else ", ".join(self.inbound[layer.name]),
+            )
+            for layer, stage in zip(self.layers, self.stages, strict=True)
+        ]
+
+    def save(self, directory: str | Path) -> None:
+        """Writes model.json and model.npz (latent parameters and masks); same model, same bytes."""
+        saving.save(self, Path(directory))
+
+    def _repr_html_(self) -> str:
+        from qkdflow.report.html import table
+
+        rows = [
+            (layer.name, type(layer).__name__, str(stage.shape), str(count(self.graph, stage.params)))
+            for layer, stage in zip(self.layers, self.stages, strict=True)
+        ]
+        return str(table(("layer", "class", "output shape", "parameters"), rows, numeric=(3,)))
+
+
+class Sequential(Model):
+    """A chain of layers. The first must be an Input."""
+
+    def __init__(self, layers: Sequence[Layer], name: str = "sequential", key: Key | int = 0) -> None:
+        self._build(chain(layers), name, key)
+
+
+def _key(key: Key | int) -> Key:
+    return Key(key) if isinstance(key, int) else key
+
+
+def _class_weights(given: Mapping[int, float] | None, classes: int) -> list[float] | None:
+    if given is None:
+        return None
+    if set(given) - set(range(classes)):
+        raise ConfigError(f"[class_weight] classes must be 0 to {classes - 1}; got {sorted(given)}")
+    return [float(given.get(c, 1.0)) for c in range(classes)]

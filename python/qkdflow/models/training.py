@@ -1,0 +1,72 @@
+"""Epochs, one after the other, and what they left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qkdflow import _core
+from qkdflow.callbacks import Callback, FitState, Logs
+from qkdflow.models.weights import FloatArray
+
+if TYPE_CHECKING:
+    from qkdflow.models.model import Model
+
+
+@dataclass(frozen=True)
+class History:
+    """history[metric] is a list with one value an epoch: loss, accuracy, val_loss, val_accuracy, learning_rate."""
+
+    history: dict[str, list[float]]
+
+    @property
+    def epochs(self) -> int:
+        return len(self.history.get("loss", []))
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Images changed at random in every step, a function of fit's key alone.
+
+    `flip` mirrors every other image left to right; `crop` cuts images of their own size out of a frame of so many
+    zeros around them (He et al. 2016, section 4.2).
+    """
+
+    flip: bool = False
+    crop: int = 0
+
+
+def epochs(
+    model: Model,
+    trainer: _core.Trainer,
+    count: int,
+    steps: int,
+    valid: tuple[FloatArray, NDArray[np.int32]] | None,
+    callbacks: Sequence[Callback],
+) -> History:
+    """Trains for up to `count` epochs of `steps` steps, with the callbacks between them."""
+    history: dict[str, list[float]] = {}
+    state = FitState(model.optimizer.learning_rate)
+    for callback in callbacks:
+        callback.on_train_begin(model, state)
+    for epoch in range(count):
+        rates = state.rates(epoch, steps)
+        loss, accuracy = trainer.epoch(epoch, rates)
+        model.steps = trainer.steps
+        logs: Logs = {"loss": loss, "accuracy": accuracy}
+        if valid is not None:
+            logs["val_loss"], logs["val_accuracy"] = _core.evaluate(model.graph, *valid)
+        logs["learning_rate"] = rates[0]
+        for name, value in logs.items():
+            history.setdefault(name, []).append(value)
+        for callback in callbacks:
+            callback.on_epoch_end(epoch, logs, model, state)
+        if state.stop:
+            break
+    for callback in callbacks:
+        callback.on_train_end(model, state)
+    return History(history)
