@@ -11,7 +11,7 @@ import pytest
 from qkdflow import FixedPoint, Key, Sequential, _core, load_model
 from qkdflow.callbacks import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
 from qkdflow.errors import ConfigError, DataError
-from qkdflow.layers import Activation, Dense, Input, QActivation, QDense, Rescaling
+from qkdflow.layers import Activation, Conv2D, Dense, Input, QActivation, QDense, Rescaling
 from qkdflow.optimizers import SGD, Adam, AdamW
 from qkdflow.quantizers import quantized_bits, quantized_relu
 from qkdflow.sparsity import ConstantSparsity, PolynomialDecay, prune_low_magnitude
@@ -274,12 +274,11 @@ def test_summary_counts_parameters(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda: Sequential([]), "Input"),
         (lambda: Sequential([Dense(3)]), "Input"),
         (lambda: Sequential([Input((4,))]), "needs a layer"),
-        (lambda: Sequential([Input((4, 2)), Dense(3, name="fc1")]), "fc1.*Flatten"),
+        (lambda: Sequential([Input((4, 2)), Conv2D(3, 3, name="c1")]), "c1.*image"),
         (lambda: Sequential([Input((4,)), Dense(0, name="fc1")]), "fc1.*positive"),
         (lambda: Sequential([Input((4,)), Activation("softmax"), Dense(2)]), "softmax must be the last"),
-        (lambda: Sequential([Input((4,)), Rescaling((1.0, 2.0)), Dense(2)]), "must have 4 elements"),
-        (lambda: Activation("swish"), "relu, linear or softmax"),
-        (lambda: QDense(3, kernel_quantizer=quantized_bits(8, 4)), "auto_po2"),
+        (lambda: Sequential([Input((4,)), Rescaling((1.0, 2.0)), Dense(2)]), "must have 4 or 4 elements"),
+        (lambda: Activation("swish"), "must be one of linear, relu"),
         (lambda: ConstantSparsity(1.0), "sparsity"),
         (lambda: network().compile(loss="mse"), "crossentropy"),
         (lambda: network().compile("lion"), "adamw"),

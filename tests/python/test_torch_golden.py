@@ -37,7 +37,7 @@ def test_logits_loss_and_gradients_are_pytorchs(case: dict[str, Any]) -> None:
     teacher = None if case["teacher"] is None else np.array(case["teacher"], dtype=np.float32)
     distillation = None if teacher is None else (case["alpha"], case["temperature"])
     trainer = _core.Trainer(model.graph, x, y, teacher, "sgd", {}, len(x), Key(0), distillation, None)
-    loss, _ = trainer.epoch(0, 0.0)  # one step that moves nothing, and leaves its gradients
+    loss, _ = trainer.epoch(0, [0.0])  # one step that moves nothing, and leaves its gradients
     assert loss == pytest.approx(case["loss"], rel=1e-5)
     for i, gradient in enumerate(case["gradients"]):
         np.testing.assert_allclose(model.graph.gradient(i), gradient, rtol=2e-4, atol=2e-5)
