@@ -1,0 +1,139 @@
+"""Activations, sums, and arithmetic with constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from qkdflow.importers.onnx_graph import Op, positive
+from qkdflow.importers.onnx_values import Const, Ref, spread
+
+_FLOATS = (1, 10, 11, 16)  # ONNX's element types
+
+
+def activation(name: str, is_positive: bool) -> Callable[[Op], None]:
+    def rule(op: Op) -> None:
+        op.give(positive(op.add("Activation", op.ref(), {"activation": name}), is_positive))
+
+    return rule
+
+
+def softmax(op: Op) -> None:
+    source = op.ref()
+    rank = len(source.order)
+    if op.get("axis", -1) % rank != source.order[-1]:
+        raise op.refuse("axis must be the channels'", op.get("axis", -1))
+    op.give(op.add("Softmax", source, {}))
+
+
+def clip(op: Op) -> None:
+    low = float(op.const(1).array) if op.has(1) else -np.inf
+    high = float(op.const(2).array) if op.has(2) else np.inf
+    if low != 0 or not high > 0:
+        raise op.refuse("min must be 0, and max above it or none", f"{low}, {high}")
+    top = None if np.isinf(high) else high
+    op.give(positive(op.add("ReLU", op.ref(), {"max_value": top, "negative_slope": 0.0})))
+
+
+def leaky_relu(op: Op) -> None:
+    op.give(op.add("LeakyReLU", op.ref(), {"alpha": float(op.get("alpha", 0.01))}))
+
+
+def hard_sigmoid(op: Op) -> None:
+    if not np.isclose(op.get("alpha", 0.2), 0.2) or not np.isclose(op.get("beta", 0.5), 0.5):
+        raise op.refuse("alpha and beta must be 0.2 and 0.5", f"{op.get('alpha')}, {op.get('beta')}")
+    activation("hard_sigmoid", True)(op)
+
+
+def identity(op: Op) -> None:
+    op.give(op.inputs[0])
+
+
+def cast(op: Op) -> None:
+    value = op.inputs[0]
+    if isinstance(value, Ref) and op.get("to") not in _FLOATS:
+        raise op.refuse("computed numbers must stay floating point", op.get("to"))
+    op.give(value)
+
+
+def dropout(op: Op) -> None:
+    rate = float(op.const(1).array) if op.has(1) else 0.5
+    op.give(replace(op.add("Dropout", op.ref(), {"rate": rate}), is_positive=op.ref().is_positive))
+
+
+def constant(op: Op) -> None:
+    for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
+        if op.get(name) is not None:
+            op.give(Const(np.asarray(op.get(name))))
+            return
+    raise op.refuse("a value of numbers is required")
+
+
+def add(op: Op) -> None:
+    a, b = op.inputs
+    if isinstance(a, Ref) and isinstance(b, Ref):
+        same = a.order == b.order and (a.flat is b.flat or np.array_equal(a.flat, b.flat))  # type: ignore[arg-type]
+        if not same or a.shape != b.shape:
+            raise op.refuse("sources must have one shape", f"{a.onnx_shape}, {b.onnx_shape}")
+        op.give(positive(op.add("Add", (a, b), {}), a.is_positive and b.is_positive))
+        return
+    _arithmetic(op, lambda ref, c: _biased(op, ref, c) or _rescaled(op, ref, 1.0, spread(c.array, ref)))
+
+
+def subtract(op: Op) -> None:
+    def by(ref: Ref, c: Const) -> Ref:
+        if op.inputs[0] is ref:
+            return _rescaled(op, ref, 1.0, spread(-c.array, ref))
+        return _rescaled(op, ref, -1.0, spread(c.array, ref))
+
+    _arithmetic(op, by)
+
+
+def multiply(op: Op) -> None:
+    _arithmetic(op, lambda ref, c: _rescaled(op, ref, spread(c.array, ref), 0.0))
+
+
+def divide(op: Op) -> None:
+    if isinstance(op.inputs[1], Ref):
+        raise op.refuse("the divisor must be constant")
+    _arithmetic(op, lambda ref, c: _rescaled(op, ref, spread(1 / c.array, ref), 0.0))
+
+
+_ON_CONSTANTS: dict[str, Any] = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
+
+
+def _arithmetic(op: Op, by: Callable[[Ref, Const], Ref]) -> None:
+    """Of one computed source and one constant, in any order; or of two constants, at once."""
+    values = op.inputs
+    refs = [v for v in values if isinstance(v, Ref)]
+    consts = [v for v in values if isinstance(v, Const)]
+    if len(refs) == 2:
+        raise op.refuse("one source must be constant")
+    op.give(by(refs[0], consts[0]) if refs else Const(_ON_CONSTANTS[op.kind](*(c.array for c in consts))))
+
+
+def _rescaled(op: Op, ref: Ref, scale: float | tuple[float, ...], offset: float | tuple[float, ...]) -> Ref:
+    return op.add("Rescaling", ref, {"scale": scale, "offset": offset})
+
+
+def _biased(op: Op, ref: Ref, bias: Const) -> Ref | None:
+    """A bias that follows a product becomes that layer's own, where nothing else reads the product."""
+    graph = op.graph
+    node = graph.nodes[ref.name]
+    read = [name for name, value in graph.values.items() if isinstance(value, Ref) and value.name == ref.name]
+    is_alone = sum(graph.uses[name] for name in read) == 1
+    units = ref.shape[-1]
+    fits = bias.array.size == bias.array.shape[-1] == units if bias.array.ndim else False
+    is_dense = node.kind in ("Dense", "QDense") and not node.arguments["use_bias"]
+    if not (is_dense and is_alone and fits and ref.flat is None):
+        return None
+    arguments = {**node.arguments, "use_bias": True}
+    if bias.quantizer is not None:
+        arguments["bias_quantizer"] = bias.quantizer
+    tensors = {**node.tensors, "bias": np.ascontiguousarray(bias.array.reshape(-1), dtype=np.float32)}
+    kind = "QDense" if any(k.endswith("_quantizer") for k in arguments) else "Dense"
+    graph.nodes[ref.name] = replace(node, kind=kind, arguments=arguments, tensors=tensors)
+    return replace(ref, is_positive=False)
