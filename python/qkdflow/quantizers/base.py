@@ -51,9 +51,10 @@ class Quantizer:
         return self
 
     def __str__(self) -> str:
-        """As QKeras would write it, with what differs from the default."""
-        shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) != f.default]
-        return f"{type(self).__name__}({', '.join(shown)})"
+        """As QKeras writes it: bits and integer, then what differs from the default."""
+        first = [str(getattr(self, key)) for key in ("bits", "integer") if hasattr(self, key)]
+        rest = [f for f in fields(self)[len(first) :] if getattr(self, f.name) != f.default]
+        return f"{type(self).__name__}({','.join([*first, *(f'{f.name}={getattr(self, f.name)!r}' for f in rest)])})"
 
 
 class Scaled:
