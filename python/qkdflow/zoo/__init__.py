@@ -1,0 +1,78 @@
+"""Topologies by name: those of Molina et al. 2023 (doi:10.1109/LES.2023.3343030), and of the courses and codes behind.
+
+`zoo.build("resnet20")` or `zoo.resnet(20)`. Students have kernels of `quantized_bits(bits, 1, alpha=1)`. What a name's
+model counts is asserted in the tests. QKeras, and so the letter, counts one step counter more for every
+QConv2DBatchnorm: `COUNTERS` says how many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qkdflow.errors import ConfigError
+from qkdflow.models import Model
+from qkdflow.zoo.cnn import (
+    mnist_cnn_student,
+    mnist_cnn_student_1762,
+    mnist_cnn_teacher,
+    mnist_cnn_teacher_33194,
+    pest_student,
+    pest_teacher,
+)
+from qkdflow.zoo.mlp import (
+    clyc_student,
+    clyc_teacher,
+    mnist_mlp_student,
+    mnist_mlp_teacher,
+    psd_student,
+    psd_teacher,
+)
+from qkdflow.zoo.mobilenet import mobilenetv2, mobilenetv2_student
+from qkdflow.zoo.recurrent import recommender
+from qkdflow.zoo.resnet import resnet
+from qkdflow.zoo.vgg import vgg16, vgg16_student
+
+DEPTHS = (8, 20, 32, 56, 110)
+COUNTERS = {"pest_student": 8, "vgg16_student": 13, "mobilenetv2_student": 4}
+
+
+def _resnet(depth: int, skips: bool) -> Callable[..., Model]:
+    return lambda **options: resnet(depth, skips, **options)
+
+
+MODELS: dict[str, Callable[..., Model]] = {
+    "psd_teacher": psd_teacher,
+    "psd_student": psd_student,
+    "clyc_teacher": clyc_teacher,
+    "clyc_student": clyc_student,
+    "mnist_mlp_teacher": mnist_mlp_teacher,
+    "mnist_mlp_student": mnist_mlp_student,
+    "mnist_cnn_teacher": mnist_cnn_teacher,
+    "mnist_cnn_student": mnist_cnn_student,
+    "mnist_cnn_teacher_33194": mnist_cnn_teacher_33194,
+    "mnist_cnn_student_1762": mnist_cnn_student_1762,
+    "pest_teacher": pest_teacher,
+    "pest_student": pest_student,
+    "vgg16": vgg16,
+    "vgg16_student": vgg16_student,
+    "mobilenetv2": mobilenetv2,
+    "mobilenetv2_student": mobilenetv2_student,
+    "recommender": recommender,
+    **{f"resnet{depth}": _resnet(depth, True) for depth in DEPTHS},
+    **{f"resnet{depth}_no_skips": _resnet(depth, False) for depth in DEPTHS},
+}
+
+
+def names() -> tuple[str, ...]:
+    return tuple(MODELS)
+
+
+def build(name: str, **options: Any) -> Model:
+    """A new, untrained model. `options` are those of the function of that name, such as key, shape, classes or bits."""
+    if name not in MODELS:
+        raise ConfigError(f"[zoo] must be one of {', '.join(MODELS)}; got {name!r}")
+    return MODELS[name](**options)
+
+
+__all__ = ["COUNTERS", "MODELS", "build", "names", "resnet", *(n for n in MODELS if not n.startswith("resnet"))]
