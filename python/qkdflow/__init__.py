@@ -8,10 +8,11 @@ from typing import Any
 
 from qkdflow import _core
 from qkdflow._core import FixedPoint, Key
-from qkdflow.models import History, Sequential, load_model
+from qkdflow.importers.build import load_model
+from qkdflow.models import History, Model, Sequential
 
 __version__: str
-__all__ = ["FixedPoint", "History", "Key", "Sequential", "__version__", "load_model", "load_run"]
+__all__ = ["FixedPoint", "History", "Key", "Model", "Sequential", "__version__", "load_model", "load_run"]
 
 # Where another package has loaded a libdnnl.so.3 of its own into this process before, we are given that one.
 if _core.onednn_version()[:2] != _core.ONEDNN_BUILT_WITH[:2]:
@@ -25,7 +26,7 @@ if _core.onednn_version()[:2] != _core.ONEDNN_BUILT_WITH[:2]:
     )
 
 # What brings hls4ml's or rich's weight is imported when it is first named: qkdflow.stages, qkdflow.load_run.
-_LATER = ("datasets", "export", "freeze", "fixed", "plots", "report", "stages", "tune", "workflow")
+_LATER = ("datasets", "export", "fixed", "freeze", "plots", "report", "stages", "tune", "workflow", "zoo")
 
 
 def __getattr__(name: str) -> Any:

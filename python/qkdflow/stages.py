@@ -27,7 +27,8 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.export.hls import write_hls
 from qkdflow.freeze import freeze
-from qkdflow.models import History, Model, load_model
+from qkdflow.importers.build import load_model
+from qkdflow.models import History, Model
 from qkdflow.overlay import build_overlay
 from qkdflow.sparsity import PolynomialDecay, prune_low_magnitude
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed

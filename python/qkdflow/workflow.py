@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qkdflow import baselines, stages
+from qkdflow import baselines, importers, stages
 from qkdflow._core import Key
 from qkdflow.assess import Assessment
 from qkdflow.config import RunConfig
@@ -177,7 +177,9 @@ class _Line:
         def compute(folder: Path) -> Trained:
             return _save_trained(Trained(stages.given_teacher(path, data), History({})), folder)
 
-        depends = {"teacher": [file_digest(Path(path) / name) for name in ("model.json", "model.npz")]}
+        folder = Path(path)
+        files = [folder / "model.json", folder / "model.npz"] if folder.is_dir() else importers.parts(folder)
+        depends = {"teacher": [file_digest(file) for file in files]}
         return self.run.stage("03_teacher", depends, compute, _load_trained)
 
     def student_search(self, data: Dataset, logits: NDArray[np.float32]) -> Study:

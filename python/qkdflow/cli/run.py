@@ -27,7 +27,9 @@ def add(verbs: Any) -> None:
     run.add_argument("--bits", type=int, default=8, help="of the student's weights and activations (default: 8)")
     run.add_argument("--sparsity", type=float, default=0.2, help="least share of zero kernel integers (default: 0.2)")
     run.add_argument("--max-parameters", type=int, help="the student's limit (psd: 529 where not given)")
-    run.add_argument("--teacher", metavar="DIR", help="a saved model to learn from, instead of searching for one")
+    run.add_argument(
+        "--teacher", metavar="FILE", help="a model to learn from (saved, Keras or ONNX), not one searched for"
+    )
     hls = run.add_argument_group("hls4ml project")
     hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
     hls.add_argument("--part", help="such as xc7z020clg400-1")

@@ -11,7 +11,7 @@ from qkdflow.importers.network import Network, Node
 from qkdflow.importers.refusal import refusal
 from qkdflow.importers.shapes import Shape
 
-__all__ = ["SUFFIXES", "Network", "Node", "read"]
+__all__ = ["SUFFIXES", "Network", "Node", "parts", "read"]
 
 SUFFIXES = (".h5", ".hdf5", ".keras", ".json", ".onnx")
 _PICKLED = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".npy")
@@ -42,6 +42,15 @@ def read(path: str | Path, input_shape: Shape | None = None) -> Network:
     from qkdflow.importers.keras_h5 import read_h5
 
     return read_h5(path, input_shape)
+
+
+def parts(path: str | Path) -> list[Path]:
+    """The files that `read` would look into: the one named, and where structure and weights lie apart the other."""
+    from qkdflow.importers.keras_h5 import json_names, weight_names
+
+    path = Path(path)
+    names = {".json": weight_names(path), ".h5": json_names(path)}.get(path.suffix.lower(), [])
+    return [path, *(path.with_name(name) for name in names if path.with_name(name).is_file())]
 
 
 def _kind(path: Path) -> str:

@@ -94,9 +94,10 @@ def _layer(node: Node, file: str) -> layers.Layer:
     if node.kind == "ZeroPadding1D":
         arguments["padding"] = arguments["padding"][0]
     try:
-        return kind(name=node.name, **arguments)
+        made: layers.Layer = kind(name=node.name, **arguments)
     except (ConfigError, TypeError) as error:
         raise refusal(where, str(error)) from error
+    return made
 
 
 def _set(model: Model, nodes: list[Node], file: str) -> None:
