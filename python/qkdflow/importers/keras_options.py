@@ -22,6 +22,8 @@ class Options:
 
     def get(self, key: str, default: Any = None) -> Any:
         value = self.config.get(key)
+        if isinstance(value, dict) and value.get("class_name") == "__tuple__":  # so Keras 3 writes some
+            value = value["items"]
         return default if value is None else value
 
     def refuse(self, key: str, required: str) -> Exception:

@@ -188,7 +188,7 @@ def main() -> None:
             x = RNG.integers(0, 20, size=(16, 7)).astype(np.float32) if make is recommender else x
             files = [f"{name}.h5"]
             model.save(f"{folder}/{name}.h5")
-            if make in (branches, recommender, nested):
+            if make is not pruned:
                 model.save(f"{folder}/{name}.keras")
                 files.append(f"{name}.keras")
             if make is branches:

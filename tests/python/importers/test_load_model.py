@@ -15,12 +15,12 @@ from qkdflow import Key, importers, stages
 from qkdflow.datasets import csv
 from qkdflow.errors import ConfigError, DataError
 
-CHANGED = {"qkeras_conv.h5", "binary_ternary.h5"}  # files with layers that the engine has in another form
+CHANGED = {"qkeras_conv", "binary_ternary"}  # files with layers that the engine has in another form
 
 
 def loaded(path: Path) -> qkdflow.Model:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore" if path.name in CHANGED else "error")
+        warnings.simplefilter("ignore" if path.stem in CHANGED else "error")
         return qkdflow.load_model(path)
 
 
