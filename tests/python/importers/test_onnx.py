@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import onnx
 from numpy_forward import forward
 from onnx_models import CASES, Builder, channels_last
 from qkdflow import importers
-from qkdflow.errors import DataError
+from qkdflow.errors import DataError, ToolError
 from qkdflow.quantizers import binary, quantized_bits
 
 
@@ -149,3 +150,10 @@ def test_a_damaged_file_is_refused(cut: int, tmp_path: Path) -> None:
     (tmp_path / "cut.onnx").write_bytes(whole[:cut] if cut > 1 else b"\xff" + whole)
     with pytest.raises(DataError, match=r"cut\.onnx"):
         importers.read(tmp_path / "cut.onnx")
+
+
+def test_without_onnx_the_cure_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ToolError, match=r"pip install 'qkdflow\[onnx\]'"):
+        importers.read(tmp_path / "net.onnx")
