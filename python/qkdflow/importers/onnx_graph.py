@@ -125,9 +125,6 @@ class Graph:
             name, n = f"{base}_{n}", n + 1
         return name
 
-    def rename(self, name: str, node: Node) -> None:
-        self.nodes[name] = node
-
 
 def translate(
     proto: Any,

@@ -22,6 +22,14 @@ def inputs(x: ArrayLike, name: str, shape: tuple[int, ...]) -> FloatArray:
     return array
 
 
+def finite(logits: ArrayLike, name: str) -> FloatArray:
+    """A teacher's logits; one whose weights hold NaN teaches NaN."""
+    array = np.ascontiguousarray(logits, dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise DataError(f"[{name}] logits must be finite; got NaN or infinity. `qkdflow inspect` names a file's NaNs")
+    return array
+
+
 def labels(y: ArrayLike, name: str, samples: int, classes: int) -> NDArray[np.int32]:
     """Labels 0 .. classes-1, int32 (samples,), of labels or one-hot rows."""
     array = np.asarray(y)

@@ -15,7 +15,7 @@ from qkdflow.errors import ConfigError
 from qkdflow.layers import Input, Layer, Tensor
 from qkdflow.layers.activations import is_softmax
 from qkdflow.models import saving, training
-from qkdflow.models.arrays import inputs, labels
+from qkdflow.models.arrays import finite, inputs, labels
 from qkdflow.models.topology import Topology, between, build, chain, count
 from qkdflow.models.training import Augmentation, History
 from qkdflow.models.weights import FloatArray, Weights
@@ -123,7 +123,7 @@ class Model:
         y = self._labels(y, "y", len(x))
         if teacher is not None:
             teacher_logits = teacher.logits(x)
-        logits = None if teacher_logits is None else np.ascontiguousarray(teacher_logits, dtype=np.float32)
+        logits = None if teacher_logits is None else finite(teacher_logits, "teacher")
         valid = None
         if validation_data is not None:
             x_valid = inputs(validation_data[0], "validation x", self.input_shape)

@@ -14,6 +14,7 @@ from h5_files import dense, layer, sequential, small, tensors_of, write_h5
 from qkdflow import Key, importers, stages
 from qkdflow.datasets import csv
 from qkdflow.errors import ConfigError, DataError
+from qkdflow.layers import Dense, Input
 
 CHANGED = {"qkeras_conv", "binary_ternary"}  # files with layers that the engine has in another form
 
@@ -70,6 +71,9 @@ def test_nans_are_warned_of_by_name_and_refused_as_a_teacher(tmp_path: Path) -> 
     with pytest.warns(UserWarning, match=r"nan\.h5\] weights should be finite; NaN or infinity in fc/kernel \(1\)"):
         model = qkdflow.load_model(path)
     assert np.isnan(model.parameter("fc/kernel")[0]).sum() == 1
+    student = qkdflow.Sequential([Input((2,)), Dense(2)])
+    with pytest.raises(DataError, match=r"\[teacher\] logits must be finite"):
+        student.fit(np.ones((4, 2)), np.zeros(4, int), teacher=model)
     with (
         pytest.warns(UserWarning, match="nan"),
         pytest.raises(ConfigError, match=r"must be finite; NaN or infinity in fc/kernel"),
