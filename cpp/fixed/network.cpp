@@ -2,218 +2,166 @@
 
 #include <algorithm>
 
-#include "base/check.h"
-#include "base/int128.h"
-#include "base/simd/kernels.h"
+#include "fixed/cast.h"
 
 namespace qkd::fixed {
 namespace {
 
-using simd::kEmulatorLanes;
-
-// How far products and bias are shifted left to reach the result's grid.
-struct Shifts {
-  int product, bias;
-};
-Shifts shifts(const Dense& d, const FixedPoint& src) {
-  return {d.result_type.fraction() - src.fraction() - d.weight_type.fraction(),
-          d.result_type.fraction() - d.bias_type.fraction()};
+std::string text(Int128 value) {  // for error messages; beyond 64 bits the size alone
+  const Interval one{value, value};
+  if (one.fits(64)) return std::to_string(static_cast<std::int64_t>(value));
+  return value < 0 ? "below -2^63" : "above 2^63";
 }
 
-// The codes that each element of a tensor can take, whatever the input: [low, high].
-struct Interval {
-  Int128 low, high;
-  friend Interval operator|(Interval a, Interval b) {
-    return {std::min(a.low, b.low), std::max(a.high, b.high)};
-  }
-};
-using Intervals = std::vector<Interval>;
-
-Intervals through(const Dense& d, const Intervals& src, Shifts by) {
-  Intervals dst;
-  for (int o = 0; o < d.n_out; ++o) {
-    const Int128 bias = static_cast<Int128>(d.bias[static_cast<std::size_t>(o)]) << by.bias;
-    Interval sum{bias, bias};
-    for (std::size_t i = 0; i < src.size(); ++i) {
-      const Int128 w =
-          static_cast<Int128>(d.weights[i * static_cast<std::size_t>(d.n_out) + static_cast<std::size_t>(o)])
-          << by.product;
-      sum.low += std::min(w * src[i].low, w * src[i].high);
-      sum.high += std::max(w * src[i].low, w * src[i].high);
-    }
-    dst.push_back(sum);
-  }
-  return dst;
-}
-
-Intervals through(const Activation& a, const Intervals& src, int from_fraction) {
-  // A cast keeps the order of codes unless it wraps, or zeroes what overflows: then any code of its type may
-  // come.
-  const FixedPoint& to = a.result_type;
-  const bool saturates = to.overflow == Overflow::SAT || to.overflow == Overflow::SAT_SYM;
-  const int shift = from_fraction - to.fraction();
-  Intervals dst;
-  for (const auto [low, high] : src) {
-    const auto cast = [&](Int128 code) -> Int128 {
-      const auto c = static_cast<std::int64_t>(code);
-      return to.requantize(a.relu ? std::max<std::int64_t>(c, 0) : c, from_fraction);
-    };
-    const Int128 down = a.relu ? std::max<Int128>(low, 0) : low,
-                 up = a.relu ? std::max<Int128>(high, 0) : high;
-    const bool holds = shift >= 0 ? (down >> shift) >= to.low_code() && -(-up >> shift) <= to.high_code()
-                                  : (down << -shift) >= to.low_code() && (up << -shift) <= to.high_code();
-    dst.push_back(saturates || holds ? Interval{cast(low), cast(high)}
-                                     : Interval{to.low_code(), to.high_code()});
-  }
-  return dst;
-}
-
-bool fits(Int128 low, Int128 high, int bits) {
-  const Int128 half = Int128{1} << (bits - 1);
-  return low >= -half && high < half;
+Interval hull(const Intervals& codes) {
+  Interval hull = codes.front();
+  for (const Interval i : codes) hull = hull | i;
+  return hull;
 }
 
 }  // namespace
 
-Network::Network(int n_in, FixedPoint input_type, std::vector<Layer> layers)
-    : n_in_(n_in),
-      n_out_(n_in),
-      layers_(std::move(layers)),
-      types_{input_type},
-      widths_{n_in},
-      narrow_(true) {
-  require(n_in > 0 && !layers_.empty(), "Network", "needs inputs and at least one layer");
-  narrow_ = input_type.bits < 32;
-  Intervals codes(static_cast<std::size_t>(n_in), {input_type.low_code(), input_type.high_code()});
-  for (const Layer& layer : layers_) {
-    const FixedPoint src = types_.back();
-    if (const Dense* d = std::get_if<Dense>(&layer)) {
-      require(d->n_in == n_out_, d->name, "takes ", d->n_in, " values but gets ", n_out_);
-      require(
-          d->n_out > 0 &&
-              d->weights.size() == static_cast<std::size_t>(d->n_in) * static_cast<std::size_t>(d->n_out) &&
-              d->bias.size() == static_cast<std::size_t>(d->n_out),
-          d->name, "weights must be (n_in, n_out) and bias (n_out,)");
-      const auto [product, bias] = shifts(*d, src);
-      require(product >= 0 && bias >= 0 && product < 63 && bias < 63, d->name, "its result type ",
-              d->result_type.ap_type(), " is coarser than its products or its bias");
-      const Intervals reach = codes;
-      codes = through(*d, reach, {product, bias});
-      for (const auto [low, high] : codes) {
-        require(low >= d->result_type.low_code() && high <= d->result_type.high_code(), d->name,
-                "its result type ", d->result_type.ap_type(), " cannot hold every sum");
-      }
-      // Partial sums too must fit: their reach is the same with zero among each element's codes.
-      Intervals partial = reach;
-      for (Interval& i : partial) i = i | Interval{0, 0};
-      for (const auto [low, high] : through(*d, partial, {product, bias}))
-        narrow_ = narrow_ && product == 0 && fits(low, high, 32);
-      n_out_ = d->n_out;
-      types_.push_back(d->result_type);
-      std::vector<std::int32_t> w(d->weights.begin(), d->weights.end()), b;
-      for (const std::int64_t code : d->bias) b.push_back(static_cast<std::int32_t>(code << bias));
-      weights32_.push_back(std::move(w));
-      bias32_.push_back(std::move(b));
-    } else {
-      const Activation& a = std::get<Activation>(layer);
-      narrow_ = narrow_ && a.result_type.bits < 32;
-      codes = through(a, codes, src.fraction());
-      types_.push_back(a.result_type);
-      weights32_.emplace_back();
-      bias32_.emplace_back();
-    }
-    widths_.push_back(n_out_);
-  }
+Network::Network(Shape input_shape, FixedPoint input_type) : names_{kInput}, narrow_(input_type.bits < 32) {
+  require(input_shape.rank() > 0 && std::ranges::all_of(input_shape.sizes(), [](int n) { return n > 0; }),
+          "Network", "needs inputs; got shape ", input_shape.text());
+  const auto channels = static_cast<std::size_t>(input_shape[input_shape.rank() - 1]);
+  tensors_.push_back({std::move(input_shape), input_type, Intervals(channels, whole(input_type))});
 }
 
-void Network::run_wide(std::span<const std::int64_t> src, std::size_t layer,
-                       std::span<std::int64_t> dst) const {
-  const FixedPoint& from = types_[layer];
-  if (const Activation* a = std::get_if<Activation>(&layers_[layer])) {
-    for (std::size_t i = 0; i < src.size(); ++i)
-      dst[i] =
-          a->result_type.requantize(a->relu ? std::max<std::int64_t>(src[i], 0) : src[i], from.fraction());
-    return;
-  }
-  const Dense& d = std::get<Dense>(layers_[layer]);
-  const auto [product, bias] = shifts(d, from);
-  const auto n_in = static_cast<std::size_t>(d.n_in), n_out = static_cast<std::size_t>(d.n_out);
-  for (std::size_t s = 0; s < src.size() / n_in; ++s)
-    for (std::size_t o = 0; o < n_out; ++o) {
-      std::int64_t sum = 0;
-      for (std::size_t i = 0; i < n_in; ++i) sum += src[s * n_in + i] * d.weights[i * n_out + o];
-      dst[s * n_out + o] = (sum << product) + (d.bias[o] << bias);
-    }
+std::size_t Network::find(const std::string& name) const {
+  const auto found = std::ranges::find(names_, name);
+  require(found != names_.end(), name, "is no layer before");
+  return static_cast<std::size_t>(found - names_.begin());
 }
 
-// Sixteen samples side by side: (width, 16) blocks, one vector an element.
-void Network::run_narrow(std::span<const std::int64_t> src, std::span<std::int64_t> dst) const {
-  const simd::Kernels& k = simd::kernels();
-  const auto lanes = static_cast<std::size_t>(kEmulatorLanes);
-  const auto widest = static_cast<std::size_t>(*std::ranges::max_element(widths_));
-  std::vector<std::int32_t> a(widest * lanes), b(widest * lanes);
-  const auto n_in = static_cast<std::size_t>(n_in_), n_out = static_cast<std::size_t>(n_out_);
-  const std::size_t samples = src.size() / n_in;
-  for (std::size_t at = 0; at < samples; at += lanes) {
-    const std::size_t count = std::min(lanes, samples - at);
-    for (std::size_t s = 0; s < count; ++s)
-      for (std::size_t i = 0; i < n_in; ++i)
-        a[i * lanes + s] = static_cast<std::int32_t>(src[(at + s) * n_in + i]);
-    for (std::size_t l = 0; l < layers_.size(); ++l) {
-      if (const Dense* d = std::get_if<Dense>(&layers_[l])) {
-        k.dense_i32(d->n_in, d->n_out, weights32_[l].data(), bias32_[l].data(), a.data(), b.data());
-        a.swap(b);
-        continue;
-      }
-      const Activation& act = std::get<Activation>(layers_[l]);
-      const FixedPoint& to = act.result_type;
-      const int shift = types_[l].fraction() - to.fraction();
-      const std::size_t n = static_cast<std::size_t>(widths_[l]) * lanes;
-      const bool simple = (to.rounding == Rounding::RND || to.rounding == Rounding::TRN) &&
-                          (to.overflow == Overflow::SAT || to.overflow == Overflow::SAT_SYM) && shift >= 0 &&
-                          shift < 31 && types_[l].bits < 31;
-      if (simple) {  // half is added before the shift: one bit of room is what bits < 31 leaves
-        const std::int32_t half = to.rounding == Rounding::RND && shift > 0 ? 1 << (shift - 1) : 0;
-        const auto low =
-            static_cast<std::int32_t>(act.relu ? std::max<std::int64_t>(to.low_code(), 0) : to.low_code());
-        k.shift_clip_i32(n, a.data(), shift, half, low, static_cast<std::int32_t>(to.high_code()), b.data());
-        a.swap(b);
-      } else {
-        for (std::size_t i = 0; i < n; ++i)
-          a[i] = static_cast<std::int32_t>(
-              to.requantize(act.relu ? std::max(a[i], 0) : a[i], types_[l].fraction()));
-      }
-    }
-    for (std::size_t s = 0; s < count; ++s)
-      for (std::size_t o = 0; o < n_out; ++o) dst[(at + s) * n_out + o] = a[o * lanes + s];
+std::vector<std::size_t> Network::find_all(const std::vector<std::string>& sources) const {
+  std::vector<std::size_t> at;
+  for (const std::string& source : sources) at.push_back(find(source));
+  return at;
+}
+
+Reach Network::reach(const Layer& layer, const std::vector<std::string>& sources) const {
+  require(sources.size() == layer.sources(), layer.name(), "takes ", layer.sources(), " inputs; got ",
+          sources.size());
+  std::vector<Tensor> src;
+  for (const std::string& source : sources) {
+    require(std::ranges::find(names_, source) != names_.end(), layer.name(),
+            "takes the result of a layer before it; got '", source, "'");
+    src.push_back(tensors_[find(source)]);
   }
+  Reach reach = layer.reach(src);
+  require(reach.partial.fits(64), layer.name(),
+          "its sums need more than 64 bits. Use fewer bits or fewer inputs");
+  return reach;
+}
+
+FixedPoint Network::exact_type(const Layer& layer, const std::vector<std::string>& sources) const {
+  const Reach r = reach(layer, sources);
+  const Interval codes = hull(r.codes);
+  int bits = 1;
+  while (bits < 64 && !codes.fits(bits)) ++bits;
+  require(bits <= 63, layer.name(), "sums need ", bits,
+          " bits; 63 are the most. Use fewer bits or fewer inputs");
+  return FixedPoint(bits, bits - r.fraction);
+}
+
+void Network::add(std::shared_ptr<const Layer> layer, const std::vector<std::string>& sources) {
+  require(!layer->name().empty(), "Network", "every layer needs a name; got an empty one");
+  require(std::ranges::find(names_, layer->name()) == names_.end(), layer->name(),
+          "layer names must differ, and from 'input'");
+  const Reach r = reach(*layer, sources);
+  const FixedPoint& type = layer->result_type();
+  require(type.fraction() == r.fraction, layer->name(), "its result_type must have ", r.fraction,
+          " fraction bits, so that nothing rounds; got ", type.ap_type());
+  const Interval codes = hull(r.codes);
+  require(codes.low >= type.low_code() && codes.high <= type.high_code(), layer->name(), "its result_type ",
+          type.ap_type(), " must hold every sum (", text(codes.low), " to ", text(codes.high),
+          "); its codes are ", type.low_code(), " to ", type.high_code());
+  narrow_ = narrow_ && type.bits < 32 && r.partial.fits(32);
+  Node node{layer, find_all(sources), nullptr};
+  std::vector<Tensor> src;
+  for (const std::size_t at : node.sources) src.push_back(tensors_[at]);
+  node.step = layer->bind(src);
+  names_.push_back(layer->name());
+  tensors_.push_back({r.shape, type, r.codes});
+  nodes_.push_back(std::move(node));
 }
 
 void Network::check(std::span<const std::int64_t> src) const {
-  const FixedPoint& in = types_.front();
-  for (const std::int64_t code : src)
-    require(code >= in.low_code() && code <= in.high_code(), "Network", "input codes must be ", in.low_code(),
-            " to ", in.high_code(), "; got ", code, ". Encode raw values with the input type first");
+  require(!nodes_.empty(), "Network", "needs at least one layer");
+  const std::int64_t low = tensors_.front().type.low_code(), high = tensors_.front().type.high_code();
+  const auto beyond = std::ranges::find_if(src, [=](std::int64_t code) { return code < low || code > high; });
+  require(beyond == src.end(), "Network", "input codes must be ", low, " to ", high, "; got ",
+          beyond == src.end() ? 0 : *beyond, ". Encode raw values with the input type first");
+}
+
+// Which buffer each tensor lies in: one is free again after the last layer that reads it.
+std::vector<std::size_t> Network::slots() const {
+  std::vector<std::size_t> last(tensors_.size(), 0), slot(tensors_.size(), 0), free;
+  for (std::size_t n = 0; n < nodes_.size(); ++n)
+    for (const std::size_t at : nodes_[n].sources) last[at] = n + 1;
+  std::size_t used = 1;
+  for (std::size_t t = 1; t < tensors_.size(); ++t) {
+    if (free.empty()) {
+      slot[t] = used++;
+    } else {
+      slot[t] = free.back();
+      free.pop_back();
+    }
+    for (std::size_t earlier = 0; earlier < t; ++earlier)
+      if (last[earlier] == t) free.push_back(slot[earlier]);
+    if (last[t] == 0) free.push_back(slot[t]);  // nobody reads it
+  }
+  return slot;
+}
+
+// dst: one span a tensor; empty where nobody asks.
+template <typename Code>
+void Network::forward(std::span<const std::int64_t> src, std::vector<std::span<std::int64_t>> dst) const {
+  const std::vector<std::size_t> slot = slots();
+  std::vector<std::size_t> size(*std::ranges::max_element(slot) + 1);
+  for (std::size_t t = 0; t < tensors_.size(); ++t)
+    size[slot[t]] = std::max(size[slot[t]], tensors_[t].shape.size() * kLanes);
+  std::vector<std::vector<Code>> buffers;
+  for (const std::size_t n : size) buffers.emplace_back(n);
+
+  const std::size_t n_in = input_shape().size(), samples = src.size() / n_in;
+  std::vector<const Code*> from;
+  for (std::size_t at = 0; at < samples; at += kLanes) {
+    const std::size_t count = std::min(kLanes, samples - at);
+    for (std::size_t s = 0; s < count; ++s)
+      for (std::size_t i = 0; i < n_in; ++i)
+        buffers[0][i * kLanes + s] = static_cast<Code>(src[(at + s) * n_in + i]);
+    for (std::size_t n = 0; n < nodes_.size(); ++n) {
+      const std::size_t t = n + 1;
+      from.clear();
+      for (const std::size_t source : nodes_[n].sources) from.push_back(buffers[slot[source]].data());
+      Code* const to = buffers[slot[t]].data();
+      nodes_[n].step->forward(from, to);
+      if (dst[t].empty()) continue;
+      const std::size_t n_out = tensors_[t].shape.size();
+      for (std::size_t s = 0; s < count; ++s)
+        for (std::size_t o = 0; o < n_out; ++o) dst[t][(at + s) * n_out + o] = to[o * kLanes + s];
+    }
+  }
 }
 
 void Network::run(std::span<const std::int64_t> src, std::span<std::int64_t> dst) const {
   check(src);
-  if (narrow_) return run_narrow(src, dst);
-  const std::vector<std::vector<std::int64_t>> codes = trace(src);
-  std::ranges::copy(codes.back(), dst.begin());
+  std::vector<std::span<std::int64_t>> results(tensors_.size());
+  results.back() = dst;
+  narrow_ ? forward<std::int32_t>(src, results) : forward<std::int64_t>(src, results);
 }
 
 std::vector<std::vector<std::int64_t>> Network::trace(std::span<const std::int64_t> src) const {
   check(src);
-  std::vector<std::vector<std::int64_t>> results;
-  const std::size_t samples = src.size() / static_cast<std::size_t>(n_in_);
-  std::span<const std::int64_t> current = src;
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    results.emplace_back(samples * static_cast<std::size_t>(widths_[l + 1]));
-    run_wide(current, l, results.back());
-    current = results.back();
-  }
-  return results;
+  const std::size_t samples = src.size() / input_shape().size();
+  std::vector<std::vector<std::int64_t>> codes;
+  std::vector<std::span<std::int64_t>> results{{}};
+  for (std::size_t t = 1; t < tensors_.size(); ++t) codes.emplace_back(samples * tensors_[t].shape.size());
+  for (std::vector<std::int64_t>& c : codes) results.emplace_back(c);
+  narrow_ ? forward<std::int32_t>(src, results) : forward<std::int64_t>(src, results);
+  return codes;
 }
 
 }  // namespace qkd::fixed

@@ -2,62 +2,61 @@
 // anywhere.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "quant/fixed_point.h"
+#include "fixed/layer.h"
 
 namespace qkd::fixed {
 
-// dst = src * weights + bias in the result type's grid. The result type is wide enough for every sum and fine
-// enough for every product (its fraction is that of the finest summand), so nothing rounds and nothing
-// overflows.
-struct Dense {
-  std::string name;
-  int n_in, n_out;
-  std::vector<std::int64_t> weights;  // (n_in, n_out) codes
-  std::vector<std::int64_t> bias;     // (n_out,) codes
-  FixedPoint weight_type, bias_type, result_type;
-};
-
-// A cast to the result type: negative values to zero first where relu is set, then rounding and overflow.
-struct Activation {
-  std::string name;
-  bool relu;
-  FixedPoint result_type;
-};
-
-using Layer = std::variant<Dense, Activation>;
-
+// A directed graph of frozen layers, built source by source; the last layer's result is the network's.
 class Network {
  public:
-  // Throws ValueError, naming the layer, where shapes do not chain or a result type could round or overflow.
-  Network(int n_in, FixedPoint input_type, std::vector<Layer> layers);
+  static constexpr const char* kInput = "input";  // the name of the network's own input as a source
 
-  int n_in() const { return n_in_; }
-  int n_out() const { return n_out_; }
-  const FixedPoint& output_type() const { return types_.back(); }
+  Network(Shape input_shape, FixedPoint input_type);
 
-  // src (samples, n_in) to dst (samples, n_out). Runs on 32-bit vectors while every
-  // sum fits them, else on 64-bit integers; the codes are the same.
+  // What `layer` would give on these sources, and the smallest type that holds it exactly. Throws ValueError,
+  // naming the layer, where its sources do not fit, or where 63 bits do not suffice.
+  Reach reach(const Layer& layer, const std::vector<std::string>& sources) const;
+  FixedPoint exact_type(const Layer& layer, const std::vector<std::string>& sources) const;
+
+  // Throws ValueError, naming the layer, where the result type could round or overflow a sum.
+  void add(std::shared_ptr<const Layer> layer, const std::vector<std::string>& sources);
+
+  const Shape& shape(const std::string& name) const { return tensors_[find(name)].shape; }
+  const FixedPoint& type(const std::string& name) const { return tensors_[find(name)].type; }
+  const Shape& input_shape() const { return tensors_.front().shape; }
+  const Shape& output_shape() const { return tensors_.back().shape; }
+  const std::vector<std::string>& names() const { return names_; }
+  bool narrow() const { return narrow_; }
+
+  // src (samples, *input_shape) to dst (samples, *output_shape). Runs on 32-bit vectors while every value
+  // fits them, else on 64-bit ones; the codes are the same.
   void run(std::span<const std::int64_t> src, std::span<std::int64_t> dst) const;
 
-  // Every layer's codes, (samples, width) each.
+  // Every layer's codes, (samples, *shape) each.
   std::vector<std::vector<std::int64_t>> trace(std::span<const std::int64_t> src) const;
 
  private:
-  int n_in_, n_out_;
-  std::vector<Layer> layers_;
-  std::vector<FixedPoint> types_;  // input, then each layer's result
-  std::vector<int> widths_;        // input, then each layer's result
-  bool narrow_;                    // every code and sum fits 32 bits
-  std::vector<std::vector<std::int32_t>> weights32_, bias32_;
+  struct Node {
+    std::shared_ptr<const Layer> layer;
+    std::vector<std::size_t> sources;
+    std::unique_ptr<Step> step;
+  };
+  std::vector<std::string> names_;  // the input's, then the layers'
+  std::vector<Tensor> tensors_;     // likewise
+  std::vector<Node> nodes_;
+  bool narrow_;  // every code and every partial sum fits 32 bits
 
+  std::size_t find(const std::string& name) const;
+  std::vector<std::size_t> find_all(const std::vector<std::string>& sources) const;
   void check(std::span<const std::int64_t> src) const;  // that codes are of the input type
-  void run_wide(std::span<const std::int64_t> src, std::size_t layer, std::span<std::int64_t> dst) const;
-  void run_narrow(std::span<const std::int64_t> src, std::span<std::int64_t> dst) const;
+  std::vector<std::size_t> slots() const;
+  template <typename Code>
+  void forward(std::span<const std::int64_t> src, std::vector<std::span<std::int64_t>> dst) const;
 };
 
 }  // namespace qkd::fixed

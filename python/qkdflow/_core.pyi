@@ -258,7 +258,11 @@ def loss(
 ) -> tuple[float, NDArray[np.float32]]: ...
 def magnitude_mask(values: NDArray[np.float32], sparsity: float) -> NDArray[np.float32]: ...
 
-class FixedDense(metaclass=_Bound):
+class FixedLayer(metaclass=_Bound):
+    @property
+    def name(self) -> str: ...
+
+class FixedDense(FixedLayer):
     def __init__(
         self,
         name: str,
@@ -269,13 +273,121 @@ class FixedDense(metaclass=_Bound):
         result_type: FixedPoint,
     ) -> None: ...
 
-class FixedActivation(metaclass=_Bound):
-    def __init__(self, name: str, relu: bool, result_type: FixedPoint) -> None: ...
+class FixedConv(FixedLayer):
+    def __init__(
+        self,
+        name: str,
+        weights: NDArray[np.int64],
+        bias: NDArray[np.int64],
+        weight_type: FixedPoint,
+        bias_type: FixedPoint,
+        result_type: FixedPoint,
+        strides: Sequence[int],
+        padding: Sequence[Sequence[int]],
+    ) -> None: ...
+
+class FixedDepthwiseConv(FixedLayer):
+    def __init__(
+        self,
+        name: str,
+        weights: NDArray[np.int64],
+        bias: NDArray[np.int64],
+        weight_type: FixedPoint,
+        bias_type: FixedPoint,
+        result_type: FixedPoint,
+        strides: Sequence[int],
+        padding: Sequence[Sequence[int]],
+    ) -> None: ...
+
+class FixedScale(FixedLayer):
+    def __init__(
+        self,
+        name: str,
+        weights: NDArray[np.int64],
+        bias: NDArray[np.int64],
+        weight_type: FixedPoint,
+        bias_type: FixedPoint,
+        result_type: FixedPoint,
+    ) -> None: ...
+
+class FixedActivation(FixedLayer):
+    def __init__(
+        self,
+        name: str,
+        function: str,
+        result_type: FixedPoint,
+        slope: tuple[int, int] = (0, 0),
+        shift: tuple[int, int] = (0, 0),
+    ) -> None: ...
+
+class FixedLookup(FixedLayer):
+    def __init__(
+        self, name: str, table: NDArray[np.int64], table_type: FixedPoint, span: int, result_type: FixedPoint
+    ) -> None: ...
+
+class FixedSoftmax(FixedLayer):
+    def __init__(
+        self,
+        name: str,
+        stable: bool,
+        exponential: NDArray[np.int64],
+        exponential_type: FixedPoint,
+        inverse: NDArray[np.int64],
+        inverse_type: FixedPoint,
+        accum_type: FixedPoint,
+        sum_type: FixedPoint,
+        result_type: FixedPoint,
+    ) -> None: ...
+
+class FixedArgmax(FixedLayer):
+    def __init__(self, name: str, result_type: FixedPoint) -> None: ...
+
+class FixedMaxPooling(FixedLayer):
+    def __init__(
+        self,
+        name: str,
+        size: Sequence[int],
+        strides: Sequence[int],
+        padding: Sequence[Sequence[int]],
+        is_global: bool,
+        result_type: FixedPoint,
+    ) -> None: ...
+
+class FixedAveragePooling(FixedLayer):
+    def __init__(
+        self,
+        name: str,
+        size: Sequence[int],
+        strides: Sequence[int],
+        padding: Sequence[Sequence[int]],
+        is_global: bool,
+        accum_type: FixedPoint,
+        result_type: FixedPoint,
+    ) -> None: ...
+
+class FixedAdd(FixedLayer):
+    def __init__(self, name: str, result_type: FixedPoint) -> None: ...
+
+class FixedConcatenate(FixedLayer):
+    def __init__(self, name: str, result_type: FixedPoint) -> None: ...
+
+class FixedReshape(FixedLayer):
+    def __init__(self, name: str, shape: Sequence[int], result_type: FixedPoint) -> None: ...
+
+class FixedZeroPadding(FixedLayer):
+    def __init__(self, name: str, padding: Sequence[Sequence[int]], result_type: FixedPoint) -> None: ...
 
 class Emulator(metaclass=_Bound):
-    def __init__(self, n_in: int, input_type: FixedPoint, layers: Sequence[FixedDense | FixedActivation]) -> None: ...
+    def __init__(self, input_shape: Sequence[int], input_type: FixedPoint) -> None: ...
+    def add(self, layer: FixedLayer, sources: Sequence[str]) -> None: ...
+    def exact_type(self, layer: FixedLayer, sources: Sequence[str]) -> FixedPoint: ...
+    def sum_bits(self, layer: FixedLayer, sources: Sequence[str]) -> int: ...
+    def shape(self, name: str) -> tuple[int, ...]: ...
+    def type(self, name: str) -> FixedPoint: ...
+    @property
+    def narrow(self) -> bool: ...
     def run(self, codes: NDArray[np.int64]) -> NDArray[np.int64]: ...
-    def trace(self, codes: NDArray[np.int64]) -> list[NDArray[np.int64]]: ...
+    def trace(self, codes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]: ...
 
 class Dimension(metaclass=_Bound):
     @staticmethod

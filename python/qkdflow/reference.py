@@ -10,37 +10,181 @@ below it is set, `sign` whether q is negative. Each rounding mode adds one bit t
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from qkdflow._core import FixedPoint
 from qkdflow.errors import DataError
-from qkdflow.fixed import Codes, FixedActivation, FixedModel
+from qkdflow.fixed import (
+    Codes,
+    FixedActivation,
+    FixedAdd,
+    FixedConcatenate,
+    FixedConv,
+    FixedDense,
+    FixedDepthwiseConv,
+    FixedLayer,
+    FixedModel,
+    FixedPooling,
+    FixedReshape,
+    FixedScale,
+    FixedSoftmax,
+    FixedTable,
+    FixedWeighted,
+    FixedZeroPadding,
+)
 
 Bits = NDArray[np.bool_]
 
 
+class Value(NamedTuple):
+    """A tensor: codes (n, *shape) with `fraction` fraction bits; bits, of its type."""
+
+    codes: Codes
+    fraction: int
+    bits: int
+
+
 def run(fixed: FixedModel, codes: Codes) -> Codes:
     """Logit codes, int64 (n, outputs), of input codes, int64 (n, *input_shape). Raises DataError."""
-    return list(trace(fixed, codes).values())[-1]
+    return trace(fixed, codes)[fixed.layers[-1].name]
 
 
 def trace(fixed: FixedModel, codes: Codes) -> dict[str, Codes]:
-    """Every layer's result codes, int64 (n, n_out), by layer name."""
-    value = _checked(fixed, codes)
-    results: dict[str, Codes] = {}
-    for link in fixed.links:
-        layer, fraction = link.layer, link.input_type.fraction
-        if isinstance(layer, FixedActivation):
-            if layer.activation == "relu":
-                value = np.maximum(value, 0)
-            value = cast(value, fraction, layer.result_type)
-        else:
-            product = fraction + layer.weight_type.fraction
-            exact = layer.result_type.fraction
-            value = (value @ layer.weights << exact - product) + (layer.bias << exact - layer.bias_type.fraction)
-        results[layer.name] = value
-    return results
+    """Every layer's result codes, int64 (n, *shape), by layer name."""
+    values = {"input": Value(_checked(fixed, codes), fixed.input_type.fraction, fixed.input_type.bits)}
+    for layer in fixed.layers:
+        result = _layer(layer, [values[source] for source in layer.inputs])
+        values[layer.name] = Value(result, layer.result_type.fraction, layer.result_type.bits)
+    return {layer.name: values[layer.name].codes for layer in fixed.layers}
+
+
+def _layer(layer: FixedLayer, sources: list[Value]) -> Codes:
+    value, kind = sources[0], layer.result_type
+    match layer:
+        case FixedWeighted():
+            exact = kind.fraction
+            product = exact - value.fraction - layer.weight_type.fraction
+            return (_products(layer, value.codes) << product) + (layer.bias << exact - layer.bias_type.fraction)
+        case FixedActivation():
+            return _activation(layer, value)
+        case FixedPooling():
+            return _pooling(layer, value)
+        case FixedAdd():
+            return _aligned(sources[0], kind) + _aligned(sources[1], kind)
+        case FixedConcatenate():
+            return np.concatenate([_aligned(source, kind) for source in sources], axis=-1)
+        case FixedReshape():
+            return value.codes.reshape(len(value.codes), *layer.shape)
+        case FixedZeroPadding():
+            return np.pad(value.codes, ((0, 0), *layer.padding, (0, 0)))
+        case FixedTable():
+            return _table(layer, value)
+        case FixedSoftmax():
+            return _softmax(layer, value)
+    raise DataError(f"[reference] a layer of a known kind is required; got {layer.kind}")
+
+
+def _products(layer: FixedWeighted, codes: Codes) -> Codes:
+    weights = layer.weights
+    match layer:
+        case FixedDense():
+            return codes @ weights
+        case FixedScale():
+            return codes * weights
+        case FixedConv():
+            windows = _windows(codes, weights.shape[:-2], layer.strides, layer.padding, 0)
+            axes = tuple(range(weights.ndim - 1))
+            return np.tensordot(windows, weights, ([a - len(axes) for a in axes], axes))
+        case FixedDepthwiseConv():
+            windows = _windows(codes, weights.shape[:-1], layer.strides, layer.padding, 0)
+            axes = tuple(range(-weights.ndim, -1))
+            total: Codes = (windows * weights).sum(axis=axes)
+            return total
+    raise DataError(f"[reference] a layer of a known kind is required; got {layer.kind}")
+
+
+def _windows(
+    codes: Codes, size: tuple[int, ...], strides: tuple[int, ...], padding: tuple[tuple[int, int], ...], fill: int
+) -> Codes:
+    """(n, *positions, *size, channels)"""
+    padded = np.pad(codes, ((0, 0), *padding, (0, 0)), constant_values=fill)
+    axes = tuple(range(1, 1 + len(size)))
+    steps = (slice(None), *(slice(None, None, s) for s in strides))
+    windows = sliding_window_view(padded, size, axis=axes)[steps]
+    return np.moveaxis(windows, 1 + len(size), -1)
+
+
+def _activation(layer: FixedActivation, value: Value) -> Codes:
+    x, fraction, kind = value.codes, value.fraction, layer.result_type
+    match layer.activation:
+        case "linear":
+            return cast(x, fraction, kind)
+        case "relu":
+            return cast(np.maximum(x, 0), fraction, kind)
+        case "relu6":
+            above = x > 6 << fraction if fraction >= 0 else x << -fraction > 6
+            six = cast(np.array([6]), 0, kind)
+            return np.where(above, six, cast(np.maximum(x, 0), fraction, kind))
+    (slope, slope_fraction), (shift, shift_fraction) = layer.coefficients
+    below, finer = slope * x, fraction + slope_fraction
+    if layer.activation == "leaky_relu":
+        return np.where(x > 0, cast(x, fraction, kind), cast(below, finer, kind))
+    grid = max(finer, shift_fraction)
+    y = np.clip((below << grid - finer) + (shift << grid - shift_fraction), 0, 1 << grid)
+    return cast(y if layer.activation == "hard_sigmoid" else 2 * y - (1 << grid), grid, kind)
+
+
+def _pooling(layer: FixedPooling, value: Value) -> Codes:
+    axes = tuple(range(-1 - len(layer.size), -1))
+    lowest = int(np.iinfo(np.int64).min)
+    fill = lowest if layer.op == "max" else 0
+    windows = _windows(value.codes, layer.size, layer.strides, layer.padding, fill)
+    if layer.accum_type is None:
+        pooled: Codes = windows.max(axis=axes)
+    else:
+        inside = _windows(np.ones_like(value.codes[:1]), layer.size, layer.strides, layer.padding, 0)
+        sums = windows.sum(axis=axes) << layer.accum_type.fraction - value.fraction
+        counts = inside.sum(axis=axes)
+        towards_zero = np.sign(sums) * (np.abs(sums) // counts)
+        pooled = cast(towards_zero, layer.accum_type.fraction, layer.result_type)
+    return pooled.reshape(len(pooled), -1) if layer.is_global else pooled
+
+
+def _table(layer: FixedTable, value: Value) -> Codes:
+    span = {"sigmoid": 16, "tanh": 8}[layer.function]
+    product = value.codes * layer.table_size
+    if value.fraction >= 0:
+        scaled = np.sign(product) * (np.abs(product) // (span << value.fraction))
+    else:
+        scaled = (np.sign(product) * (np.abs(product) // span)) << -value.fraction
+    index = np.clip(scaled + layer.table_size // 2, 0, layer.table_size - 1)
+    return cast(layer.table[index], layer.table_type.fraction, layer.result_type)
+
+
+def _softmax(layer: FixedSoftmax, value: Value) -> Codes:
+    x, kind = value.codes, layer.result_type
+    if layer.implementation == "argmax":
+        first = np.argmax(x, axis=-1)[:, None] == np.arange(x.shape[-1])
+        return np.where(first, cast(np.array([1]), 0, kind), 0)
+    address = x.max(axis=-1, keepdims=True) - x if layer.implementation == "stable" else x
+    e = layer.exponential[_top(address, value.bits, layer.exponential.size)]
+    e = e << layer.accum_type.fraction - layer.exponential_type.fraction
+    total = cast(e.sum(axis=-1, keepdims=True), layer.accum_type.fraction, layer.sum_type)
+    factor = layer.inverse[_top(total, layer.sum_type.bits, layer.inverse.size)]
+    return cast(e * factor, layer.accum_type.fraction + layer.inverse_type.fraction, kind)
+
+
+def _top(codes: Codes, bits: int, size: int) -> Codes:
+    """The highest bits of codes of `bits` bits: as many as address `size` entries."""
+    return (codes & (1 << bits) - 1) >> bits - (size.bit_length() - 1)
+
+
+def _aligned(value: Value, kind: FixedPoint) -> Codes:
+    return value.codes << kind.fraction - value.fraction
 
 
 def cast(codes: Codes, fraction: int, kind: FixedPoint) -> Codes:

@@ -27,7 +27,7 @@ def test_counts() -> None:
     assert model.size_bits == 4 * 3 + 2 * 3
     assert model.outputs == 2
     assert model.output_type == FixedPoint(4, 2, False, "RND", "SAT")
-    assert [(link.n_in, link.n_out) for link in model.links] == [(2, 2), (2, 2)]
+    assert [(link.input_shapes, link.shape) for link in model.links] == [(((2,),), (2,)), (((2,),), (2,))]
     assert mlp(Key(0), (30, 15, 4)).parameters == 529
     assert mlp(Key(0), (30, 20, 10, 10, 4)).parameters == 984
 
@@ -69,7 +69,7 @@ def test_digest_sees_one_weight() -> None:
         ({"weights": np.ones(2, int)}, "2 axes"),
         ({"weights": np.full((2, 2), 4)}, r"codes of ap_fixed<3,1,AP_TRN,AP_WRAP> \(-4 to 3\); got 4 to 4"),
         ({"bias": np.zeros(3, int)}, r"one code an output \(2\); got 3"),
-        ({"weights": np.ones((3, 2), int)}, r"one row an input \(2\); got 3"),
+        ({"weights": np.ones((3, 2), int)}, r"\[fc\] takes values of shape \(3,\); gets \(2,\)"),
         ({"result_type": FixedPoint(8, 5)}, "2 fraction bits"),
         ({"result_type": FixedPoint(6, 4)}, r"must hold every sum \(-30 to 58\)"),
     ],
@@ -84,14 +84,15 @@ def test_model_refuses() -> None:
     model = tiny()
     cases: list[tuple[dict[str, object], str]] = [
         ({"class_names": ("a",)}, r"one class name a logit is required \(2\); got 1"),
-        ({"input_shape": (2, 1)}, "inputs of one axis"),
+        ({"input_shape": (2, 1)}, r"takes values of shape \(2,\); gets \(2, 1\)"),
+        ({"input_shape": ()}, "at least one axis"),
         ({"layers": ()}, "at least one layer"),
         ({"layers": (*model.layers, model.layers[1])}, "names must differ"),
     ]
     for change, message in cases:
         with pytest.raises(ConfigError, match=message):
             replace(model, **change)
-    with pytest.raises(ConfigError, match="linear, relu; got 'tanh'"):
+    with pytest.raises(ConfigError, match="hard_tanh; got 'tanh'"):
         FixedActivation("a", "tanh", COUNTS)
 
 
@@ -118,7 +119,7 @@ def test_load_refuses(tmp_path: Path) -> None:
         (text[:-20], "JSON is required; "),
         (text.replace("qkdflow.fixed/1", "other/7"), "format 'qkdflow.fixed/1' is required; got 'other/7'"),
         (text.replace('"fc"', '"gone"'), "gone.weights"),
-        (text.replace('"dense"', '"conv"'), "dense or activation; got 'conv'"),
+        (text.replace('"dense"', '"perceptron"'), "dense, conv, .*; got 'perceptron'"),
         (text.replace('"TRN"', '"UP"', 1), "rounding must be one of"),
         (text.replace('"a", ', ""), "one class name a logit"),
         ("[]", r"is required; got \[\]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import shutil
 import subprocess
 import time
@@ -112,13 +113,9 @@ def _note(project: HlsProject) -> Path:
 def _open(project: HlsProject, seconds: float) -> Csim:
     weights = project.directory.resolve() / "firmware" / "weights"
     # At its first call the library reads these by absolute path, and ends the process where one is missing.
-    missing = [
-        f"{kind}{index}.txt"
-        for index, layer in enumerate(project.fixed.layers, 2)
-        if layer.kind == "dense"
-        for kind in "wb"
-        if not (weights / f"{kind}{index}.txt").is_file()
-    ]
+    source = weights.parent / f"{project.config.project_name}.cpp"
+    named = sorted(set(re.findall(r'"(\w+\.txt)"', source.read_text(encoding="utf-8"))))
+    missing = [name for name in named if not (weights / name).is_file()]
     if missing:
         raise ToolError(f"[csim] {weights} must hold {', '.join(missing)}; write the project again")
     try:

@@ -19,7 +19,8 @@ from typing import Any
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export import preflight, recreate
 from qkdflow.files import read_json, write_json
-from qkdflow.fixed import FixedModel
+from qkdflow.fixed import FixedDepthwiseConv, FixedModel
+from qkdflow.fixed.model import INPUT
 from qkdflow.hardware.boards import Part, boards, find_part
 
 BACKENDS = ("Vitis", "Vivado", "VivadoAccelerator")
@@ -34,7 +35,8 @@ class HlsConfig:
     """What hls4ml is asked for.
 
     part: an orderable name of hardware/boards.toml; board: a name of it, in place of the part.
-    reuse_factor: one for all dense layers, or one a layer by name (1 for those left out). clock_ns: period.
+    reuse_factor: one for all dense layers and convolutions, or one a layer by name (1 for those left out).
+    clock_ns: period.
     """
 
     backend: str = "Vitis"
@@ -72,17 +74,23 @@ class HlsConfig:
         return find_part(self.part, self.board)
 
     def reuse_factors(self, fixed: FixedModel) -> dict[str, int]:
-        """The reuse factor of each dense layer, by name."""
-        names = [layer.name for layer in fixed.dense]
+        """The reuse factor of each dense layer and convolution, by name."""
+        names = [layer.name for layer in fixed.kernels]
         if not isinstance(self.reuse_factor, Mapping):
             return dict.fromkeys(names, self.reuse_factor)
         for name in self.reuse_factor:
             if name not in names:
                 raise ConfigError(
-                    f"[hls] reuse_factor names a layer that is not dense or not there: {name!r}; "
-                    f"dense layers: {', '.join(names)}"
+                    f"[hls] reuse_factor names a layer that is no kernel or not there: {name!r}; "
+                    f"dense layers and convolutions: {', '.join(names)}"
                 )
         return {name: self.reuse_factor.get(name, 1) for name in names}
+
+    def strategies(self, fixed: FixedModel) -> dict[str, str]:
+        """The strategy of each layer. hls4ml 1.3 has depthwise convolutions under Latency alone."""
+        return {
+            layer.name: "Latency" if isinstance(layer, FixedDepthwiseConv) else self.strategy for layer in fixed.layers
+        }
 
 
 @dataclass(frozen=True)
@@ -124,9 +132,10 @@ def write_hls(fixed: FixedModel, directory: str | Path, config: HlsConfig) -> Hl
     preflight.check_names([INPUT_NAME, *(layer.name for layer in fixed.layers)])
     preflight.check_names([config.project_name])
     preflight.check_widths(fixed)
-    factors = config.reuse_factors(fixed)
-    preflight.check_reuse_factors(fixed, factors, config.strategy)
-    cautions = tuple(preflight.unroll_warnings(fixed, factors, config.strategy))
+    preflight.check_layers(fixed, config.io_type)
+    factors, strategies = config.reuse_factors(fixed), config.strategies(fixed)
+    preflight.check_reuse_factors(fixed, factors, strategies)
+    cautions = tuple(preflight.unroll_warnings(fixed, factors, strategies))
     plan = _plan(fixed, config, factors, cautions)
     _clear(directory)
     source = directory / "source"
@@ -147,9 +156,15 @@ def _plan(fixed: FixedModel, config: HlsConfig, factors: dict[str, int], caution
         "clock_ns": config.clock_ns,
         "io_type": config.io_type,
         "strategy": config.strategy,
+        "strategies": config.strategies(fixed),
         "reuse_factor": factors,
         "project_name": config.project_name,
         "input_name": INPUT_NAME,
+        "sources": {
+            link.layer.name: [INPUT_NAME if source == INPUT else source for source in link.layer.inputs]
+            for link in fixed.links
+        },
+        "shapes": {INPUT_NAME: list(fixed.input_shape), **{link.layer.name: list(link.shape) for link in fixed.links}},
         # As fixed-point types, hls4ml 1.3 spells AXI words in a way that does not compile.
         "axi": "double" if wide else "float",
         "config": asdict(config),

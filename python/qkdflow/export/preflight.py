@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from qkdflow.errors import ConfigError
-from qkdflow.fixed import FixedDense, FixedModel, Link
+from qkdflow.fixed import FixedActivation, FixedDepthwiseConv, FixedModel, FixedPooling, FixedWeighted
 
 UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado and Vitis HLS unroll or partition
 EXACT_BITS = 53  # csim's inputs, outputs and weights pass through a double
@@ -45,7 +45,9 @@ def check_names(names: list[str]) -> None:
 def check_widths(fixed: FixedModel) -> None:
     """Types that csim or ap_fixed would read differently from us."""
     kinds = [("input", fixed.input_type), ("output", fixed.output_type)]
-    for layer in fixed.dense:
+    for layer in fixed.layers:
+        if not isinstance(layer, FixedWeighted):
+            continue
         kinds += [(f"{layer.name}'s weight", layer.weight_type), (f"{layer.name}'s bias", layer.bias_type)]
     for what, kind in kinds:
         if kind.bits > EXACT_BITS:
@@ -62,12 +64,12 @@ def check_widths(fixed: FixedModel) -> None:
             )
 
 
-def check_reuse_factors(fixed: FixedModel, reuse_factors: dict[str, int], strategy: str) -> None:
+def check_reuse_factors(fixed: FixedModel, reuse_factors: dict[str, int], strategies: dict[str, str]) -> None:
     """Raises ConfigError, with the nearest valid values, where hls4ml would silently take another factor."""
-    for layer, link in _dense(fixed):
-        rf, n_in, n_out = reuse_factors[layer.name], link.n_in, link.n_out
-        if strategy != "Resource":
+    for layer in fixed.kernels:
+        if strategies[layer.name] != "Resource":
             continue
+        rf, (n_in, n_out) = reuse_factors[layer.name], multipliers(layer)
         valid = valid_reuse_factors(n_in, n_out)
         if rf not in valid:
             below, above = [v for v in valid if v < rf][-1:], [v for v in valid if v > rf][:1]
@@ -77,14 +79,44 @@ def check_reuse_factors(fixed: FixedModel, reuse_factors: dict[str, int], strate
             )
 
 
-def unroll_warnings(fixed: FixedModel, reuse_factors: dict[str, int], strategy: str) -> Iterator[str]:
+def check_layers(fixed: FixedModel, io_type: str) -> None:
+    """What hls4ml 1.3 has no code for, or code that computes something else."""
+    stream = io_type == "io_stream"
+    for link in fixed.links:
+        layer, where = link.layer, f"[hls] layer {link.layer.name}"
+        if isinstance(layer, FixedPooling):
+            padded = any(n for pair in layer.padding for n in pair)
+            if stream and padded:
+                raise ConfigError(f"{where}: io_stream pools without padding; use padding 'valid' or io_parallel")
+            if stream and len(layer.size) == 2 and not layer.is_global and layer.strides != layer.size:
+                raise ConfigError(
+                    f"{where}: io_stream pools with strides equal to the window alone; got strides "
+                    f"{layer.strides} of a window {layer.size}; use io_parallel"
+                )
+            if padded and layer.op == "max" and not link.input_types[0].is_signed:
+                raise ConfigError(
+                    f"{where}: hls4ml pads the maximum of unsigned values with half their range; put a signed "
+                    "type before it, or use padding 'valid'"
+                )
+            if (
+                stream
+                and not layer.is_global
+                and any((n - k) % s for n, k, s in zip(link.input_shapes[0], layer.size, layer.strides, strict=False))
+            ):
+                raise ConfigError(f"{where}: io_stream pools images that its window fills without a rest")
+        if isinstance(layer, FixedActivation) and layer.activation == "relu6" and link.input_types[0].fraction < 0:
+            raise ConfigError(f"{where}: relu6 needs an input of at least 0 fraction bits")
+
+
+def unroll_warnings(fixed: FixedModel, reuse_factors: dict[str, int], strategies: dict[str, str]) -> Iterator[str]:
     """One sentence for each layer that the vendor's tools would refuse to unroll."""
-    for layer, link in _dense(fixed):
-        products = link.n_in * link.n_out
-        if strategy == "Latency" and products > UNROLL_LIMIT:
-            cures = [rf for rf in valid_reuse_factors(link.n_in, link.n_out) if products // rf <= UNROLL_LIMIT]
+    for layer in fixed.kernels:
+        n_in, n_out = multipliers(layer)
+        products = n_in * n_out
+        if strategies[layer.name] == "Latency" and products > UNROLL_LIMIT:
+            cures = [rf for rf in valid_reuse_factors(n_in, n_out) if products // rf <= UNROLL_LIMIT]
             yield (
-                f"layer {layer.name} has {link.n_in} x {link.n_out} = {products} products, more than the "
+                f"layer {layer.name} has {n_in} x {n_out} = {products} products, more than the "
                 f"{UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may fail; use strategy Resource "
                 f"with a reuse factor of {cures[0]} or more"
             )
@@ -96,7 +128,7 @@ def unroll_warnings(fixed: FixedModel, reuse_factors: dict[str, int], strategy: 
             )
 
 
-def _dense(fixed: FixedModel) -> Iterator[tuple[FixedDense, Link]]:
-    for link in fixed.links:
-        if isinstance(link.layer, FixedDense):
-            yield link.layer, link
+def multipliers(layer: FixedWeighted) -> tuple[int, int]:
+    """Products a result and results a position, as hls4ml counts them."""
+    n_out = layer.weights.shape[-1]
+    return layer.weights.size // n_out * (n_out if isinstance(layer, FixedDepthwiseConv) else 1), n_out

@@ -16,6 +16,9 @@ from typing import Any
 
 import numpy as np
 
+Entry = dict[str, Any]
+LAST = "channels_last"
+
 
 def write_project(source: Path, out: Path) -> None:
     """Write the project into the directory `out`."""
@@ -36,12 +39,12 @@ def write_project(source: Path, out: Path) -> None:
     yaml.write_text("".join(moved), encoding="utf-8")
 
 
-def project_config(model: dict[str, Any], hls: dict[str, Any], out: Path) -> dict[str, Any]:
+def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
     """hls4ml's configuration of the project, as its YAML has it."""
     from hls4ml.utils.config import create_config
 
     options = {"board": hls["board"], "input_type": hls["axi"], "output_type": hls["axi"]}
-    config: dict[str, Any] = create_config(
+    config: Entry = create_config(
         output_dir=str(out),
         project_name=hls["project_name"],
         backend=hls["backend"],
@@ -50,58 +53,219 @@ def project_config(model: dict[str, Any], hls: dict[str, Any], out: Path) -> dic
         io_type=hls["io_type"],
         **(options if hls["backend"] == "VivadoAccelerator" else {}),
     )
-    names: dict[str, Any] = {hls["input_name"]: {"Precision": {"result": precision(model["input_type"])}}}
+    names: Entry = {hls["input_name"]: {"Precision": {"result": precision(model["input_type"])}}}
     for layer in model["layers"]:
-        kinds = {"result": precision(layer["result_type"])}
-        names[layer["name"]] = {"Precision": kinds, "Strategy": hls["strategy"], "ReuseFactor": 1}
-        if layer["kind"] == "dense":
-            kinds["accum"] = kinds["result"]
-            kinds["weight"] = precision(layer["weight_type"])
-            kinds["bias"] = precision(layer["bias_type"])
-            names[layer["name"]]["ReuseFactor"] = hls["reuse_factor"][layer["name"]]
+        name = layer["name"]
+        names[name] = {
+            "Precision": precisions(layer),
+            "Strategy": hls["strategies"][name],
+            "ReuseFactor": hls["reuse_factor"].get(name, 1),
+        }
+        if layer["kind"] in ("table", "softmax"):
+            names[name]["TableSize"] = layer["table_size"]
+        if layer["kind"] == "softmax" and layer["implementation"] == "stable":
+            distance = {**layer["input_type"], "is_signed": False, "rounding": "TRN", "overflow": "WRAP"}
+            names[name]["InpNormT"] = precision(distance)
     config["HLSConfig"] = {"Model": {"ReuseFactor": 1, "Strategy": hls["strategy"]}, "LayerName": names}
     return config
 
 
-def layer_list(model: dict[str, Any], hls: dict[str, Any], arrays: Any) -> list[dict[str, Any]]:
+def precisions(layer: Entry) -> Entry:
+    """The precision of every tensor of a layer, by hls4ml's name for it."""
+    found = {"result": "result_type"}
+    if layer["kind"] in ("dense", "conv", "depthwise_conv"):
+        found |= {"accum": "result_type", "weight": "weight_type", "bias": "bias_type"}
+    elif layer["kind"] == "scale":
+        found |= {"scale": "weight_type", "bias": "bias_type"}
+    elif layer["kind"] == "pooling":
+        found |= {"accum": "accum_type" if layer["op"] == "average" else "result_type"}
+    elif layer["kind"] == "table":
+        found |= {"table": "table_type"}
+    elif layer["kind"] == "softmax":
+        found |= {"exp_table": "exponential_type", "inv_table": "inverse_type"}
+        found |= {"accum": "accum_type", "inv_inp": "sum_type"}
+    elif layer.get("activation") == "leaky_relu":
+        found |= {"param": "slope_type"}
+    return {name: precision(layer[kind]) for name, kind in found.items()}
+
+
+def layer_list(model: Entry, hls: Entry, arrays: Any) -> list[Entry]:
     """The network as hls4ml's ModelGraph.from_layer_list takes it."""
-    size = model["input_shape"][0]
-    layers: list[dict[str, Any]] = [
-        {"class_name": "InputLayer", "name": hls["input_name"], "input_shape": model["input_shape"]}
-    ]
+    name = hls["input_name"]
+    layers: list[Entry] = [{"class_name": "InputLayer", "name": name, "input_shape": model["input_shape"]}]
     for layer in model["layers"]:
         name = layer["name"]
-        if layer["kind"] == "activation":
-            function = layer["activation"]
-            entry = {"class_name": "Activation", "name": name, "activation": function, "n_in": size}
-        else:
-            weights = values(arrays[f"{name}.weights"], layer["weight_type"])
-            entry = {
-                "class_name": "Dense",
-                "name": name,
-                "n_in": size,
-                "n_out": weights.shape[1],
-                "weight_data": weights,
-                "bias_data": values(arrays[f"{name}.bias"], layer["bias_type"]),
-                "weight_quantizer": None,
-                "bias_quantizer": None,
-                "use_bias": True,
-                "data_format": "channels_last",
-            }
-            size = weights.shape[1]
-        layers.append(entry)
+        sources = hls["sources"][name]
+        shapes = [hls["shapes"][source] for source in sources]
+        entry = KINDS[layer["kind"]](layer, shapes, hls["shapes"][name], arrays)
+        layers.append({"name": name, "inputs": sources, "data_format": LAST, **entry})
     return layers
 
 
-def precision(kind: dict[str, Any]) -> str:
+def dense(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    return {"class_name": "Dense", "n_in": shapes[0][0], "n_out": shape[0], **kernel(layer, arrays)}
+
+
+def conv(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    entry = kernel(layer, arrays)
+    size = entry["weight_data"].shape[: len(shape) - 1]
+    channels = {"n_chan": shapes[0][-1], "n_filt": shape[-1]}
+    return {
+        "class_name": f"Conv{len(size)}D",
+        **channels,
+        **image("in_", shapes[0]),
+        **image("out_", shape),
+        **axes("filt_", size),
+        **axes("stride_", layer["strides"]),
+        **pads(layer["padding"]),
+        "dilation_width": 1,
+        "dilation_height": 1,
+        **entry,
+    }
+
+
+def depthwise_conv(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    entry = conv(layer, shapes, shape, arrays)
+    weights = entry.pop("weight_data")
+    return {
+        **entry,
+        "class_name": f"DepthwiseConv{len(shape) - 1}D",
+        "depth_multiplier": 1,
+        "depthwise_data": weights[..., np.newaxis],
+        "depthwise_quantizer": None,
+    }
+
+
+def scale(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    return {
+        "class_name": "BatchNormalization",
+        "n_in": int(np.prod(shape)),
+        "n_filt": shape[-1] if len(shape) > 1 else -1,
+        "scale_data": values(arrays[f"{layer['name']}.weights"], layer["weight_type"]),
+        "bias_data": values(arrays[f"{layer['name']}.bias"], layer["bias_type"]),
+        "use_gamma": True,
+        "use_beta": True,
+    }
+
+
+def pooling(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    op, dimensions = layer["op"].capitalize(), len(layer["size"])
+    channels = {"n_filt": shape[-1], "n_chan": shape[-1]}
+    windows = {**axes("pool_", layer["size"]), **axes("stride_", layer["strides"]), **pads(layer["padding"])}
+    if dimensions == 1:
+        widths = {"n_in": shapes[0][0], "n_out": 1 if layer["is_global"] else shape[0]}
+    else:
+        widths = {**image("in_", shapes[0]), **image("out_", [1, 1, 1] if layer["is_global"] else shape)}
+    name = f"{'Global' if layer['is_global'] else ''}{op}Pooling{dimensions}D"
+    return {"class_name": name, **channels, **widths, **windows, "count_pad": False}
+
+
+def add(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    return {"class_name": "Merge", "op": "add"}
+
+
+def concatenate(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    return {"class_name": "Concatenate", "op": f"concatenate{len(shape)}d", "axis": -1}
+
+
+def reshape(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    return {"class_name": "Reshape", "target_shape": shape}
+
+
+def zero_padding(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    widths = {"n_chan": shape[-1], **image("in_", shapes[0]), **image("out_", shape)}
+    return {"class_name": f"ZeroPadding{len(shape) - 1}D", **widths, **pads(layer["padding"])}
+
+
+def activation(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    from hls4ml.model.types import FixedPrecisionType
+
+    function = layer["activation"]
+    entry: Entry = {"class_name": "Activation", "activation": function, "n_in": int(np.prod(shape))}
+    if function == "leaky_relu":
+        entry |= {"class_name": "LeakyReLU", "activ_param": number(layer["slope"], layer["slope_type"])}
+    if function.startswith("hard_"):
+        entry["class_name"] = "HardActivation"
+        for what in ("slope", "shift"):
+            kind = layer[f"{what}_type"]
+            entry[what] = number(layer[what], kind)
+            entry[f"{what}_prec"] = FixedPrecisionType(kind["bits"], kind["integer"], kind["is_signed"])
+    return entry
+
+
+def table(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    return {"class_name": "Activation", "activation": layer["function"], "n_in": int(np.prod(shape))}
+
+
+def softmax(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    entry = {"class_name": "Softmax", "activation": "softmax", "n_in": shape[0], "axis": -1}
+    return {
+        **entry,
+        "implementation": layer["implementation"],
+        "exp_table_size": min(layer["table_size"], 2 ** layer["input_type"]["bits"]),
+        "inv_table_size": layer["table_size"],
+    }
+
+
+KINDS = {
+    "dense": dense,
+    "conv": conv,
+    "depthwise_conv": depthwise_conv,
+    "scale": scale,
+    "pooling": pooling,
+    "add": add,
+    "concatenate": concatenate,
+    "reshape": reshape,
+    "zero_padding": zero_padding,
+    "activation": activation,
+    "table": table,
+    "softmax": softmax,
+}
+
+
+def kernel(layer: Entry, arrays: Any) -> Entry:
+    """Weights and bias as hls4ml takes them."""
+    return {
+        "weight_data": values(arrays[f"{layer['name']}.weights"], layer["weight_type"]),
+        "bias_data": values(arrays[f"{layer['name']}.bias"], layer["bias_type"]),
+        "weight_quantizer": None,
+        "bias_quantizer": None,
+        "use_bias": True,
+    }
+
+
+def image(prefix: str, shape: list[int]) -> Entry:
+    """in_width, and in_height of an image."""
+    return axes(prefix, shape[:-1])
+
+
+def axes(prefix: str, sizes: Any) -> Entry:
+    names = ("width",) if len(sizes) == 1 else ("height", "width")
+    return {prefix + name: int(size) for name, size in zip(names, sizes, strict=True)}
+
+
+def pads(padding: list[list[int]]) -> Entry:
+    names = (("left", "right"),) if len(padding) == 1 else (("top", "bottom"), ("left", "right"))
+    padded = any(n for pair in padding for n in pair)
+    found: Entry = {"padding": "same" if padded else "valid"}
+    for pair, counts in zip(names, padding, strict=True):
+        found |= {f"pad_{name}": count for name, count in zip(pair, counts, strict=True)}
+    return found
+
+
+def precision(kind: Entry) -> str:
     """hls4ml's spelling of a type: fixed<9,2,RND,SAT>."""
     head = "fixed" if kind["is_signed"] else "ufixed"
     return f"{head}<{kind['bits']},{kind['integer']},{kind['rounding']},{kind['overflow']}>"
 
 
-def values(codes: Any, kind: dict[str, Any]) -> Any:
+def values(codes: Any, kind: Entry) -> Any:
     """The real values of integer codes; exact, for codes of at most 53 bits."""
     return np.ldexp(codes.astype(np.float64), kind["integer"] - kind["bits"])
+
+
+def number(code: int, kind: Entry) -> float:
+    return float(values(np.array(code), kind))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+// Weighted sums of codes: dst = src * weights + bias, exactly, on the grid of the finest summand.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fixed/layer.h"
+
+namespace qkd::fixed {
+
+// Integer weights (terms, n_out) and bias (n_out,) with their types; bias may be empty.
+struct Weights {
+  std::vector<std::int64_t> weights, bias;
+  FixedPoint weight_type, bias_type;
+
+  int fraction(const FixedPoint& src) const;  // of the sums
+  // The intervals of the sums of `terms` with the columns of the weights. Every sum starts with its bias.
+  Reach reach(const Shape& dst, const FixedPoint& src, const Intervals& terms,
+              const std::string& where) const;
+};
+
+// Weights brought to the sums' grid, in both widths, ready to be multiplied.
+class Sums {
+ public:
+  Sums(const Weights& weights, const FixedPoint& src);
+  std::size_t terms() const { return terms_; }
+  std::size_t n_out() const { return bias64_.size(); }
+
+  // dst (n_out, 16) from src (terms, 16)
+  void forward(const std::int32_t* src, std::int32_t* dst) const;
+  void forward(const std::int64_t* src, std::int64_t* dst) const;
+
+  // The weight and the bias themselves, for layers that go their own way through them.
+  template <typename Code>
+  const Code* weights() const;
+  template <typename Code>
+  const Code* bias() const;
+
+ private:
+  std::size_t terms_;
+  std::vector<std::int32_t> weights32_, bias32_;
+  std::vector<std::int64_t> weights64_, bias64_;
+};
+
+}  // namespace qkd::fixed
