@@ -30,7 +30,7 @@ Network::Network(Shape input_shape, FixedPoint input_type) : names_{kInput}, nar
 
 std::size_t Network::find(const std::string& name) const {
   const auto found = std::ranges::find(names_, name);
-  require(found != names_.end(), name, "is no layer before");
+  require(found != names_.end(), "Network", "a source must be 'input' or a layer before; got '", name, "'");
   return static_cast<std::size_t>(found - names_.begin());
 }
 
@@ -45,8 +45,6 @@ Reach Network::reach(const Layer& layer, const std::vector<std::string>& sources
           sources.size());
   std::vector<Tensor> src;
   for (const std::string& source : sources) {
-    require(std::ranges::find(names_, source) != names_.end(), layer.name(),
-            "takes the result of a layer before it; got '", source, "'");
     src.push_back(tensors_[find(source)]);
   }
   Reach reach = layer.reach(src);

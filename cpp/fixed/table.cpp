@@ -99,8 +99,9 @@ Reach Softmax::reach(std::span<const Tensor> src) const {
   require(sum.low >= accum_type_.low_code() && sum.high <= accum_type_.high_code(), name(),
           "its accumulator ", accum_type_.ap_type(), " cannot hold every sum");
   const Int128 inverse = std::ranges::max(inverse_.codes, {}, [](std::int64_t c) { return c < 0 ? -c : c; });
+  require((inverse * sum).fits(64), name(), "its exponentials times their inverses must fit 64 bits");
   return {src[0].shape, result_type().fraction(), Intervals(src[0].codes.size(), whole(result_type())),
-          sum | (inverse * sum) | all(src[0].codes)};
+          all(src[0].codes)};
 }
 
 std::unique_ptr<Step> Softmax::bind(std::span<const Tensor> src) const {

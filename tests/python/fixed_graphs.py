@@ -20,6 +20,7 @@ from qkdflow.fixed import (
     FixedPooling,
     FixedReshape,
     FixedScale,
+    FixedSoftmax,
     FixedTable,
     FixedZeroPadding,
 )
@@ -29,6 +30,7 @@ PIXEL = FixedPoint(8, 3, True, "TRN", "SAT")
 WEIGHT, BIAS = FixedPoint(5, 1), FixedPoint(7, 2)
 RELU = FixedPoint(6, 3, False, "RND", "SAT")
 CUT = FixedPoint(6, 3, True, "RND_CONV", "SAT_SYM")
+SHARE = FixedPoint(12, 2, True, "RND", "SAT")
 Padding = tuple[tuple[int, int], ...]
 
 
@@ -113,6 +115,10 @@ class Build:
 
     def table(self, function: str, kind: FixedPoint = CUT) -> str:
         return self.put(FixedTable(self.name(function), function, kind, inputs=(self.last,)))
+
+    def softmax(self, implementation: str, kind: FixedPoint = SHARE) -> str:
+        source = self.emulator.type(self.last)
+        return self.put(FixedSoftmax(self.name("softmax"), implementation, source, kind, inputs=(self.last,)))
 
     def pool(
         self,
@@ -217,7 +223,7 @@ def depthwise(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
     b = Build(key, (6, 6, 3), kind)
     b.pad((0, 1), (0, 1))
     b.depthwise((3, 3), (2, 2))
-    b.activation("relu6")
+    b.cut()
     b.conv(5, (1, 1))
     b.relu()
     b.depthwise((3, 3), padding="same")
@@ -252,6 +258,7 @@ def scaled(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
     b.scale()
     b.relu()
     b.reshape()
+    b.dense(6)
     b.scale()
     b.cut()
     b.dense(3)
@@ -276,6 +283,19 @@ def tables(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
     return b.model()
 
 
+def softmaxes(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
+    """Each of hls4ml's softmaxes on 5 logits of 8 bits."""
+    b = Build(key, (8,), kind)
+    b.dense(5)
+    logits = b.cut(FixedPoint(8, 4, True, "RND", "SAT"))
+    made = []
+    for implementation in ("latency", "stable", "argmax"):
+        b.last = logits
+        made.append(b.softmax(implementation))
+    b.concatenate(b.concatenate(made[0], made[1]), made[2])
+    return b.model()
+
+
 def padded_pooling(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
     """Poolings whose window hangs over the edge: hls4ml can do them in parallel alone."""
     b = Build(key, (5, 5, 2), kind)
@@ -297,5 +317,6 @@ GRAPHS = {
     "scaled": scaled,
     "activations": activations,
     "tables": tables,
+    "softmaxes": softmaxes,
     "padded_pooling": padded_pooling,
 }

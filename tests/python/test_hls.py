@@ -71,7 +71,9 @@ def test_reuse_factor_rule_is_hls4mls() -> None:
 
 
 def renamed(model: FixedModel, old: str, new: str) -> FixedModel:
-    layers = tuple(replace(layer, name=new) if layer.name == old else layer for layer in model.layers)
+    """A chain with one layer's name changed."""
+    names = {layer.name: layer.name for layer in model.layers} | {old: new}
+    layers = tuple(replace(layer, name=names[layer.name], inputs=()) for layer in model.layers)  # type: ignore[type-var]
     return replace(model, layers=layers)
 
 
@@ -87,7 +89,7 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
             r"layer fc1 \(30 x 15\) must split it evenly under Resource; got 8; nearest: 6 and 10",
         ),
         (model, replace(resource, reuse_factor={"fc1": 450, "fc2": 61}), r"fc2 .* got 61; nearest: 60"),
-        (model, replace(resource, reuse_factor={"fc9": 2}), r"'fc9'; dense layers: fc1, fc2"),
+        (model, replace(resource, reuse_factor={"fc9": 2}), r"'fc9'; dense layers and convolutions: fc1, fc2"),
         (renamed(model, "fc1", "fc-1"), HlsConfig(), r"C identifier .* got 'fc-1'"),
         (renamed(model, "fc1", "1st"), HlsConfig(), r"C identifier .* got '1st'"),
         (renamed(model, "fc1", "Input"), HlsConfig(), r"keeps the name 'input' for itself; got 'Input'"),

@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterator
 
 from qkdflow.errors import ConfigError
-from qkdflow.fixed import FixedActivation, FixedDepthwiseConv, FixedModel, FixedPooling, FixedWeighted
+from qkdflow.fixed import (
+    FixedActivation,
+    FixedDense,
+    FixedDepthwiseConv,
+    FixedModel,
+    FixedPooling,
+    FixedReshape,
+    FixedWeighted,
+)
+from qkdflow.fixed.model import INPUT
 
 UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado and Vitis HLS unroll or partition
 EXACT_BITS = 53  # csim's inputs, outputs and weights pass through a double
@@ -81,7 +90,7 @@ def check_reuse_factors(fixed: FixedModel, reuse_factors: dict[str, int], strate
 
 def check_layers(fixed: FixedModel, io_type: str) -> None:
     """What hls4ml 1.3 has no code for, or code that computes something else."""
-    stream = io_type == "io_stream"
+    stream, by_name = io_type == "io_stream", {layer.name: layer for layer in fixed.layers}
     for link in fixed.links:
         layer, where = link.layer, f"[hls] layer {link.layer.name}"
         if isinstance(layer, FixedPooling):
@@ -98,14 +107,14 @@ def check_layers(fixed: FixedModel, io_type: str) -> None:
                     f"{where}: hls4ml pads the maximum of unsigned values with half their range; put a signed "
                     "type before it, or use padding 'valid'"
                 )
-            if (
-                stream
-                and not layer.is_global
-                and any((n - k) % s for n, k, s in zip(link.input_shapes[0], layer.size, layer.strides, strict=False))
-            ):
-                raise ConfigError(f"{where}: io_stream pools images that its window fills without a rest")
-        if isinstance(layer, FixedActivation) and layer.activation == "relu6" and link.input_types[0].fraction < 0:
-            raise ConfigError(f"{where}: relu6 needs an input of at least 0 fraction bits")
+        if stream and isinstance(layer, FixedActivation) and layer.activation == "relu6":
+            raise ConfigError(f"{where}: hls4ml 1.3 has no relu6 for io_stream; use io_parallel, or relu")
+        before = [by_name[source] for source in layer.inputs if source != INPUT]
+        flat = [b for b in before if isinstance(b, FixedReshape) and len(b.shape) == 1]
+        if stream and flat and not isinstance(layer, FixedDense):
+            raise ConfigError(
+                f"{where}: after {flat[0].name}, which flattens, io_stream takes a dense layer alone; put it before"
+            )
 
 
 def unroll_warnings(fixed: FixedModel, reuse_factors: dict[str, int], strategies: dict[str, str]) -> Iterator[str]:

@@ -54,6 +54,8 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
         **(options if hls["backend"] == "VivadoAccelerator" else {}),
     )
     names: Entry = {hls["input_name"]: {"Precision": {"result": precision(model["input_type"])}}}
+    if hls["io_type"] == "io_stream":
+        names |= inserted(model, hls)
     for layer in model["layers"]:
         name = layer["name"]
         names[name] = {
@@ -68,6 +70,16 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
             names[name]["InpNormT"] = precision(distance)
     config["HLSConfig"] = {"Model": {"ReuseFactor": 1, "Strategy": hls["strategy"]}, "LayerName": names}
     return config
+
+
+def inserted(model: Entry, hls: Entry) -> Entry:
+    """Configurations of the layers that hls4ml puts into streams by itself: copies, and changes of packing."""
+    read = [source for sources in hls["sources"].values() for source in sources]
+    kinds = {hls["input_name"]: model["input_type"]}
+    kinds |= {layer["name"]: layer["result_type"] for layer in model["layers"]}
+    copied = [f"clone_{name}" for name in kinds if read.count(name) > 1]
+    packed = [f"repack_{layer['name']}" for layer in model["layers"] if layer["kind"] == "reshape"]
+    return {name: {"Precision": {"result": precision(kinds[name.split("_", 1)[1]])}} for name in copied + packed}
 
 
 def precisions(layer: Entry) -> Entry:
