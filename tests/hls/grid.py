@@ -2,21 +2,26 @@
 
     python tests/hls/grid.py [--samples 5000] [CASE...]
 
-One line a case: outputs compared, mismatches, seconds of g++. Last comes a mutant, a project that truncates
-its first activation where the network rounds: it must differ. Exit code 1 where anything is not as it should.
+A CASE may hold a *: residual-* is a ResNet's block in all its targets. One line a case: outputs compared,
+mismatches, seconds of g++. Last comes a mutant, a project that truncates its first activation where the network
+rounds: it must differ. Exit code 1 where anything is not as it should.
 """
 
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
+from fixed_graphs import GRAPHS
 from fixed_models import codes, exact_type, mlp
 from qkdflow import FixedPoint, Key, reference
 from qkdflow.export.csim import Comparison, compare, compile_csim
@@ -90,6 +95,22 @@ CASES: dict[str, tuple[Callable[[], FixedModel], HlsConfig]] = {
     "one-bit-kernels": (lambda: negative(1), HlsConfig()),
 }
 
+PYNQ = {"backend": "VivadoAccelerator", "board": "pynq-z2"}
+TARGETS: dict[str, dict[str, Any]] = {
+    "parallel": {},
+    "stream": {"io_type": "io_stream"},
+    "pynq-z2-parallel": PYNQ,
+    "pynq-z2-stream": {**PYNQ, "io_type": "io_stream"},
+}
+PARALLEL_ALONE = ("activations", "padded_pooling")  # hls4ml 1.3 streams neither relu6 nor poolings over the edge
+for graph, build in GRAPHS.items():
+    for target, options in TARGETS.items():
+        if graph not in PARALLEL_ALONE or "stream" not in target:
+            CASES[f"{graph}-{target}"] = (partial(build, Key(1).fold(graph)), HlsConfig(**options))
+for target in ("parallel", "stream"):
+    options = {**TARGETS[target], "strategy": "Resource", "reuse_factor": {"conv1": 3, "conv3": 4, "fc7": 2}}
+    CASES[f"conv2d-resource-{target}"] = (partial(GRAPHS["conv2d"], Key(2)), HlsConfig(**options))
+
 
 def run(name: str, samples: int, mutate: Callable[[Path], None] | None = None) -> Comparison:
     """Write, compile and compare one case, and print its line."""
@@ -104,7 +125,7 @@ def run(name: str, samples: int, mutate: Callable[[Path], None] | None = None) -
         got = csim.predict(fixed.input_type.decode(x))
     found = compare(fixed.output_type.decode(reference.run(fixed, x)), got)
     label = "mutant of " + name if mutate else name
-    print(f"{label:26} {found.outputs:8} {found.mismatches:8} {csim.seconds_to_compile:6.1f} s", flush=True)
+    print(f"{label:32} {found.outputs:8} {found.mismatches:8} {csim.seconds_to_compile:6.1f} s", flush=True)
     return found
 
 
@@ -121,9 +142,13 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("cases", nargs="*", default=list(CASES), metavar="CASE")
     arguments = parser.parse_args()
-    found = [run(name, arguments.samples) for name in arguments.cases]
+    names = [name for case in arguments.cases for name in fnmatch.filter(CASES, case) or [case]]
+    unknown = [name for name in names if name not in CASES]
+    if unknown:
+        parser.error(f"a case must be one of {', '.join(CASES)}; got {', '.join(unknown)}")
+    found = [run(name, arguments.samples) for name in names]
     outputs, mismatches = sum(f.outputs for f in found), sum(f.mismatches for f in found)
-    print(f"{'all':26} {outputs:8} {mismatches:8}")
+    print(f"{'all':32} {outputs:8} {mismatches:8}")
     mutant = run("vitis-parallel", arguments.samples, truncate_first_activation)
     return 1 if mismatches or not mutant.mismatches else 0
 

@@ -173,7 +173,7 @@ class Build:
 
 
 def conv2d(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
-    """Strides, both paddings, bias; a padded pooling between, a plain one and a flattening at the end."""
+    """Strides, both paddings, a pooling that leaves a row out, and a flattening."""
     b = Build(key, kind=kind)
     b.conv(4, (3, 3), padding="same")
     b.relu()

@@ -36,7 +36,7 @@ def pulse_summary(dataset: Dataset) -> dict[str, dict[str, list[Any]]] | None:
 
 
 def weight_summary(fixed: FixedModel) -> dict[str, dict[str, Any]]:
-    """`student.weights`: per dense layer the histogram of its kernel's integer codes, zeros apart.
+    """`student.weights`: per layer with weights the histogram of its kernel's integer codes, zeros apart.
 
     `counts` (bins,) of non-zero codes between `edges` (bins + 1,), which span the type's `low_code` to
     `high_code`; a bin is a whole number of codes wide.
@@ -44,7 +44,7 @@ def weight_summary(fixed: FixedModel) -> dict[str, dict[str, Any]]:
     summary = {}
     layers: Sequence[Any] = fixed.layers  # told apart by kind
     for layer in layers:
-        if layer.kind != "dense":
+        if not hasattr(layer, "weights"):
             continue
         kind, codes = layer.weight_type, np.asarray(layer.weights).ravel()
         width = -(-(kind.high_code - kind.low_code + 1) // _BINS)
@@ -66,14 +66,14 @@ def layer_rows(fixed: FixedModel) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [{"name": "input", "kind": "input", "result_type": fixed.input_type.ap_type}]
     layers: Sequence[Any] = fixed.layers  # told apart by kind
     for layer in layers:
-        if layer.kind == "dense":
-            inputs, outputs = layer.weights.shape
+        if hasattr(layer, "weights"):
+            outputs = layer.bias.size
             rows.append(
                 {
                     "name": layer.name,
-                    "kind": "dense",
-                    "inputs": int(inputs),
-                    "outputs": int(outputs),
+                    "kind": layer.kind,
+                    "inputs": layer.weights.size // outputs,  # products a result
+                    "outputs": outputs,
                     "parameters": int(layer.weights.size + layer.bias.size),
                     "weights": int(layer.weights.size),
                     "nonzero": int(np.count_nonzero(layer.weights)),
@@ -83,6 +83,6 @@ def layer_rows(fixed: FixedModel) -> list[dict[str, Any]]:
                 }
             )
         else:
-            kind = layer.activation
+            kind = layer.activation if layer.kind == "activation" else layer.kind
             rows.append({"name": layer.name, "kind": kind, "result_type": layer.result_type.ap_type})
     return rows
