@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from csim_models import CONFIGS, compiled, needs_csim
+from fixed_graphs import GRAPHS
 from fixed_models import codes, mlp
 from qkdflow import FixedPoint, Key, reference
 from qkdflow.errors import ConfigError, DataError, ToolError
@@ -35,6 +36,18 @@ def test_csim_equals_the_reference(name: str) -> None:
     assert found == (SAMPLES * 4, 0)
     assert csim.seconds_to_compile > 0
     assert Path.cwd() == here
+
+
+@needs_csim
+@pytest.mark.parametrize(("graph", "io_type"), [("residual", "io_stream"), ("depthwise", "io_parallel")])
+def test_csim_of_a_graph_equals_the_reference(tmp_path: Path, graph: str, io_type: str) -> None:
+    """Two blocks, as an accelerator; tests/hls/grid.py has every layer in every target."""
+    fixed = GRAPHS[graph](Key(3).fold(graph))
+    config = HlsConfig("VivadoAccelerator", board="pynq-z2", io_type=io_type)
+    csim = compile_csim(write_hls(fixed, tmp_path / "project", config))
+    x = codes(Key(4), fixed.input_type, (500, *fixed.input_shape))
+    found = compare(fixed.output_type.decode(reference.run(fixed, x)), csim.predict(fixed.input_type.decode(x)))
+    assert found == (500 * fixed.outputs, 0)
 
 
 def mutants(fixed: FixedModel) -> dict[str, FixedModel]:
@@ -133,8 +146,8 @@ def test_compare() -> None:
 
 
 @needs_csim
-def test_reference_cast_is_ap_fixed(tmp_path: Path) -> None:
-    """Every code of ap_fixed<9,5> into each mode of small types, by the vendor's own open headers."""
+def test_every_cast_is_ap_fixeds(tmp_path: Path) -> None:
+    """Every code of ap_fixed<9,5> into each mode of small types, by the vendor's own open headers; the emulator too."""
     found = importlib.util.find_spec("hls4ml")
     assert found is not None
     assert found.origin is not None
@@ -159,5 +172,7 @@ def test_reference_cast_is_ap_fixed(tmp_path: Path) -> None:
     assert len(lines) == len(kinds) == 112
     for kind, line in zip(kinds, lines, strict=True):
         raw = np.array([int(word) for word in line.split()])
-        want = reference.cast(np.arange(-256, 256), 4, kind) & ((1 << kind.bits) - 1)
-        assert raw.tolist() == want.tolist(), kind
+        every, spelt = np.arange(-256, 256), (1 << kind.bits) - 1
+        assert raw.tolist() == (reference.cast(every, 4, kind) & spelt).tolist(), kind
+        one = FixedModel("cast", (1,), FixedPoint(9, 5), (FixedActivation("cast", "linear", kind),), ("x",))
+        assert raw.tolist() == (one.run(every[:, np.newaxis])[:, 0] & spelt).tolist(), kind

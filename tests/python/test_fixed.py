@@ -10,7 +10,7 @@ import pytest
 from fixed_models import COUNTS, mlp
 from qkdflow import FixedPoint, Key
 from qkdflow.errors import ConfigError, DataError
-from qkdflow.fixed import FixedActivation, FixedDense, FixedModel
+from qkdflow.fixed import FixedActivation, FixedAdd, FixedDense, FixedModel
 
 
 def tiny() -> FixedModel:
@@ -131,3 +131,20 @@ def test_load_refuses(tmp_path: Path) -> None:
     (tmp_path / "model.npz").write_bytes((tmp_path / "model.npz").read_bytes()[:60])
     with pytest.raises(DataError, match="NPZ without pickles is required"):
         FixedModel.load(tmp_path)
+
+
+def test_sources_are_named_and_a_chain_is_the_default(tmp_path: Path) -> None:
+    """Files from before layers had sources still load, and a chain's files are what they were."""
+    model = tiny()
+    assert [layer.inputs for layer in model.layers] == [("input",), ("fc",)]
+    model.save(tmp_path)
+    assert "inputs" not in (tmp_path / "model.json").read_text()
+    dense, relu = model.layers
+    branch = replace(relu, name="again", inputs=("fc",))
+    both = FixedAdd("both", FixedPoint(6, 4), ("relu", "again"))
+    graph = replace(model, layers=(dense, relu, branch, both))
+    graph.save(tmp_path)
+    assert FixedModel.load(tmp_path).digest == graph.digest != model.digest
+    for inputs, message in ((("relu", "later"), "got 'later'"), (("relu",), "2 inputs are required; got relu")):
+        with pytest.raises(ConfigError, match=message):
+            replace(model, layers=(dense, relu, replace(both, inputs=inputs)))

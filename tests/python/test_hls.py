@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fixed_graphs import GRAPHS, Build
 from fixed_models import COUNTS, mlp
 from qkdflow import FixedPoint, Key
 from qkdflow.errors import ConfigError, DataError, ToolError
@@ -197,3 +198,43 @@ def test_hls4ml_is_imported_late() -> None:
 def test_load_refuses(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"hls.json\] a readable file is required"):
         HlsProject.load(tmp_path)
+
+
+def test_what_hls4ml_builds_to_other_values_is_refused(tmp_path: Path) -> None:
+    def flat_then_scale() -> FixedModel:
+        b = Build(Key(1), (4, 4, 2))
+        b.reshape()
+        b.scale()
+        b.dense(3)
+        return b.model()
+
+    def unsigned_padded_maximum() -> FixedModel:
+        b = Build(Key(1), (5, 5, 2))
+        b.relu()
+        b.pool("max", (3, 3), (2, 2), "same")
+        b.reshape()
+        b.dense(3)
+        return b.model()
+
+    def overlapping() -> FixedModel:
+        b = Build(Key(1), (5, 5, 2))
+        b.pool("max", (3, 3), (2, 2))
+        b.reshape()
+        b.dense(3)
+        return b.model()
+
+    cases = [
+        (
+            flat_then_scale(),
+            "io_stream",
+            r"layer bn2: after flat1, which flattens, io_stream takes a dense layer alone",
+        ),
+        (unsigned_padded_maximum(), "io_parallel", "layer max2: hls4ml pads the maximum of unsigned values"),
+        (overlapping(), "io_stream", r"layer max1: .* got strides \(2, 2\) of a window \(3, 3\)"),
+        (GRAPHS["padded_pooling"](Key(1)), "io_stream", "layer max3: io_stream pools without padding"),
+        (GRAPHS["activations"](Key(1)), "io_stream", "layer relu62: hls4ml 1.3 has no relu6 for io_stream"),
+    ]
+    for model, io_type, message in cases:
+        with pytest.raises(ConfigError, match=message):
+            write_hls(model, tmp_path / "p", HlsConfig(io_type=io_type))
+        assert not (tmp_path / "p").exists()
