@@ -43,24 +43,60 @@ Exact<Code> apply(Function function, Coefficient slope, Coefficient shift, Code 
   return {function == Function::hard_sigmoid ? y : 2 * y - one, grid};
 }
 
-// ReLU or nothing, then rounding half up or truncation, then saturation: one vector operation each.
-struct ShiftAndClip {
-  bool possible = false;
-  int shift = 0;
-  std::int32_t half = 0, low = 0, high = 0;
-
+// ReLU or nothing, then any rounding, then saturation: a few vector operations on sixteen samples.
+//
+// Every rounding is a floor of q plus something below 2^shift: `add` always, one more where q's lowest kept
+// bit is set (`odd`), and what `negative` holds where q is below zero.
+class ShiftAndClip {
+ public:
   ShiftAndClip(Function function, const FixedPoint& from, const FixedPoint& to)
-      : shift(from.fraction() - to.fraction()) {
-    possible = (function == Function::linear || function == Function::relu) &&
-               (to.rounding == Rounding::RND || to.rounding == Rounding::TRN) &&
-               (to.overflow == Overflow::SAT || to.overflow == Overflow::SAT_SYM) && shift >= 0 &&
-               shift < 31 && from.bits < 31 && to.bits < 31;  // adding half takes one bit of room
-    if (!possible) return;
-    half = to.rounding == Rounding::RND && shift > 0 ? 1 << (shift - 1) : 0;
-    low = static_cast<std::int32_t>(function == Function::relu ? std::max<std::int64_t>(to.low_code(), 0)
-                                                               : to.low_code());
-    high = static_cast<std::int32_t>(to.high_code());
+      : shift_(from.fraction() - to.fraction()) {
+    possible_ = (function == Function::linear || function == Function::relu) &&
+                (to.overflow == Overflow::SAT || to.overflow == Overflow::SAT_SYM) && shift_ >= 0 &&
+                shift_ < 30 && from.bits < 30 && to.bits < 31;  // the sum above takes one bit of room
+    if (!possible_) return;
+    low_ = static_cast<std::int32_t>(function == Function::relu ? std::max<std::int64_t>(to.low_code(), 0)
+                                                                : to.low_code());
+    high_ = static_cast<std::int32_t>(to.high_code());
+    if (shift_ == 0 || to.rounding == Rounding::TRN) return;
+    const std::int32_t half = 1 << (shift_ - 1);
+    switch (to.rounding) {
+      case Rounding::TRN_ZERO:
+        negative_ = 2 * half - 1;
+        break;
+      case Rounding::RND_INF:
+        add_ = half;
+        negative_ = -1;
+        break;
+      case Rounding::RND:
+        add_ = half;
+        break;
+      default:  // ties go down, but
+        add_ = half - 1;
+        odd_ = to.rounding == Rounding::RND_CONV;
+        negative_ = to.rounding == Rounding::RND_ZERO;
+    }
   }
+
+  bool possible() const { return possible_; }
+
+  void operator()(std::size_t n, const std::int32_t* src, std::int32_t* dst) const {
+    const simd::Kernels& k = simd::kernels();
+    if (odd_ == 0 && negative_ == 0) return k.shift_clip_i32(n, src, shift_, add_, low_, high_, dst);
+    std::array<std::int32_t, kLanes> sums;
+    for (std::size_t at = 0; at < n; at += kLanes) {
+      for (std::size_t s = 0; s < kLanes; ++s) {
+        const std::int32_t q = src[at + s];
+        sums[s] = q + ((q >> shift_) & odd_) + ((q >> 31) & negative_);
+      }
+      k.shift_clip_i32(kLanes, sums.data(), shift_, add_, low_, high_, dst + at);
+    }
+  }
+
+ private:
+  bool possible_ = false;
+  int shift_;
+  std::int32_t add_ = 0, odd_ = 0, negative_ = 0, low_ = 0, high_ = 0;
 };
 
 }  // namespace
@@ -114,8 +150,7 @@ std::unique_ptr<Step> Activation::bind(std::span<const Tensor> src) const {
                fast = ShiftAndClip(function_, from, to),
                n = src[0].shape.size() * kLanes]<typename Code>(std::span<const Code* const> x, Code* dst) {
     if constexpr (sizeof(Code) == 4) {
-      if (fast.possible)
-        return simd::kernels().shift_clip_i32(n, x[0], fast.shift, fast.half, fast.low, fast.high, dst);
+      if (fast.possible()) return fast(n, x[0], dst);
     }
     for (std::size_t i = 0; i < n; ++i) {
       const auto y = apply<std::int64_t>(function, slope, shift, x[0][i], fraction);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from qkdflow import _core
-from qkdflow._core import Key
+from qkdflow._core import FixedPoint, Key
 from qkdflow.errors import ConfigError
+from qkdflow.freeze import freeze
 from qkdflow.layers import Dense, Input, QActivation, QDense
 from qkdflow.models import Sequential
 from qkdflow.quantizers import quantized_bits, quantized_relu
 
+COUNTS = FixedPoint(10, 10, False, "RND", "SAT")  # of the data sets' digitiser
+EMULATED = 100_000  # samples a run of the emulator
 SECONDS = 1.0  # of steady training, after one second of warming up
 BATCHES = 300  # in the data set: one epoch
 
@@ -41,7 +45,7 @@ def _psd_student() -> Sequential:
         )
         if i < 3:
             chain.append(QActivation(quantized_relu(16, 15)))
-    return Sequential([Input((30,)), *chain])
+    return Sequential([Input((30,), type=COUNTS), *chain])
 
 
 def _psd_teacher() -> Sequential:
@@ -53,6 +57,9 @@ WORKLOADS = {
     "psd-student-b256": Workload(_psd_student, 256, True),
     "psd-teacher-b32": Workload(_psd_teacher, 32, False),
 }
+
+
+EMULATIONS = {"psd": _psd_student}
 
 
 def train(name: str, threads: int = 1) -> dict[str, Any]:
@@ -90,5 +97,34 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
         "threads": threads,
         "params": model.count_params(),
         "s_per_step": float(np.median(times)),
+        "simd": _core.simd_level(),
+    }
+
+
+def emulate(name: str, threads: int = 1) -> dict[str, Any]:
+    """Times the integer emulator of a frozen network, codes in and codes out, for SECONDS.
+
+    Returns workload, threads, params, bits (of its vectors' elements) and inferences_per_s: the median over runs.
+    """
+    if name not in EMULATIONS:
+        raise ConfigError(f"[bench emulate] --workload must be one of {', '.join(EMULATIONS)}; got {name!r}")
+    if threads != 1:
+        raise ConfigError(f"[bench emulate] the emulator runs on one thread; got --threads {threads}")
+    fixed = freeze(EMULATIONS[name]())
+    size = EMULATED * math.prod(fixed.input_shape)
+    codes = np.floor(Key(0).uniform(size).astype(np.float64) * (fixed.input_type.high_code + 1)).astype(np.int64)
+    codes = np.minimum(codes, fixed.input_type.high_code).reshape(EMULATED, *fixed.input_shape)
+    rates: list[float] = []
+    begun = time.perf_counter()
+    while len(rates) < 5 or time.perf_counter() - begun < SECONDS:
+        start = time.perf_counter()
+        fixed.run(codes)
+        rates.append(EMULATED / (time.perf_counter() - start))
+    return {
+        "workload": name,
+        "threads": threads,
+        "params": fixed.parameters,
+        "bits": 32 if fixed.emulator.narrow else 64,
+        "inferences_per_s": float(np.median(rates)),
         "simd": _core.simd_level(),
     }

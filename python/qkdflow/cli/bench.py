@@ -16,6 +16,11 @@ def add(verbs: Any) -> None:
     train.add_argument("--list", action="store_true", help="print the workloads' names")
     train.add_argument("--json", action="store_true", help="one JSON object a workload, a line each")
     train.set_defaults(command=_bench_train)
+    emulate = what.add_parser("emulate", help="inferences a second of the frozen network's integer emulator")
+    emulate.add_argument("--workload", default="psd")
+    emulate.add_argument("--threads", type=int, default=1)
+    emulate.add_argument("--json", action="store_true", help="one JSON object")
+    emulate.set_defaults(command=_bench_emulate)
 
 
 def _bench_train(args: argparse.Namespace) -> int:
@@ -30,4 +35,15 @@ def _bench_train(args: argparse.Namespace) -> int:
             print(json.dumps(measured))
         else:
             print(f"{name}: {1e6 * measured['s_per_step']:.1f} us a step, {measured['params']} parameters")
+    return 0
+
+
+def _bench_emulate(args: argparse.Namespace) -> int:
+    from qkdflow import bench
+
+    measured = bench.emulate(args.workload, args.threads)
+    if args.json:
+        print(json.dumps(measured))
+    else:
+        print(f"{args.workload}: {measured['inferences_per_s'] / 1e6:.2f} million inferences a second")
     return 0
