@@ -45,7 +45,12 @@ def _psd_student() -> Sequential:
         )
         if i < 3:
             chain.append(QActivation(quantized_relu(16, 15)))
-    return Sequential([Input((30,), type=COUNTS), *chain])
+    return Sequential([Input((30,)), *chain])
+
+
+def _psd_counted() -> Sequential:
+    """The student on a digitiser's counts: an input without a type cannot be frozen."""
+    return Sequential([Input((30,), type=COUNTS), *_psd_student().layers[1:]])
 
 
 def _psd_teacher() -> Sequential:
@@ -59,7 +64,7 @@ WORKLOADS = {
 }
 
 
-EMULATIONS = {"psd": _psd_student}
+EMULATIONS = {"psd": _psd_counted}
 
 
 def train(name: str, threads: int = 1) -> dict[str, Any]:

@@ -102,6 +102,19 @@ def test_bench_lists_and_measures(capsys: pytest.CaptureFixture[str], monkeypatc
     assert "must be one of" in fails(capsys, "bench", "train", "--workload", "nothing")
 
 
+def test_bench_emulate_counts_inferences(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from qkdflow import bench
+
+    monkeypatch.setattr(bench, "SECONDS", 0.01)
+    monkeypatch.setattr(bench, "EMULATED", 1000)
+    assert cli.main(["bench", "emulate", "--workload", "psd", "--threads", "1", "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["inferences_per_s"] > 1000
+    assert (measured["params"], measured["bits"]) == (984, 32)
+    assert "one thread" in fails(capsys, "bench", "emulate", "--threads", "2")
+    assert "must be one of psd" in fails(capsys, "bench", "emulate", "--workload", "nothing")
+
+
 def test_the_module_runs_as_a_command_and_has_help() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "qkdflow.cli", "--help"], capture_output=True, text=True, check=True, timeout=60

@@ -187,6 +187,7 @@ def _run_hls4ml(source: Path, directory: Path) -> None:
     try:
         with redirect_stdout(said), redirect_stderr(said), warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)  # hls4ml leaves files to the garbage collector
+            warnings.simplefilter("ignore", UserWarning)  # and overrides its own attributes
             recreate.write_project(source, directory.resolve())
     except ImportError as error:
         raise ToolError(f"[hls] hls4ml 1.3 is required; {error}; pip install 'hls4ml>=1.3,<1.4'") from error
