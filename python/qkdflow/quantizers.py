@@ -59,8 +59,29 @@ class quantized_relu:
         return FixedPoint.quantized_relu(self.bits, self.integer, self.rounding)
 
 
+@dataclass(frozen=True)
+class csd_bits(quantized_bits):
+    """quantized_bits whose codes have at most `digits` canonical signed digits: sums of that many powers of two.
+
+    With two digits no product needs a DSP in the Latency strategy. The nearest such code is taken; gradients pass
+    straight through, as for every quantiser. Not in QKeras.
+    """
+
+    alpha: float | str | None = 1
+    digits: int = 2
+
+    def __post_init__(self) -> None:
+        if self.digits < 1:
+            raise ConfigError(f"[csd_bits] digits must be at least 1; got {self.digits}")
+        super().__post_init__()
+
+    def type(self) -> FixedPoint:
+        t = super().type()
+        return FixedPoint(t.bits, t.integer, t.is_signed, t.rounding, t.overflow, self.digits)
+
+
 Quantizer = quantized_bits | quantized_relu
-_KNOWN: dict[str, Any] = {"quantized_bits": quantized_bits, "quantized_relu": quantized_relu}
+_KNOWN: dict[str, Any] = {c.__name__: c for c in (quantized_bits, csd_bits, quantized_relu)}
 
 
 def get(quantizer: Quantizer | str) -> Quantizer:
@@ -78,7 +99,7 @@ def get(quantizer: Quantizer | str) -> Quantizer:
         return _KNOWN[call.func.id](*args, **kwargs)  # type: ignore[no-any-return]
     except (SyntaxError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"[quantizer] must be quantized_bits(...) or quantized_relu(...); got {quantizer!r} ({error})"
+            f"[quantizer] must be {', '.join(f'{name}(...)' for name in _KNOWN)}; got {quantizer!r} ({error})"
         ) from error
 
 
