@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from qkdflow.errors import ConfigError
 
 if TYPE_CHECKING:
-    from qkdflow.hardware.estimator import Estimate, Quantity
+    from qkdflow.fixed import FixedModel
+    from qkdflow.hardware.estimator import Estimate, Quantity, Target
 
 RESOURCES = ("lut", "ff", "dsp", "bram")
 COUNTS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram": "BRAM18", "latency_clk": "clocks", "ii": "II"}
@@ -23,6 +24,13 @@ def add(verbs: Any) -> None:
     add_target(verb)
     verb.add_argument("--reuse-factor", default="1", metavar="N,N,...", help="one or more, as in 1,8,16,32,64")
     verb.add_argument("--json", action="store_true", help="one JSON object a reuse factor, a line each")
+    verb.add_argument(
+        "--calibrate",
+        nargs="+",
+        metavar="REPORTS",
+        help="csynth.xml, *_csynth.rpt, utilisation and timing reports of MODEL, or folders of them: refit to them",
+    )
+    verb.add_argument("--calibrated", action="store_true", help="estimate with the refitted prices")
     verb.set_defaults(command=_estimate)
 
 
@@ -51,6 +59,7 @@ def integers(text: str, option: str) -> list[int]:
 
 def _estimate(args: argparse.Namespace) -> int:
     from qkdflow.hardware.estimator import Target, estimate_for, find_fixed
+    from qkdflow.hardware.estimator.calibrate import calibrate, local_table
 
     board = args.board if args.part or args.board else "pynq-z2"
     target = Target.of(
@@ -58,12 +67,37 @@ def _estimate(args: argparse.Namespace) -> int:
     )
     factors = integers(args.reuse_factor, "--reuse-factor")
     fixed = find_fixed(args.model)
+    if args.calibrate:
+        if len(factors) != 1:
+            raise ConfigError(
+                f"[--calibrate] one --reuse-factor is required, that of the reports; got {args.reuse_factor}"
+            )
+        return _calibrate(args.calibrate, fixed, target, factors[0])
+    table = calibrate(local_table()).table if args.calibrated else None
     for factor in factors:
-        found = estimate_for(fixed, target, factor)
+        found = estimate_for(fixed, target, factor, table)
         if args.json:
             print(json.dumps(found.to_dict()))
         else:
             _show(found, factor)
+    return 0
+
+
+def _calibrate(paths: list[str], fixed: FixedModel, target: Target, factor: int) -> int:
+    from qkdflow.hardware.estimator.calibrate import calibrate, local_table, remember
+    from qkdflow.hardware.estimator.reports import find_reports, read_report, sentences
+
+    reports = [report for path in find_reports(paths) if (report := read_report(path)) is not None]
+    print("\n".join(sentences(reports)) or "no report among them was understood")
+    factors = {layer.name: factor for layer in fixed.dense}
+    added = remember(reports, fixed, target, factors, local_table())
+    found = calibrate(local_table())
+    print(f"{added} reports added, {found.reports} in {local_table()}")
+    for resource, (before, after) in found.errors.items():
+        print(f"{resource.upper()}: mean error against csynth {before:.1%} before, {after:.1%} after")
+    for stage, ratios in found.corrections.items():
+        print(f"{stage} over csynth: " + ", ".join(f"{r} {v:.2f}" for r, v in ratios.items()))
+    print("estimate with these prices: qkdflow estimate MODEL --calibrated")
     return 0
 
 

@@ -36,16 +36,19 @@ class Prices:
         return sum(self.of(name) * amount for name, amount in terms.items() if amount)
 
     def of(self, name: str) -> float:
-        """A term's price; 0 for one that the fit left out. A choice among more or fewer than seen doubles or halves."""
-        if name in self.price:
-            return self.price[name]
+        """A term's price; 0 for one that the fit left out."""
+        seen, times = self.resolve(name)
+        return self.price.get(seen, 0.0) * times
+
+    def resolve(self, name: str) -> tuple[str, float]:
+        """The term whose price applies and how often: a choice among twice as many as were seen costs twice as much."""
         wanted = _CHOICE.match(name)
         seen = sorted(int(found[1]) for found in map(_CHOICE.match, self.price) if found)
-        if not wanted or not seen:
-            return 0.0
+        if name in self.price or not wanted or not seen:
+            return name, 1.0
         bits = int(wanted[1])
         nearest = min(seen, key=lambda b: abs(b - bits))
-        return float(self.price[f"choice_{nearest}"] * 2.0 ** (bits - nearest))
+        return f"choice_{nearest}", 2.0 ** (bits - nearest)
 
 
 Table = Mapping[str, Mapping[str, Prices]]  # group -> "lut" or "ff" -> prices
