@@ -16,6 +16,10 @@ def add(verbs: Any) -> None:
     train.add_argument("--list", action="store_true", help="print the workloads' names")
     train.add_argument("--json", action="store_true", help="one JSON object a workload, a line each")
     train.set_defaults(command=_bench_train)
+    estimate = what.add_parser("estimate", help="seconds an estimate of a network's resources")
+    estimate.add_argument("model", metavar="MODEL", help="a run, or the folder of a frozen network (06_fixed)")
+    estimate.add_argument("--json", action="store_true")
+    estimate.set_defaults(command=_bench_estimate)
 
 
 def _bench_train(args: argparse.Namespace) -> int:
@@ -30,4 +34,16 @@ def _bench_train(args: argparse.Namespace) -> int:
             print(json.dumps(measured))
         else:
             print(f"{name}: {1e6 * measured['s_per_step']:.1f} us a step, {measured['params']} parameters")
+    return 0
+
+
+def _bench_estimate(args: argparse.Namespace) -> int:
+    from qkdflow import bench
+    from qkdflow.hardware.estimator import find_fixed
+
+    measured = bench.estimate(find_fixed(args.model))
+    if args.json:
+        print(json.dumps(measured))
+    else:
+        print(f"{1e3 * measured['s_per_estimate']:.2f} ms an estimate, {measured['params']} parameters")
     return 0
