@@ -147,6 +147,14 @@ def test_an_estimate_needs_a_network(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "must be a run" in fails(capsys, "estimate", str(tmp_path))
 
 
+def test_bench_times_an_estimate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    mlp(Key(3), (30, 12, 5)).save(tmp_path)
+    assert cli.main(["bench", "estimate", str(tmp_path), "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["params"] == 30 * 12 + 12 + 12 * 5 + 5
+    assert 0 < measured["s_per_estimate"] < 0.01
+
+
 def test_the_module_runs_as_a_command_and_has_help() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "qkdflow.cli", "--help"], capture_output=True, text=True, check=True, timeout=60

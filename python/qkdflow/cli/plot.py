@@ -26,14 +26,18 @@ def add(verbs: Any) -> None:
     reuse.add_argument("--simulated", metavar="FILE.csv", help="of an RTL simulation: reuse_factor,latency_clk,mhz")
     reuse.add_argument("--out", default="reuse-factor.svg", metavar="FILE", help=".svg, .png or .pdf")
     reuse.set_defaults(command=_reuse_factor)
+    pareto = what.add_parser("pareto", help="accuracy against an estimated cost, of a constrained search's students")
+    pareto.add_argument("run", metavar="RUN", help="a run with --constraints or --cost")
+    pareto.add_argument("--cost", default="lut", help="lut, ff, dsp, bram, latency_clk or ii (default: lut)")
+    pareto.add_argument("--out", default="pareto.svg", metavar="FILE", help=".svg, .png or .pdf")
+    pareto.set_defaults(command=_pareto)
 
 
 def _reuse_factor(args: argparse.Namespace) -> int:
     from qkdflow import plots
     from qkdflow.hardware.estimator import Target, estimate_for, find_fixed
 
-    if Path(args.out).suffix not in (".svg", ".png", ".pdf"):
-        raise ConfigError(f"[--out] must end in .svg, .png or .pdf; got {args.out!r}")
+    _check_out(args.out)
     factors, clocks = integers(args.reuse_factor, "--reuse-factor"), integers(args.mhz, "--mhz")
     simulated = _simulated(args.simulated) if args.simulated else []
     fixed = find_fixed(args.model)
@@ -57,6 +61,31 @@ def _reuse_factor(args: argparse.Namespace) -> int:
     plots.reuse_factor(points, f"{fixed.name}, {args.strategy}", simulated).savefig(args.out)
     print(f"estimated, not implemented: {args.out}")
     return 0
+
+
+def _pareto(args: argparse.Namespace) -> int:
+    from qkdflow import plots
+    from qkdflow.explain import students
+
+    _check_out(args.out)
+    found = [s for s in students(args.run) if s.needs]
+    if not found:
+        raise ConfigError(f"[{args.run}] holds no estimates: run with --constraints or --cost")
+    if any(args.cost not in s.needs for s in found):
+        raise ConfigError(f"[--cost] must be one of {', '.join(found[0].needs)}; got {args.cost!r}")
+    trials = [
+        {"number": s.number, "objective": s.accuracy, "cost": s.needs[args.cost], "refused": "; ".join(s.refused)}
+        for s in found
+    ]
+    best = max(found, key=lambda s: s.value)
+    plots.accuracy_against_cost(trials, args.cost, best.number).savefig(args.out)
+    print(f"estimated, not implemented: {args.out}")
+    return 0
+
+
+def _check_out(path: str) -> None:
+    if Path(path).suffix not in (".svg", ".png", ".pdf"):
+        raise ConfigError(f"[--out] must end in .svg, .png or .pdf; got {path!r}")
 
 
 def _simulated(path: str) -> list[dict[str, float]]:

@@ -27,6 +27,15 @@ def add(verbs: Any) -> None:
     run.add_argument("--bits", type=int, default=8, help="of the student's weights and activations (default: 8)")
     run.add_argument("--sparsity", type=float, default=0.2, help="least share of zero kernel integers (default: 0.2)")
     run.add_argument("--max-parameters", type=int, help="the student's limit (psd: 529 where not given)")
+    run.add_argument("--digits", type=int, help="signed digits a weight may have (2: no product needs a DSP)")
+    run.add_argument(
+        "--constraints",
+        default={},
+        type=_constraints,
+        metavar="WORD=LIMIT,...",
+        help="what the student may need, estimated: part=xc7z020clg400-1,lut=0.6,dsp=0.4,latency_clk=50",
+    )
+    run.add_argument("--cost", help="what it should need little of: lut, ff, dsp, bram, latency_clk or ii")
     run.add_argument("--teacher", metavar="DIR", help="a saved model to learn from, instead of searching for one")
     hls = run.add_argument_group("hls4ml project")
     hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
@@ -37,6 +46,19 @@ def add(verbs: Any) -> None:
     hls.add_argument("--strategy", default="Latency", help="Latency or Resource")
     hls.add_argument("--io", default="io_parallel", dest="io_type", help="io_parallel or io_stream")
     run.set_defaults(command=_run)
+
+
+def _constraints(text: str) -> dict[str, Any]:
+    """part=NAME,lut=0.6,...: RunConfig checks the words and the limits."""
+    pairs = [word.partition("=") for word in text.split(",")]
+    return {key.strip(): value.strip() if key.strip() == "part" else _number(value) for key, _, value in pairs}
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # refused by its place, with what was given
 
 
 def _run(args: argparse.Namespace) -> int:
