@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hls_reports import Reported, dense_layers, mlp_layers
+from hls_reports import Reported, dense_layers, mlp_designs, mlp_layers
 from qkdflow.hardware.estimator import fit
+from qkdflow.hardware.estimator.activation import activation
 from qkdflow.hardware.estimator.prices import Prices
+from qkdflow.hardware.estimator.terms import WIDTH
 
 ROOT = Path(__file__).parents[2]
 CONSTANTS = ROOT / "python/qkdflow/hardware/estimator/constants.toml"
@@ -126,6 +128,29 @@ def evaluate(found: Groups) -> list[str]:
     return lines
 
 
+def designs(found: Groups) -> list[str]:
+    """Complete designs: layers at prices of the other networks, and their activations; a softmax is not estimated."""
+    rows = found["7series.latency"]
+    ratio = {target: left_out(found, "7series.latency", target)[0] for target in fit.TARGETS}
+    lines = [
+        "",
+        "| design | LUT, csynth | estimate | FF, csynth | estimate | DSP, csynth | estimate | II, csynth | estimate |",
+    ]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    for model, variant, widths, counts in mlp_designs():
+        own = [i for i, r in enumerate(rows) if r.row.name.startswith(f"{model} {variant} ")]
+        hidden = [activation("relu", n, WIDTH) for n in widths[1:-1]]
+        sums = {t: sum(ratio[t][i] * rows[i].counts[t] for i in own) for t in fit.TARGETS}
+        lut, ff = sums["lut"] + sum(a.lut.value for a in hidden), sums["ff"] + sum(a.ff.value for a in hidden)
+        dsp = sum(rows[i].layout.dsp for i in own) + (widths[-1] if variant.startswith("DSP") else 0)
+        lines.append(
+            f"| {model} {variant} | {counts['lut']:,.0f} | {lut:,.0f} ({lut / counts['lut'] - 1:+.0%}) "
+            f"| {counts['ff']:,.0f} | {ff:,.0f} ({ff / counts['ff'] - 1:+.0%}) | {counts['dsp']:.0f} | {dsp} "
+            f"| {counts['ii']:.0f} | {max(rows[i].ii for i in own)} |"
+        )
+    return lines
+
+
 def _line(group: str, rows: list[Reported], target: str, error: Any, held: Any) -> str:
     networks = len({r.row.network for r in rows})
     p90 = np.quantile(error, 0.9)
@@ -144,7 +169,7 @@ def main() -> None:
     if args.what == "fit":
         write_constants(found)
     elif args.what == "evaluate":
-        table = "\n".join(evaluate(found))
+        table = "\n".join([*evaluate(found), *designs(found)])
         print(table)
         if args.write:
             _put(table)

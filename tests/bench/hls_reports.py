@@ -89,3 +89,12 @@ def _reported(name: str, network: str, layout: Layout, target: Target, counts: d
 def _lines(name: str) -> Iterator[dict[str, str]]:
     with (REPORTS / name).open(newline="") as file:
         yield from csv.DictReader(file)
+
+
+def mlp_designs() -> Iterator[tuple[str, str, list[int], dict[str, float]]]:
+    """Complete designs: network, variant, widths of its layers, and HLS's counts."""
+    for line in _lines("mlp_designs.csv"):
+        if line["variant"].startswith("LUT") and float(line["DSP"]) > 0:
+            continue  # a copy of the DSP design's report under the wrong name
+        counts = {key: float(line[name]) for key, name in (("lut", "LUT"), ("ff", "FF"), ("dsp", "DSP"), ("ii", "ii"))}
+        yield line["model"], line["variant"], [int(n) for n in line["arch"].split("-")], counts

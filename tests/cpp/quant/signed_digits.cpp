@@ -1,7 +1,6 @@
 #include "base/signed_digits.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
 #include "base/key.h"
@@ -14,10 +13,12 @@ using namespace qkd;
 
 namespace {
 
+std::int64_t magnitude(std::int64_t value) { return value < 0 ? -value : value; }
+
 // Signed digits of the non-adjacent form, by its definition.
 int count_digits(std::int64_t value) {
   int count = 0;
-  for (std::int64_t v = std::llabs(value); v != 0; v >>= 1)
+  for (std::int64_t v = magnitude(value); v != 0; v >>= 1)
     if (v & 1) {
       v -= 2 - (v & 3);
       ++count;
@@ -38,10 +39,10 @@ TEST_CASE("the nearest code of few signed digits is nearest, and in range", "[qu
         const std::int64_t found = nearest_signed_digits(c, digits, c < 0 ? -low : high);
         std::int64_t least = high - low;
         for (const std::int64_t a : allowed)
-          if ((a < 0) == (c < 0) || a == 0) least = std::min(least, std::llabs(a - c));
+          if ((a < 0) == (c < 0) || a == 0) least = std::min(least, magnitude(a - c));
         INFO(bits << " bits, " << digits << " digits, " << c << " to " << found);
         REQUIRE(count_digits(found) <= digits);
-        REQUIRE(std::llabs(found - c) == least);
+        REQUIRE(magnitude(found - c) == least);
         REQUIRE((low <= found && found <= high));
       }
     }

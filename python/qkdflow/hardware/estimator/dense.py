@@ -137,7 +137,6 @@ def _folded(
     word = laws.word_bits(block, weight_bits, last_bits)
     bram = laws.memory_blocks(rf, word) if rf * word >= laws.MEMORY_BITS else 0
     bram += laws.index_memory(rf, kernel.n_in)
-    in_dsp = dsp > 0 or (block == 1 and weight_bits >= laws.DSP_WIDTH)
-    latency = laws.folded_latency(rf, kernel.n_in, in_dsp)
-    bill = terms.folded(kernel.n_in, kernel.n_out, rf, weight_bits, word, in_dsp, widths)
+    latency = laws.folded_latency(rf, kernel.n_in, dsp > 0)
+    bill = terms.folded(kernel.n_in, kernel.n_out, rf, word, dsp > 0, widths)
     return Layout(rf, dsp, bram, latency, bill)

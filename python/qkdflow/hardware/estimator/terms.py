@@ -56,7 +56,7 @@ def unrolled(
     return Bill(f"{family}.{'unrolled' if folded_loop else 'latency_shared' if shared else 'latency'}", lut, ff)
 
 
-def folded(n_in: int, n_out: int, rf: int, weight_bits: int, word: int, dsp: bool, widths: tuple[int, int]) -> Bill:
+def folded(n_in: int, n_out: int, rf: int, word: int, dsp: bool, widths: tuple[int, int]) -> Bill:
     """Resource strategy, reuse factor above 1: multipliers that walk through a memory of weights.
 
     Beyond n_in, every multiplier serves rf / n_in outputs and chooses the sum it adds to among all n_out; below,
