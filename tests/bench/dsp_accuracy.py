@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from hls_reports import SHARED
 from qkdflow import FixedPoint, Key, datasets
-from qkdflow.callbacks import EarlyStopping, cosine_decay
+from qkdflow.callbacks import Callback, EarlyStopping, FewDigitsPenalty, cosine_decay
 from qkdflow.datasets import Dataset
 from qkdflow.freeze import freeze
 from qkdflow.hardware import estimate
@@ -28,7 +28,13 @@ from qkdflow.tune import HyperParameters
 
 DOCS = Path(__file__).parents[2] / "docs/results/csd.md"
 BATCH = 32
-DIGITS = (None, 3, 2, 1)
+VARIANTS: dict[str, tuple[int | None, float]] = {  # digits of csd_bits or None, strength of the penalty
+    "quantized_bits(8, 1)": (None, 0.0),
+    "the same, FewDigitsPenalty": (None, 0.5),
+    "csd_bits(8, 1, digits=3)": (3, 0.0),
+    "csd_bits(8, 1, digits=2)": (2, 0.0),
+    "csd_bits(8, 1, digits=1)": (1, 0.0),
+}
 
 
 def applications() -> Iterator[tuple[Dataset, dict[str, int], int]]:
@@ -63,16 +69,20 @@ def _unpacked(path: Path) -> bytes:
 
 
 def student(
-    data: Dataset, widths: dict[str, int], epochs: int, digits: int | None, seed: int
+    data: Dataset, widths: dict[str, int], epochs: int, variant: tuple[int | None, float], seed: int
 ) -> tuple[float, int, int]:
     """Test accuracy, DSPs and LUTs (csynth, estimated) of one frozen student."""
+    digits, strength = variant
     key = Key(seed).fold(data.name)
     model = StudentMLP(data, 8, digits)(HyperParameters({**widths, "relu_integer": 2, "learning_rate": 1e-2}), key)
     steps = math.ceil(len(data.train.x) / BATCH)
     kept = math.ceil(0.6 * epochs)
     prune_low_magnitude(model, PolynomialDecay(0.0, 0.2, steps * epochs // 10, steps * kept, max(steps // 4, 1)))
     keep = EarlyStopping("val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=kept)
-    model.fit(data.train.x, data.train.y, BATCH, epochs, data.valid, [cosine_decay(epochs), keep], key=key.fold("fit"))
+    callbacks: list[Callback] = [cosine_decay(epochs), keep]
+    if strength:
+        callbacks.append(FewDigitsPenalty(kept, strength))
+    model.fit(data.train.x, data.train.y, BATCH, epochs, data.valid, callbacks, key=key.fold("fit"))
     fixed = freeze(model, data.class_names)
     accuracy = float(np.mean(fixed.predict(data.test.x).argmax(axis=1) == data.test.y))
     total = estimate(fixed, part="xc7z020clg400-1").total
@@ -82,6 +92,7 @@ def student(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", choices=VARIANTS, help="one kind of weights")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     lines = [
@@ -90,11 +101,12 @@ def main() -> None:
     lines += ["| --- | --- | --- | --- | --- | --- |"]
     for data, widths, epochs in applications():
         shape = [math.prod(data.shape), widths["fc1"], *([widths["fc2"]] if "fc2" in widths else []), data.classes]
-        for digits in DIGITS:
+        for name, variant in VARIANTS.items():
+            if args.only and args.only != name:
+                continue
             start = time.perf_counter()
-            found = [student(data, widths, epochs, digits, seed) for seed in range(args.seeds)]
+            found = [student(data, widths, epochs, variant, seed) for seed in range(args.seeds)]
             scores, dsps, luts = (np.array(values) for values in zip(*found, strict=True))
-            name = "quantized_bits(8, 1)" if digits is None else f"csd_bits(8, 1, digits={digits})"
             lines.append(
                 f"| {data.name} | {'-'.join(map(str, shape))} | {name} | {100 * scores.mean():.2f} % "
                 f"({100 * scores.min():.2f} to {100 * scores.max():.2f}) | {dsps.min()} to {dsps.max()} "

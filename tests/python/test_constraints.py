@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fixed_models import mlp
-from qkdflow import Key, cli
+from qkdflow import Key, cli, datasets
 from qkdflow.config import RunConfig
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.explain import run_config, students
@@ -114,6 +114,15 @@ def test_explain_and_pareto_are_commands(run: Path, capsys: pytest.CaptureFixtur
     assert cli.main(["plot", "pareto", str(run), "--out", "x.doc"]) == 2
     with pytest.raises(DataError, match="a student search is required"):
         students(run / "nowhere")
+
+
+def test_a_student_never_trained_is_asked_of_the_estimator(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    datasets.psd.simulate(Key(0), 400).save(run / "01_dataset")
+    assert cli.main(["explain", str(run), "--values", "depth=2,fc1=20,fc2=20"]) == 0
+    assert "refused before training: lut " in capsys.readouterr().out
+    assert cli.main(["explain", str(run), "--values", "depth=1,fc1=2"]) == 0
+    assert capsys.readouterr().out == "would be tried\n"
+    assert cli.main(["explain", str(run), "--values", "fc1"]) == 2
 
 
 def test_the_reuse_factor_plot_is_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

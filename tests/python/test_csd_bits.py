@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qkdflow import FixedPoint, Key, Sequential, quantizers
+from qkdflow.callbacks import FewDigitsPenalty
 from qkdflow.errors import ConfigError
 from qkdflow.freeze import freeze
 from qkdflow.hardware import estimate
@@ -65,6 +66,33 @@ def test_a_text_names_it() -> None:
     quantizer = csd_bits(8, 1, digits=1)
     assert quantizers.get("csd_bits(8, 1, digits=1)") == quantizer
     assert quantizers.from_dict(quantizers.to_dict(quantizer)) == quantizer
+
+
+def test_the_penalty_takes_digits_away() -> None:
+    q, bias = quantized_bits(8, 1, alpha=1, rounding="RND"), quantized_bits(16, 5, alpha=1, rounding="RND")
+    x = np.asarray(Key(6).normal(6 * 600), dtype=np.float32).reshape(600, 6)
+    y = (x[:, 0] > x[:, 1]).astype(np.int64)
+    many = []
+    for callbacks in ([], [FewDigitsPenalty(epochs=10, strength=0.5)]):
+        model = Sequential(
+            [
+                Input((6,), type=FixedPoint(12, 4, True, "RND", "SAT")),
+                QDense(10, kernel_quantizer=q, bias_quantizer=bias),
+                QActivation(quantized_relu(8, 3, rounding="RND")),
+                QDense(2, kernel_quantizer=q, bias_quantizer=bias),
+            ],
+            key=Key(5),
+        )
+        model.compile("adam")
+        model.fit(x, y, batch_size=32, epochs=15, callbacks=callbacks, key=Key(7))
+        many.append(sum(int((signed_digits(layer.weights) > 2).sum()) for layer in freeze(model).dense))
+    assert many[1] < 0.75 * many[0]
+
+
+def test_a_senseless_penalty_is_refused() -> None:
+    for settings in ({"epochs": 0}, {"epochs": 5, "strength": 2.0}, {"epochs": 5, "digits": 0}):
+        with pytest.raises(ConfigError, match="FewDigitsPenalty"):
+            FewDigitsPenalty(**settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("arguments", [{"digits": 0}, {"bits": 30}, {"alpha": "auto"}])
