@@ -27,7 +27,7 @@ from qkdflow.hardware.estimator.target import Target
 from qkdflow.hardware.estimator.terms import WIDTH, Terms
 
 FORMAT = "qkdflow.reports/1"
-_OTHER = "activation"  # the group of what is not dense
+_OTHER = "activation elements"  # what is not dense
 _CONFIG = re.compile(r"config(\d+)")
 
 
@@ -57,7 +57,7 @@ def bills(fixed: FixedModel, target: Target, factors: Mapping[str, int]) -> dict
     for link in fixed.links:
         layer = link.layer
         if not isinstance(layer, FixedDense):
-            elements = {f"{_OTHER}|elements": link.n_out * link.input_type.bits / WIDTH}
+            elements = {_OTHER: link.n_out * link.input_type.bits / WIDTH}
             found[layer.name] = dict.fromkeys(TARGETS, elements)
             continue
         rf = laws.taken_reuse_factor(link.n_in, link.n_out, factors[layer.name], target.strategy)
@@ -79,8 +79,11 @@ def remember(
     layers = bills(fixed, target, factors)
     whole = {t: _sum(layer[t] for layer in layers.values()) for t in TARGETS}
     numbers = {int(m[1]) for r in reports if "dense" in r.name and (m := _CONFIG.search(r.name))}
-    dense = dict(zip(sorted(numbers), (layer.name for layer in fixed.dense), strict=False))  # in hls4ml's order
-    design, added, known = fixed.digest[:12], 0, 0
+    names = [layer.name for layer in fixed.dense]
+    # hls4ml numbers layers in order; with some of them missing nobody knows which is which.
+    dense = dict(zip(sorted(numbers), names, strict=True)) if len(numbers) == len(names) else {}
+    built = (target.part.name, target.strategy, target.io, *(str(factors[name]) for name in names))
+    design, added, known = " ".join((fixed.digest[:12], *built)), 0, 0
     for report in reports:
         if not report.counts:
             continue
@@ -108,7 +111,7 @@ def calibrate(path: Path) -> Calibration:
         raise DataError(f"[{path}] no report was added yet; use: qkdflow estimate MODEL --calibrate REPORTS...")
     entries = _read(path)
     rows = [
-        Row(e["design"], e["design"], "", e["terms"], {t: e["counts"].get(t, 0.0) for t in TARGETS})
+        Row(e["design"], e["design"], "", *_without_activations(e["terms"], e["counts"]))
         for e in entries
         if e["stage"] == "csynth"
     ]
@@ -119,7 +122,6 @@ def calibrate(path: Path) -> Calibration:
         before = {
             f"{group}|{term}": p for group, targets in shipped.items() for term, p in targets[target].price.items()
         }
-        before[f"{_OTHER}|elements"] = LUT if target == "lut" else FF
         usable = [r for r in rows if r.reported[target] > 0]
         if not usable:
             continue
@@ -130,6 +132,17 @@ def calibrate(path: Path) -> Calibration:
             old = targets[target]
             targets[target] = prices.Prices(mine, old.low, old.high)
     return Calibration(table, len(entries), errors, _corrections(entries))
+
+
+def _without_activations(
+    terms: Mapping[str, Mapping[str, float]], counts: Mapping[str, float]
+) -> tuple[dict[str, Terms], dict[str, float]]:
+    """What is left for the dense layers, whose prices alone are refitted; 0 where nothing is."""
+    left: dict[str, float] = {}
+    for target, price in (("lut", LUT), ("ff", FF)):
+        others = price * terms[target].get(_OTHER, 0.0)
+        left[target] = max(0.0, counts.get(target, 0.0) - others)
+    return {t: {k: v for k, v in terms[t].items() if k != _OTHER} for t in TARGETS}, left
 
 
 def _priced(group: str, target: str, terms: Terms) -> dict[str, float]:
