@@ -20,6 +20,7 @@ from qkdflow.hardware.estimator import fit
 from qkdflow.hardware.estimator.activation import activation
 from qkdflow.hardware.estimator.prices import Prices
 from qkdflow.hardware.estimator.terms import WIDTH
+from qkdflow.hardware.estimator.values import total
 
 ROOT = Path(__file__).parents[2]
 CONSTANTS = ROOT / "python/qkdflow/hardware/estimator/constants.toml"
@@ -134,18 +135,31 @@ def designs(found: Groups) -> list[str]:
     ratio = {target: left_out(found, "7series.latency", target)[0] for target in fit.TARGETS}
     lines = ["", "| design, csynth and estimate | LUT | | FF | | DSP | | II | |"]
     lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    names = {r.row.network for r in rows}
+    others = {n: [r.row for r in rows if r.row.network != n] for n in names}
+    prices = {(t, n): fit.price_rows(others[n], t) for t in fit.TARGETS for n in names}
+    held = dict.fromkeys(fit.TARGETS, 0)
     for model, variant, widths, counts in mlp_designs():
         own = [i for i, r in enumerate(rows) if r.row.name.startswith(f"{model} {variant} ")]
         hidden = [activation("relu", n, WIDTH) for n in widths[1:-1]]
         sums = {t: sum(ratio[t][i] * rows[i].counts[t] for i in own) for t in fit.TARGETS}
         lut, ff = sums["lut"] + sum(a.lut.value for a in hidden), sums["ff"] + sum(a.ff.value for a in hidden)
+        for t in fit.TARGETS:
+            dense = [prices[t, model].quantity(rows[i].row.terms[t]) for i in own]
+            whole = total([*dense, *(getattr(a, t) for a in hidden)])
+            held[t] += whole.low <= counts[t] <= whole.high
         dsp = sum(rows[i].layout.dsp for i in own) + (widths[-1] if variant.startswith("DSP") else 0)
         lines.append(
             f"| {model} {variant} | {counts['lut']:,.0f} | {lut:,.0f} ({lut / counts['lut'] - 1:+.0%}) "
             f"| {counts['ff']:,.0f} | {ff:,.0f} ({ff / counts['ff'] - 1:+.0%}) | {counts['dsp']:.0f} | {dsp} "
             f"| {counts['ii']:.0f} | {max(rows[i].ii for i in own)} |"
         )
-    return lines
+    count = len(lines) - 3
+    return [
+        *lines,
+        "",
+        f"The interval of the whole holds the report in {held['lut']} (LUT) and {held['ff']} (FF) of {count}.",
+    ]
 
 
 def _line(group: str, rows: list[Reported], target: str, error: Any, held: Any) -> str:

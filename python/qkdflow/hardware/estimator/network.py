@@ -41,9 +41,11 @@ class Estimate:
     @property
     def synthesised(self) -> dict[str, Quantity]:
         """What synthesis would leave of csynth's counts: the ratios of the public builds that have both."""
-        ratio = prices.constants()["synthesis_over_csynth"]
-        counts = {r: getattr(self.total, r).value for r in ratio}
-        return {r: Quantity.around(counts[r] * v, low / v, high / v) for r, (v, low, high) in ratio.items()}
+        found = {}
+        for resource, (ratio, low, high) in prices.constants()["synthesis_over_csynth"].items():
+            csynth: Quantity = getattr(self.total, resource)
+            found[resource] = Quantity(round(csynth.value * ratio), round(csynth.low * low), round(csynth.high * high))
+        return found
 
     @property
     def verdict(self) -> str:

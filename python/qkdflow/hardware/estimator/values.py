@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -43,12 +42,9 @@ class Quantity:
 
 
 def total(parts: Iterable[Quantity]) -> Quantity:
-    """A sum whose parts err on their own: half widths add as squares, the parts' lean to one side in full."""
+    """A sum with the sum of the intervals: the layers of one network err alike, so that nothing evens out."""
     parts = list(parts)
-    value = sum(p.value for p in parts)
-    below = math.sqrt(sum((p.value - p.low) ** 2 for p in parts))
-    above = math.sqrt(sum((p.high - p.value) ** 2 for p in parts))
-    return Quantity(value, max(0, value - math.ceil(below)), value + math.ceil(above))
+    return Quantity(sum(p.value for p in parts), sum(p.low for p in parts), sum(p.high for p in parts))
 
 
 @dataclass(frozen=True)
