@@ -27,11 +27,12 @@ void quant(py::module_& m) {
       m, "FixedPoint",
       "A fixed-point type as ap_fixed has it: `integer` counts the sign bit of a signed type.")
       .def(py::init([](int bits, int integer, bool is_signed, const std::string& rounding,
-                       const std::string& overflow) {
-             return FixedPoint(bits, integer, is_signed, rounding_from(rounding), overflow_from(overflow));
+                       const std::string& overflow, int digits) {
+             return FixedPoint(bits, integer, is_signed, rounding_from(rounding), overflow_from(overflow),
+                               digits);
            }),
            py::arg("bits"), py::arg("integer"), py::arg("is_signed") = true, py::arg("rounding") = "TRN",
-           py::arg("overflow") = "WRAP")
+           py::arg("overflow") = "WRAP", py::arg("digits") = 0)
       .def_static(
           "quantized_bits",
           [](int bits, int integer, bool keep_negative, bool symmetric, const std::string& rounding) {
@@ -53,6 +54,7 @@ void quant(py::module_& m) {
       .def_readonly("is_signed", &FixedPoint::is_signed)
       .def_property_readonly("rounding", [](const FixedPoint& t) { return to_string(t.rounding); })
       .def_property_readonly("overflow", [](const FixedPoint& t) { return to_string(t.overflow); })
+      .def_readonly("digits", &FixedPoint::digits)
       .def_property_readonly("fraction", &FixedPoint::fraction)
       .def_property_readonly("step", &FixedPoint::step)
       .def_property_readonly("low_code", &FixedPoint::low_code)
@@ -96,14 +98,16 @@ void quant(py::module_& m) {
             d["is_signed"] = t.is_signed;
             d["rounding"] = to_string(t.rounding);
             d["overflow"] = to_string(t.overflow);
+            if (t.digits > 0) d["digits"] = t.digits;
             return d;
           },
-          "The five fields, for JSON; FixedPoint(**d) gives the type back.")
+          "The fields, for JSON; FixedPoint(**d) gives the type back. digits is there where limited.")
       .def(py::self == py::self)
       .def("__hash__", [](const FixedPoint& t) { return py::hash(py::str(t.ap_type())); })
       .def("__repr__", [](const FixedPoint& t) {
         return concat("FixedPoint(", t.bits, ", ", t.integer, ", is_signed=", t.is_signed ? "True" : "False",
-                      ", rounding='", to_string(t.rounding), "', overflow='", to_string(t.overflow), "')");
+                      ", rounding='", to_string(t.rounding), "', overflow='", to_string(t.overflow), "'",
+                      t.digits > 0 ? concat(", digits=", t.digits) : "", ")");
       });
 }
 

@@ -21,8 +21,12 @@ simd::FakeQuantizer fake_quantizer(const FixedPoint& type, const std::string& wh
     default:
       require(false, where, "training rounds by RND, RND_CONV or TRN; got ", type.ap_type());
   }
-  return {static_cast<float>(type.step()), static_cast<float>(1.0 / type.step()),
-          static_cast<float>(type.low()), static_cast<float>(type.high()), rounding};
+  return {static_cast<float>(type.step()),
+          static_cast<float>(1.0 / type.step()),
+          static_cast<float>(type.low()),
+          static_cast<float>(type.high()),
+          rounding,
+          type.digits};
 }
 
 }  // namespace qkd

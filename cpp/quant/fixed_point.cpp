@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/signed_digits.h"
 
 namespace qkd {
 namespace {
@@ -73,10 +74,20 @@ Overflow overflow_from(const std::string& name) { return from_name<Overflow>(kOv
 std::string to_string(Rounding mode) { return kRounding[static_cast<std::size_t>(mode)]; }
 std::string to_string(Overflow mode) { return kOverflow[static_cast<std::size_t>(mode)]; }
 
-FixedPoint::FixedPoint(int bits_, int integer_, bool is_signed_, Rounding rounding_, Overflow overflow_)
-    : bits(bits_), integer(integer_), is_signed(is_signed_), rounding(rounding_), overflow(overflow_) {
+FixedPoint::FixedPoint(int bits_, int integer_, bool is_signed_, Rounding rounding_, Overflow overflow_,
+                       int digits_)
+    : bits(bits_),
+      integer(integer_),
+      is_signed(is_signed_),
+      rounding(rounding_),
+      overflow(overflow_),
+      digits(digits_) {
   require(bits >= 1 && bits <= 63, "FixedPoint", "bits must be 1 to 63; got ", bits);
   require(integer >= -63 && integer <= 63, "FixedPoint", "integer must be -63 to 63; got ", integer);
+  require(digits >= 0, "FixedPoint", "digits must be 0 (any) or more; got ", digits);
+  require(digits == 0 || (bits <= 24 && (overflow == Overflow::SAT || overflow == Overflow::SAT_SYM)),
+          "FixedPoint", "few signed digits need a saturating type (SAT or SAT_SYM) of at most 24 bits; got ",
+          ap_type());
 }
 
 FixedPoint FixedPoint::quantized_bits(int bits, int integer, bool keep_negative, bool symmetric,
@@ -103,6 +114,12 @@ std::int64_t FixedPoint::high_code() const {
 }
 
 std::int64_t FixedPoint::fit(Int128 code) const {
+  const std::int64_t fitting = in_range(code);
+  if (digits == 0) return fitting;
+  return nearest_signed_digits(fitting, digits, fitting < 0 ? -low_code() : high_code());
+}
+
+std::int64_t FixedPoint::in_range(Int128 code) const {
   const Int128 low = low_code(), high = high_code();
   if (code >= low && code <= high) return static_cast<std::int64_t>(code);
   switch (overflow) {

@@ -26,10 +26,12 @@ struct FixedPoint {
   bool is_signed = true;
   Rounding rounding = Rounding::TRN;
   Overflow overflow = Overflow::WRAP;
+  int digits = 0;  // signed digits that a code may have, so that a product needs no multiplier; 0: any number
 
-  // Throws ValueError unless 1 <= bits <= 63 and |integer| <= 63 (codes must fit an int64).
+  // Throws ValueError unless 1 <= bits <= 63 and |integer| <= 63 (codes must fit an int64); digits are
+  // limited in saturating types of at most 24 bits only, those that training follows.
   FixedPoint(int bits, int integer, bool is_signed = true, Rounding = Rounding::TRN,
-             Overflow = Overflow::WRAP);
+             Overflow = Overflow::WRAP, int digits = 0);
 
   // QKeras's quantized_bits(bits, integer, symmetric=, keep_negative=, alpha=1). QKeras's `integer` leaves
   // the sign bit out; this and quantized_relu are the only places that know.
@@ -57,7 +59,8 @@ struct FixedPoint {
   friend bool operator==(const FixedPoint&, const FixedPoint&) = default;
 
  private:
-  std::int64_t fit(Int128 code) const;  // saturate or wrap
+  std::int64_t fit(Int128 code) const;  // saturate or wrap, then the nearest of few digits
+  std::int64_t in_range(Int128 code) const;
 };
 
 }  // namespace qkd

@@ -3,6 +3,7 @@ from typing import Any, TypeAlias, TypedDict, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import NotRequired
 
 _Codes: TypeAlias = int | Sequence[int] | NDArray[np.integer[Any]]
 
@@ -14,6 +15,7 @@ class _FixedPointFields(TypedDict):
     is_signed: bool
     rounding: str
     overflow: str
+    digits: NotRequired[int]
 
 ONEDNN_BUILT_WITH: tuple[int, int, int]
 
@@ -35,7 +37,13 @@ class Key(metaclass=_Bound):
 
 class FixedPoint(metaclass=_Bound):
     def __init__(
-        self, bits: int, integer: int, is_signed: bool = True, rounding: str = "TRN", overflow: str = "WRAP"
+        self,
+        bits: int,
+        integer: int,
+        is_signed: bool = True,
+        rounding: str = "TRN",
+        overflow: str = "WRAP",
+        digits: int = 0,
     ) -> None: ...
     @staticmethod
     def quantized_bits(
@@ -57,6 +65,8 @@ class FixedPoint(metaclass=_Bound):
     def rounding(self) -> str: ...
     @property
     def overflow(self) -> str: ...
+    @property
+    def digits(self) -> int: ...
     @property
     def fraction(self) -> int: ...
     @property

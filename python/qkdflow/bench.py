@@ -13,7 +13,9 @@ import numpy as np
 from qkdflow import _core
 from qkdflow._core import FixedPoint, Key
 from qkdflow.errors import ConfigError
+from qkdflow.fixed import FixedModel
 from qkdflow.freeze import freeze
+from qkdflow.hardware.estimator import Target, estimate_for
 from qkdflow.layers import Dense, Input, QActivation, QDense
 from qkdflow.models import Sequential
 from qkdflow.quantizers import quantized_bits, quantized_relu
@@ -133,3 +135,13 @@ def emulate(name: str, threads: int = 1) -> dict[str, Any]:
         "inferences_per_s": float(np.median(rates)),
         "simd": _core.simd_level(),
     }
+
+
+def estimate(fixed: FixedModel, repeats: int = 51) -> dict[str, Any]:
+    """Times an estimate of all resources of a frozen network: the median of `repeats`, counted anew each time."""
+    target, times = Target.of(board="pynq-z2"), []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        estimate_for(fixed, target)
+        times.append(time.perf_counter() - start)
+    return {"params": fixed.parameters, "s_per_estimate": float(np.median(times))}

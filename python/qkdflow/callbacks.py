@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -142,6 +143,40 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
         state.learning_rate = self.schedule(epoch + 1, self.initial)
+
+
+@dataclass
+class FewDigitsPenalty(Callback):
+    """Pulls the kernels of quantized_bits towards codes of at most `digits` signed digits, which need no DSP.
+
+    After each epoch w <- w + strength * ramp * (nearest(w) - w): the step of a penalty strength/2 |w - nearest(w)|^2,
+    apart from the loss's as AdamW's decay is; ramp grows from 0 to 1 over `epochs`. Softer than csd_bits: a weight
+    that the loss holds keeps its digits.
+    """
+
+    epochs: int
+    strength: float = 0.5
+    digits: int = 2
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.digits < 1 or not 0 <= self.strength <= 1:
+            raise ConfigError(
+                "[FewDigitsPenalty] epochs and digits must be at least 1 and strength 0 to 1; "
+                f"got {self.epochs}, {self.digits}, {self.strength}"
+            )
+
+    def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
+        pull = self.strength * min((epoch + 1) / self.epochs, 1.0)
+        kinds = {f"{layer.name}/kernel": getattr(layer, "kernel_quantizer", None) for layer in model.layers}
+        for i, name in enumerate(model.graph.param_names):
+            quantizer = kinds.get(name)
+            if quantizer is None:
+                continue
+            t = quantizer.type()
+            few = FixedPoint(t.bits, t.integer, t.is_signed, t.rounding, t.overflow, self.digits)
+            values = model.graph.value(i)
+            pulled = values + pull * (few.quantize(values) - values)
+            model.graph.set_value(i, pulled.astype(values.dtype))
 
 
 def cosine_decay(epochs: int, final_fraction: float = 0.01, warmup_epochs: float = 0.0) -> LearningRateScheduler:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 from qkdflow.errors import ConfigError
 from qkdflow.export.hls import HlsConfig
+from qkdflow.fixed import FixedModel
+from qkdflow.hardware.boards import find_part
+from qkdflow.hardware.estimator import Estimate, Target, estimate_for
+from qkdflow.hardware.estimator.constraints import Constraints
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,9 @@ class RunConfig:
     max_parameters: int | None = None  # of the student, zeros included
     teacher: str | None = None  # a saved model to use instead of a search
     hls: HlsConfig = HlsConfig()  # noqa: RUF009 - a frozen value
+    digits: int | None = None  # signed digits that a weight of the student may have; with 2, no product needs a DSP
+    constraints: dict[str, Any] = field(default_factory=dict)  # what the student may need of a part, estimated
+    cost: str | None = None  # what the student should need little of
 
     def __post_init__(self) -> None:
         if self.budget not in BUDGETS:
@@ -77,6 +84,10 @@ class RunConfig:
             raise ConfigError(f"[--sparsity] must be at least 0 and below 1; got {self.sparsity}")
         if self.max_parameters is not None and self.max_parameters < 1:
             raise ConfigError(f"[--max-parameters] must be at least 1; got {self.max_parameters}")
+        if self.digits is not None and self.digits < 1:
+            raise ConfigError(f"[--digits] must be at least 1; got {self.digits}")
+        Constraints.of(self.constraints, self.cost)
+        find_part(self.constraints.get("part") or self.hls.device.name)
         if not 0 <= self.seed < 2**64:
             raise ConfigError(f"[--seed] must be 0 to 2^64 - 1; got {self.seed}")
         if self.is_preset or "." in self.data or "/" in self.data:
@@ -88,6 +99,18 @@ class RunConfig:
     @property
     def is_preset(self) -> bool:
         return self.data in PRESETS
+
+    @property
+    def limited(self) -> Constraints | None:
+        """What the search may need of a part and should need little of; None where neither was asked for."""
+        return Constraints.of(self.constraints, self.cost) if self.constraints or self.cost else None
+
+    def estimate(self, fixed: FixedModel) -> Estimate:
+        """What a frozen student needs of the constraints' part, built as the hls4ml project is."""
+        hls = self.hls
+        part = self.constraints.get("part") or hls.device.name
+        target = Target.of(part, clock_ns=hls.clock_ns, strategy=hls.strategy, io=hls.io_type)
+        return estimate_for(fixed, target, hls.reuse_factor)
 
     @property
     def work(self) -> Budget:

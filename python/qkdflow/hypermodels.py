@@ -17,7 +17,7 @@ from qkdflow.datasets import Dataset
 from qkdflow.layers import Dense, Input, QActivation, QDense, Rescaling
 from qkdflow.models import Sequential
 from qkdflow.optimizers import Adam
-from qkdflow.quantizers import quantized_bits, quantized_relu
+from qkdflow.quantizers import csd_bits, quantized_bits, quantized_relu
 from qkdflow.tune import HyperParameters
 
 LEARNING_RATES = (1e-2, 1e-3, 1e-4)
@@ -82,11 +82,13 @@ class TeacherMLP:
 class StudentMLP:
     """One or two hidden layers, weights and activations of `bits` bits, rounded half up.
 
-    The hyper-parameters temperature and alpha belong to the distillation that trains it.
+    digits: signed digits that a weight may have (csd_bits); with two, no product needs a DSP. The hyper-parameters
+    temperature and alpha belong to the distillation that trains it.
     """
 
     dataset: Dataset
     bits: int
+    digits: int | None = None
 
     @cached_property
     def scaling(self) -> Rescaling:
@@ -124,10 +126,13 @@ class StudentMLP:
         return model
 
     def _dense(self, units: int, name: str) -> QDense:
+        kernel = quantized_bits(self.bits, 1, alpha=1, rounding="RND")
+        if self.digits is not None:
+            kernel = csd_bits(self.bits, 1, rounding="RND", digits=self.digits)
         return QDense(
             units,
             kernel_initializer="he_uniform",
-            kernel_quantizer=quantized_bits(self.bits, 1, alpha=1, rounding="RND"),
+            kernel_quantizer=kernel,
             bias_quantizer=quantized_bits(BIAS_BITS, 5, alpha=1, rounding="RND"),
             name=name,
         )

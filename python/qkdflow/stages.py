@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,10 @@ from qkdflow.config import Budget, RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.export.hls import write_hls
+from qkdflow.fixed import FixedDense, FixedModel
 from qkdflow.freeze import freeze
+from qkdflow.hardware.estimator import Estimate
+from qkdflow.hardware.estimator.constraints import Constraints
 from qkdflow.importers.build import load_model
 from qkdflow.models import History, Model
 from qkdflow.overlay import build_overlay
@@ -47,10 +50,12 @@ __all__ = [
     "train_linear",
     "train_student",
     "train_teacher",
+    "untrained",
     "write_hls",
 ]
 
 Tick = Callable[[int, float | None], Any]  # (trials or epochs done, best value so far)
+Score = Callable[[float, Model, dict[str, Any]], tuple[float, dict[str, Any]]]
 TEACHER_BATCH, STUDENT_BATCH, BASELINE_BATCH = 128, 32, 64
 LEAST_STEPS = 4000  # of a final training: a thousand pulses need more epochs than ten thousand
 
@@ -128,16 +133,23 @@ def search_student(
     tick: Tick | None = None,
 ) -> Study:
     """Bayesian optimisation of the student, quantised, pruned and distilled in every trial as in the final training."""
-    build = hypermodels.StudentMLP(data, config.bits)
-    limit = config.max_parameters
+    build = hypermodels.StudentMLP(data, config.bits, config.digits)
+    limit, limited = config.max_parameters, config.limited
 
     def train(trial: Trial) -> Trained:
         return _student(data, logits, trial.hp, config, config.work.student_trial_epochs, key.fold(trial.number))
 
     def small_enough(values: dict[str, Any]) -> bool:
-        return limit is None or build(HyperParameters(values)).count_params() <= limit
+        model = build(HyperParameters(values))
+        if limit is not None and model.count_params() > limit:
+            return False
+        if limited is None:
+            return True
+        return not limited.refusals(untrained(config, model), hopeful=True)
 
-    return _search(build, train, config.work.student_trials, key, journal, tick, small_enough if limit else None)
+    feasible = small_enough if limit is not None or limited is not None else None
+    score = _scored(config, limited) if limited is not None else None
+    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, score)
 
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
@@ -164,7 +176,10 @@ def train_student(
         trained.append(_student(data, logits, _best(study), config, epochs, key.fold(restart)))
         if tick:
             tick(restart + 1, max(map(_rank, trained)))
-    return _finite(max(trained, key=_rank), "student")
+    limited = config.limited
+    if limited is None:
+        return _finite(max(trained, key=_rank), "student")
+    return _finite(max(trained, key=lambda t: limited.score(_rank(t), config.estimate(freeze(t.model)))), "student")
 
 
 def best_accuracy(history: History) -> float:
@@ -198,7 +213,7 @@ def _first_kept(epochs: int) -> int:
 def _student(
     data: Dataset, logits: NDArray[np.float32], hp: HyperParameters, config: RunConfig, epochs: int, key: Key
 ) -> Trained:
-    model = hypermodels.StudentMLP(data, config.bits)(hp, key)
+    model = hypermodels.StudentMLP(data, config.bits, config.digits)(hp, key)
     steps = math.ceil(len(data.train.x) / STUDENT_BATCH)
     if config.sparsity > 0:
         begin, end = int(0.1 * epochs * steps), int(_first_kept(epochs) * steps)
@@ -232,6 +247,35 @@ def _best(study: Study) -> HyperParameters:
     return study.best.hp
 
 
+def _scored(config: RunConfig, limited: Constraints) -> Score:
+    """Accuracy less what a trained student needs too much of; its estimate and why it is refused go to the journal."""
+
+    def score(accuracy: float, model: Model, info: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+        found = config.estimate(freeze(model))
+        needs = {word: int(getattr(found.total, word)) for word in ("lut", "ff", "dsp", "bram", "latency_clk", "ii")}
+        refused = limited.refusals(found)
+        return limited.score(accuracy, found), {**info, "accuracy": accuracy, "estimate": needs, "refused": refused}
+
+    return score
+
+
+def untrained(config: RunConfig, model: Model) -> Estimate:
+    """What a student needs as its first weights say: as wide and as many as trained ones, pruned as they will be."""
+    return config.estimate(_pruned(freeze(model), config.sparsity))
+
+
+def _pruned(fixed: FixedModel, sparsity: float) -> FixedModel:
+    """The same network with the share of its smallest kernel integers zero that training will make zero."""
+    layers = []
+    for layer in fixed.layers:
+        if isinstance(layer, FixedDense):
+            size = np.abs(layer.weights)
+            least = np.sort(size, axis=None)[int(sparsity * size.size)]
+            layer = replace(layer, weights=np.where(size < least, 0, layer.weights))
+        layers.append(layer)
+    return replace(fixed, layers=tuple(layers))
+
+
 def _search(
     build: Callable[[HyperParameters], Model],
     train: Callable[[Trial], Trained],
@@ -240,6 +284,7 @@ def _search(
     journal: Path | None,
     tick: Tick | None,
     feasible: Callable[[dict[str, Any]], bool] | None = None,
+    score: Score | None = None,
 ) -> Study:
     study = Study(build, seed=key.value, journal=journal, feasible=feasible)
 
@@ -248,7 +293,8 @@ def _search(
         accuracy = best_accuracy(trained.history)
         if not math.isfinite(accuracy):
             raise TrialFailed("the loss was no longer a number")
-        return accuracy, {"parameters": trained.model.count_params()}
+        info = {"parameters": trained.model.count_params()}
+        return score(accuracy, trained.model, info) if score else (accuracy, info)
 
     def show(so_far: Study, trial: Trial) -> None:
         if tick:

@@ -194,6 +194,9 @@ class _Line:
                 "bits": config.bits,
                 "sparsity": config.sparsity,
                 "max_parameters": config.max_parameters,
+                "digits": config.digits,
+                "constraints": config.constraints,
+                "cost": config.cost,
                 "trials": self.work.student_trials,
                 "epochs": self.work.student_trial_epochs,
             }

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from qkdflow import cli
+from fixed_models import mlp
+from qkdflow import Key, cli
 
 GOOD = "a,b,class\n" + "\n".join(f"{i % 7},{(i * 3) % 11},{i % 2}" for i in range(60)) + "\n"
 
@@ -113,6 +114,58 @@ def test_bench_emulate_counts_inferences(capsys: pytest.CaptureFixture[str], mon
     assert (measured["params"], measured["bits"]) == (984, 32)
     assert "one thread" in fails(capsys, "bench", "emulate", "--threads", "2")
     assert "must be one of psd" in fails(capsys, "bench", "emulate", "--workload", "nothing")
+
+
+def test_estimate_shows_every_layer_and_is_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    mlp(Key(3), (30, 12, 5)).save(tmp_path)
+    arguments = [
+        "estimate",
+        str(tmp_path),
+        "--part",
+        "xc7z020clg400-1",
+        "--reuse-factor",
+        "1,16",
+        "--strategy",
+        "resource",
+    ]
+    assert cli.main([*arguments, "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [f["layers"][0]["reuse_factor"] for f in found] == [1, 15]
+    assert found[0]["total"]["dsp"]["value"] > found[1]["total"]["dsp"]["value"] > 0
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("estimated, not implemented") == 2
+    assert "not 16" in shown
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--part", "xc7z020clg400-9"], "did you mean"),
+        (["--reuse-factor", "1,x"], "whole numbers"),
+        (["--reuse-factor", "0"], "whole numbers"),
+        (["--clock", "0"], "clock period"),
+        (["--strategy", "fast"], "latency or resource"),
+        (["--io", "serial"], "parallel or stream"),
+    ],
+)
+def test_a_wrong_estimate_is_one_line(
+    args: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    mlp(Key(3), (8, 3)).save(tmp_path)
+    assert message in fails(capsys, "estimate", str(tmp_path), *args)
+
+
+def test_an_estimate_needs_a_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "must be a run" in fails(capsys, "estimate", str(tmp_path))
+
+
+def test_bench_times_an_estimate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    mlp(Key(3), (30, 12, 5)).save(tmp_path)
+    assert cli.main(["bench", "estimate", str(tmp_path), "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["params"] == 30 * 12 + 12 + 12 * 5 + 5
+    assert 0 < measured["s_per_estimate"] < 0.01
 
 
 def test_the_module_runs_as_a_command_and_has_help() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from qkdflow import plots
@@ -14,6 +15,25 @@ from qkdflow.plots.style import percent_axis
 from report_example import example_report
 
 REPORT = example_report()
+REUSE = [
+    {
+        "device": device,
+        "mhz": mhz,
+        "asked": rf,
+        "taken": {"fc1": rf if rf != 8 else 6},
+        "latency_clk": (rf + 5, rf + 4, rf + 9),
+        "share": {"lut": 0.2, "ff": 0.1, "dsp": 1.1 / rf, "bram": 0.0},
+    }
+    for device in ("pynq-z1", "zcu102")
+    for mhz in (100, 200)
+    for rf in (1, 8)
+]
+TRIALS = [
+    {"number": 0, "objective": 0.98, "cost": 800, "refused": None},
+    {"number": 1, "objective": 0.99, "cost": 1000, "refused": None},
+    {"number": 2, "objective": 0.97, "cost": 1400, "refused": "LUT"},
+    {"number": 3, "objective": None, "cost": None, "refused": "DSP"},
+]
 FIGURES = {
     "search": lambda: plots.search_history(REPORT["student_search"], "Student search"),
     "curves": lambda: plots.learning_curves(REPORT["teacher"]["history"], "Teacher"),
@@ -22,6 +42,9 @@ FIGURES = {
     ),
     "weights": lambda: plots.weight_histograms(REPORT["student"]["weights"]),
     "size": lambda: plots.accuracy_against_parameters(REPORT),
+    "reuse": lambda: plots.reuse_factor(REUSE, "student", [{"reuse_factor": 8, "latency_clk": 20, "mhz": 100}]),
+    "cost": lambda: plots.accuracy_against_cost(TRIALS, "lut", chosen=1, limit=900),
+    "residuals": lambda: plots.residuals({"lut": {"a": np.array([0.1, -0.2, 0.0]), "b": np.array([0.3])}}),
     "pulses": lambda: plots.pulses(REPORT["dataset"]["pulses"]),
 }
 
@@ -135,3 +158,7 @@ def test_a_baseline_whose_size_is_unknown_is_a_line() -> None:
     text = plots.svg(plots.accuracy_against_parameters({**REPORT, "baselines": baselines}), "a")
     assert "boosted trees (test), size not counted" in text
     assert "linear" not in text
+
+
+def test_a_replaced_reuse_factor_is_named() -> None:
+    assert "8: hls4ml takes 6 (fc1)" in plots.svg(FIGURES["reuse"](), "reuse")

@@ -9,11 +9,13 @@
 
 namespace qkd::simd {
 
-// A fake quantiser in float32: y = clip(round(x / step), low, high) * step.
+// A fake quantiser in float32: y = clip(round(x / step), low, high) * step, whose code is then taken to the
+// nearest of at most `digits` signed digits where that is not 0.
 enum class FakeRounding { half_up, half_even, floor };
 struct FakeQuantizer {
   float step, inverse_step, low, high;  // low and high are values, multiples of step
   FakeRounding rounding;
+  int digits = 0;
 };
 
 struct AdamStep {

@@ -21,6 +21,10 @@ def add(verbs: Any) -> None:
     emulate.add_argument("--threads", type=int, default=1)
     emulate.add_argument("--json", action="store_true", help="one JSON object")
     emulate.set_defaults(command=_bench_emulate)
+    estimate = what.add_parser("estimate", help="seconds an estimate of a network's resources")
+    estimate.add_argument("model", metavar="MODEL", help="a run, or the folder of a frozen network (06_fixed)")
+    estimate.add_argument("--json", action="store_true")
+    estimate.set_defaults(command=_bench_estimate)
 
 
 def _bench_train(args: argparse.Namespace) -> int:
@@ -46,4 +50,16 @@ def _bench_emulate(args: argparse.Namespace) -> int:
         print(json.dumps(measured))
     else:
         print(f"{args.workload}: {measured['inferences_per_s'] / 1e6:.2f} million inferences a second")
+    return 0
+
+
+def _bench_estimate(args: argparse.Namespace) -> int:
+    from qkdflow import bench
+    from qkdflow.hardware.estimator import find_fixed
+
+    measured = bench.estimate(find_fixed(args.model))
+    if args.json:
+        print(json.dumps(measured))
+    else:
+        print(f"{1e3 * measured['s_per_estimate']:.2f} ms an estimate, {measured['params']} parameters")
     return 0

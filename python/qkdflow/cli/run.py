@@ -30,6 +30,15 @@ def add(verbs: Any) -> None:
     run.add_argument(
         "--teacher", metavar="FILE", help="a model to learn from (saved, Keras or ONNX), not one searched for"
     )
+    run.add_argument("--digits", type=int, help="signed digits a weight may have (2: no product needs a DSP)")
+    run.add_argument(
+        "--constraints",
+        default={},
+        type=_constraints,
+        metavar="WORD=LIMIT,...",
+        help="what the student may need, estimated: part=xc7z020clg400-1,lut=0.6,dsp=0.4,latency_clk=50",
+    )
+    run.add_argument("--cost", help="what it should need little of: lut, ff, dsp, bram, latency_clk or ii")
     hls = run.add_argument_group("hls4ml project")
     hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
     hls.add_argument("--part", help="such as xc7z020clg400-1")
@@ -39,6 +48,19 @@ def add(verbs: Any) -> None:
     hls.add_argument("--strategy", default="Latency", help="Latency or Resource")
     hls.add_argument("--io", default="io_parallel", dest="io_type", help="io_parallel or io_stream")
     run.set_defaults(command=_run)
+
+
+def _constraints(text: str) -> dict[str, Any]:
+    """part=NAME,lut=0.6,...: RunConfig checks the words and the limits."""
+    pairs = [word.partition("=") for word in text.split(",")]
+    return {key.strip(): value.strip() if key.strip() == "part" else _number(value) for key, _, value in pairs}
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # refused by its place, with what was given
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ Notation: a tensor of real values v is held as codes c = v * 2^F, F its type's f
 from __future__ import annotations
 
 from qkdflow.fixed.layer import Codes, FixedLayer
-from qkdflow.fixed.model import FixedModel
+from qkdflow.fixed.model import FixedModel, Link
 from qkdflow.fixed.pointwise import ACTIVATIONS, TABLES, FixedActivation, FixedSoftmax, FixedTable
 from qkdflow.fixed.shaped import FixedAdd, FixedConcatenate, FixedPooling, FixedReshape, FixedZeroPadding
 from qkdflow.fixed.weighted import FixedConv, FixedDense, FixedDepthwiseConv, FixedScale, FixedWeighted
@@ -30,4 +30,5 @@ __all__ = [
     "FixedTable",
     "FixedWeighted",
     "FixedZeroPadding",
+    "Link",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,21 @@ class Link:
     input_types: tuple[FixedPoint, ...]
     input_shapes: tuple[tuple[int, ...], ...]
     shape: tuple[int, ...]
+
+    @property
+    def input_type(self) -> FixedPoint:
+        """The first source's type."""
+        return self.input_types[0]
+
+    @property
+    def n_in(self) -> int:
+        """Numbers of the first source."""
+        return math.prod(self.input_shapes[0])
+
+    @property
+    def n_out(self) -> int:
+        """Numbers of the result."""
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ otherwise.
 from __future__ import annotations
 
 from qkdflow.quantizers.base import Quantizer, TrainedRounding
-from qkdflow.quantizers.bits import quantized_bits, quantized_linear
+from qkdflow.quantizers.bits import csd_bits, quantized_bits, quantized_linear
 from qkdflow.quantizers.po2 import quantized_po2, quantized_relu_po2
 from qkdflow.quantizers.relu import quantized_relu
 from qkdflow.quantizers.signs import binary, stochastic_binary, stochastic_ternary, ternary
@@ -19,6 +19,7 @@ __all__ = [
     "Quantizer",
     "TrainedRounding",
     "binary",
+    "csd_bits",
     "from_dict",
     "from_keras",
     "get",

@@ -92,6 +92,30 @@ class quantized_bits(Quantizer):
 
 
 @dataclass(frozen=True)
+class csd_bits(quantized_bits):
+    """quantized_bits whose codes have at most `digits` canonical signed digits: sums of that many powers of two.
+
+    With two digits no product needs a DSP in the Latency strategy. The nearest such code is taken; gradients pass
+    straight through, as for every quantiser. Not in QKeras.
+    """
+
+    alpha: float | str | None = 1
+    digits: int = 2
+
+    def __post_init__(self) -> None:
+        if self.digits < 1:
+            raise ConfigError(f"[csd_bits] digits must be at least 1; got {self.digits}")
+        super().__post_init__()
+
+    def type(self) -> FixedPoint:
+        t = super().type()
+        return FixedPoint(t.bits, t.integer, t.is_signed, t.rounding, t.overflow, self.digits)
+
+    def effective(self, x: ArrayLike) -> FloatArray:
+        return float32(self.type().quantize(np.asarray(x, dtype=np.float64)))
+
+
+@dataclass(frozen=True)
 class quantized_linear(Quantizer):
     """step * clip(round(x / step)) with step = alpha * 2^(integer - bits + 1); unlike quantized_bits, alpha is in the
     step before rounding, and codes are symmetric unless told otherwise."""

@@ -9,14 +9,14 @@ from typing import Any
 
 from qkdflow.errors import ConfigError
 from qkdflow.quantizers.base import Quantizer
-from qkdflow.quantizers.bits import quantized_bits, quantized_linear
+from qkdflow.quantizers.bits import csd_bits, quantized_bits, quantized_linear
 from qkdflow.quantizers.po2 import quantized_po2, quantized_relu_po2
 from qkdflow.quantizers.relu import quantized_relu
 from qkdflow.quantizers.signs import binary, ternary
 from qkdflow.quantizers.smooth import quantized_sigmoid, quantized_tanh
 
 _CLASSES: tuple[type[Quantizer], ...] = (
-    *(quantized_bits, quantized_linear, quantized_relu, quantized_tanh, quantized_sigmoid),
+    *(quantized_bits, csd_bits, quantized_linear, quantized_relu, quantized_tanh, quantized_sigmoid),
     *(binary, ternary, quantized_po2, quantized_relu_po2),
 )
 _KNOWN: dict[str, type[Quantizer]] = {c.__name__: c for c in _CLASSES}

@@ -1,0 +1,134 @@
+"""`qkdflow estimate`: what a network would need of a part, and how fast it would be, before any vendor tool."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from qkdflow.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qkdflow.fixed import FixedModel
+    from qkdflow.hardware.estimator import Estimate, Quantity, Target
+
+RESOURCES = ("lut", "ff", "dsp", "bram")
+COUNTS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram": "BRAM18", "latency_clk": "clocks", "ii": "II"}
+
+
+def add(verbs: Any) -> None:
+    verb = verbs.add_parser(
+        "estimate", help="estimate LUTs, flip-flops, DSPs, BRAMs and clocks of a frozen network, without a vendor tool"
+    )
+    verb.add_argument("model", metavar="MODEL", help="a run, or the folder of a frozen network (06_fixed)")
+    add_target(verb)
+    verb.add_argument("--reuse-factor", default="1", metavar="N,N,...", help="one or more, as in 1,8,16,32,64")
+    verb.add_argument("--json", action="store_true", help="one JSON object a reuse factor, a line each")
+    verb.add_argument(
+        "--calibrate",
+        nargs="+",
+        metavar="REPORTS",
+        help="csynth.xml, *_csynth.rpt, utilisation and timing reports of MODEL, or folders of them: refit to them",
+    )
+    verb.add_argument("--calibrated", action="store_true", help="estimate with the refitted prices")
+    verb.set_defaults(command=_estimate)
+
+
+def add_target(verb: argparse.ArgumentParser) -> None:
+    """The arguments that say what is built for."""
+    verb.add_argument("--part", help="such as xc7z020clg400-1")
+    verb.add_argument("--board", help="such as pynq-z2, in place of the part")
+    verb.add_argument("--clock", type=float, default=5.0, dest="clock_ns", metavar="NS", help="clock period in ns")
+    verb.add_argument("--strategy", default="latency", help="latency or resource")
+    verb.add_argument("--io", default="parallel", help="parallel or stream")
+    verb.add_argument(
+        "--uncertainty", type=float, metavar="U", help="share of the clock HLS keeps back (Vitis: 0.27, Vivado: 0.125)"
+    )
+
+
+def integers(text: str, option: str) -> list[int]:
+    """Whole numbers from 1 on, separated by commas. ConfigError."""
+    try:
+        values = [int(word) for word in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or min(values) < 1:
+        raise ConfigError(f"[{option}] must be whole numbers from 1 on, such as 1,8,16; got {text!r}")
+    return values
+
+
+def _estimate(args: argparse.Namespace) -> int:
+    from qkdflow.hardware.estimator import Target, estimate_for, find_fixed
+    from qkdflow.hardware.estimator.calibrate import calibrate, local_table
+
+    board = args.board if args.part or args.board else "pynq-z2"
+    target = Target.of(
+        args.part, board, clock_ns=args.clock_ns, strategy=args.strategy, io=args.io, uncertainty=args.uncertainty
+    )
+    factors = integers(args.reuse_factor, "--reuse-factor")
+    fixed = find_fixed(args.model)
+    if args.calibrate:
+        if len(factors) != 1:
+            raise ConfigError(
+                f"[--calibrate] one --reuse-factor is required, that of the reports; got {args.reuse_factor}"
+            )
+        return _calibrate(args.calibrate, fixed, target, factors[0])
+    table = calibrate(local_table()).table if args.calibrated else None
+    for factor in factors:
+        found = estimate_for(fixed, target, factor, table)
+        if args.json:
+            print(json.dumps(found.to_dict()))
+        else:
+            _show(found, factor)
+    return 0
+
+
+def _calibrate(paths: list[str], fixed: FixedModel, target: Target, factor: int) -> int:
+    from qkdflow.hardware.estimator.calibrate import calibrate, local_table, remember
+    from qkdflow.hardware.estimator.reports import find_reports, read_report, sentences
+
+    reports = [report for path in find_reports(paths) if (report := read_report(path)) is not None]
+    print("\n".join(sentences(reports)) or "no report among them was understood")
+    factors = {layer.name: factor for layer in fixed.dense}
+    added = remember(reports, fixed, target, factors, local_table())
+    found = calibrate(local_table())
+    print(f"{added} reports added, {found.reports} in {local_table()}")
+    for resource, (before, after) in found.errors.items():
+        print(f"{resource.upper()}: mean error against csynth {before:.1%} before, {after:.1%} after")
+    for stage, ratios in found.corrections.items():
+        print(f"{stage} over csynth: " + ", ".join(f"{r} {v:.2f}" for r, v in ratios.items()))
+    print("estimate with these prices: qkdflow estimate MODEL --calibrated")
+    return 0
+
+
+def _show(found: Estimate, factor: int) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    target = found.target
+    title = f"{target.part.name}, {target.clock_ns:g} ns, {target.strategy}, {target.io}, reuse factor {factor}"
+    table = Table(
+        title=f"estimated, not implemented: {title}", box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1)
+    )
+    table.add_column("layer")
+    for word in ("reuse", *COUNTS.values()):
+        table.add_column(word, justify="right", no_wrap=True)
+    for layer in (*found.layers, found.total):
+        reuse = "" if layer.kind != "dense" else str(layer.reuse_factor)
+        if layer.kind == "dense" and layer.asked != layer.reuse_factor:
+            reuse += f"\nnot {layer.asked}"
+        table.add_row(layer.name, reuse, *(_cell(getattr(layer, word)) for word in COUNTS))
+    table.add_row("of the part", "", *(f"{found.share(r):.1%}" for r in RESOURCES))
+    table.add_row("synthesis leaves", "", *(_cell(found.synthesised[r]) for r in RESOURCES))
+    console = Console()
+    console = Console(width=max(console.width, 100)) if not console.is_terminal else console
+    console.print(table)
+    advice = f": {found.advice}" if found.advice else ""
+    print(f"{found.verdict}{advice} ({found.total.ebops:,} EBOPs)")
+
+
+def _cell(quantity: Quantity) -> str:
+    """The value, and below it the 90 % interval where there is one."""
+    text = f"{quantity.value:,}"
+    return text if quantity.low == quantity.high else f"{text}\n{quantity.low:,}-{quantity.high:,}"

@@ -1,0 +1,97 @@
+"""`qkdflow plot`: figures of a frozen network and of a search."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+from typing import Any
+
+from qkdflow.cli.estimate import integers
+from qkdflow.errors import ConfigError
+
+BOARDS = "arty-a7-35,pynq-z1,zcu102"  # the letter's Artix-7, its PYNQ-Z1, its ZCU102
+
+
+def add(verbs: Any) -> None:
+    plot = verbs.add_parser("plot", help="draw figures")
+    what = plot.add_subparsers(required=True, metavar="WHAT")
+    reuse = what.add_parser("reuse-factor", help="estimated, against reuse factor (Fig. 5)")
+    reuse.add_argument("model", metavar="MODEL", help="a run, or the folder of a frozen network (06_fixed)")
+    reuse.add_argument("--boards", default=BOARDS, metavar="NAME,NAME,...", help=f"default: {BOARDS}")
+    reuse.add_argument("--mhz", default="100,200", metavar="N,N,...", help="clock frequencies (default: 100,200)")
+    reuse.add_argument("--reuse-factor", default="1,8,16,32,64", metavar="N,N,...")
+    reuse.add_argument("--strategy", default="resource", help="latency or resource (default: resource)")
+    reuse.add_argument("--io", default="parallel", help="parallel or stream")
+    reuse.add_argument("--simulated", metavar="FILE.csv", help="of an RTL simulation: reuse_factor,latency_clk,mhz")
+    reuse.add_argument("--out", default="reuse-factor.svg", metavar="FILE", help=".svg, .png or .pdf")
+    reuse.set_defaults(command=_reuse_factor)
+    pareto = what.add_parser("pareto", help="accuracy against an estimated cost, of a constrained search's students")
+    pareto.add_argument("run", metavar="RUN", help="a run with --constraints or --cost")
+    pareto.add_argument("--cost", default="lut", help="lut, ff, dsp, bram, latency_clk or ii (default: lut)")
+    pareto.add_argument("--out", default="pareto.svg", metavar="FILE", help=".svg, .png or .pdf")
+    pareto.set_defaults(command=_pareto)
+
+
+def _reuse_factor(args: argparse.Namespace) -> int:
+    from qkdflow import plots
+    from qkdflow.hardware.estimator import Target, estimate_for, find_fixed
+
+    _check_out(args.out)
+    factors, clocks = integers(args.reuse_factor, "--reuse-factor"), integers(args.mhz, "--mhz")
+    simulated = _simulated(args.simulated) if args.simulated else []
+    fixed = find_fixed(args.model)
+    points = []
+    for board in args.boards.split(","):
+        for mhz in clocks:
+            target = Target.of(None, board, clock_ns=1000.0 / mhz, strategy=args.strategy, io=args.io)
+            for factor in factors:
+                found = estimate_for(fixed, target, factor)
+                clk = found.total.latency_clk
+                points.append(
+                    {
+                        "device": board,
+                        "mhz": mhz,
+                        "asked": factor,
+                        "taken": {layer.name: layer.reuse_factor for layer in found.layers if layer.kind == "dense"},
+                        "latency_clk": (clk.value, clk.low, clk.high),
+                        "share": {r: found.share(r) for r in ("lut", "ff", "dsp", "bram")},
+                    }
+                )
+    plots.reuse_factor(points, f"{fixed.name}, {args.strategy}", simulated).savefig(args.out)
+    print(f"estimated, not implemented: {args.out}")
+    return 0
+
+
+def _pareto(args: argparse.Namespace) -> int:
+    from qkdflow import plots
+    from qkdflow.explain import students
+
+    _check_out(args.out)
+    found = [s for s in students(args.run) if s.needs]
+    if not found:
+        raise ConfigError(f"[{args.run}] holds no estimates: run with --constraints or --cost")
+    if any(args.cost not in s.needs for s in found):
+        raise ConfigError(f"[--cost] must be one of {', '.join(found[0].needs)}; got {args.cost!r}")
+    trials = [
+        {"number": s.number, "objective": s.accuracy, "cost": s.needs[args.cost], "refused": "; ".join(s.refused)}
+        for s in found
+    ]
+    best = max(found, key=lambda s: s.value)
+    plots.accuracy_against_cost(trials, args.cost, best.number).savefig(args.out)
+    print(f"estimated, not implemented: {args.out}")
+    return 0
+
+
+def _check_out(path: str) -> None:
+    if Path(path).suffix not in (".svg", ".png", ".pdf"):
+        raise ConfigError(f"[--out] must end in .svg, .png or .pdf; got {path!r}")
+
+
+def _simulated(path: str) -> list[dict[str, float]]:
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return [{key: float(row[key]) for key in ("reuse_factor", "latency_clk", "mhz")} for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"[{path}] must have columns reuse_factor, latency_clk, mhz of numbers; {error}") from error

@@ -1,0 +1,138 @@
+"""Constraints of a search: what they refuse, what they cost, and how a refusal is explained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fixed_models import mlp
+from qkdflow import Key, cli, datasets
+from qkdflow.config import RunConfig
+from qkdflow.errors import ConfigError, DataError
+from qkdflow.explain import run_config, students
+from qkdflow.export.hls import HlsConfig
+from qkdflow.files import write_json
+from qkdflow.hardware import estimate
+from qkdflow.hardware.estimator.constraints import COST_WEIGHT, Constraints
+
+FOUND = estimate(mlp(Key(3), (30, 12, 5)), part="xc7z020clg400-1")
+
+
+def test_a_limit_is_a_share_of_the_part_or_clocks() -> None:
+    dsp, clocks = FOUND.total.dsp.value, FOUND.total.latency_clk.value
+    roomy = Constraints.of({"dsp": (dsp + 1) / 220, "latency_clk": clocks})
+    assert roomy.refusals(FOUND) == []
+    assert roomy.score(0.9, FOUND) == 0.9
+    tight = Constraints.of({"dsp": 0.0, "latency_clk": clocks - 1})
+    assert [why.split(":")[0] for why in tight.refusals(FOUND)] == [
+        f"dsp {dsp:,} of 0 allowed",
+        f"latency_clk {clocks} of {clocks - 1} allowed",
+    ]
+    assert tight.score(0.9, FOUND) < 0.9 - 1
+
+
+def test_a_cost_takes_a_little_and_less_of_a_smaller_network() -> None:
+    small = estimate(mlp(Key(3), (30, 4, 5)), part="xc7z020clg400-1")
+    cost = Constraints.of({}, "lut")
+    assert 0.9 - COST_WEIGHT < cost.score(0.9, FOUND) < cost.score(0.9, small) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("settings", "cost", "message"),
+    [
+        ({"luts": 0.5}, None, "must be part, lut"),
+        ({"lut": 1.5}, None, "a share of the part"),
+        ({"lut": -0.1}, None, "a share of the part"),
+        ({"lut": "half"}, None, "a share of the part"),
+        ({"lut": True}, None, "a share of the part"),
+        ({"ii": -1}, None, "clocks"),
+        ({"part": "xc7z020clg400-9"}, None, "known part"),
+        ({}, "power", "must be one of lut"),
+    ],
+)
+def test_a_senseless_constraint_is_refused(settings: dict[str, object], cost: str | None, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        RunConfig("psd", constraints=settings, cost=cost)
+
+
+def test_a_run_without_constraints_has_none() -> None:
+    assert RunConfig("psd").limited is None
+    assert RunConfig("psd", cost="dsp").limited is not None
+
+
+def test_the_constraints_part_is_the_one_that_is_estimated() -> None:
+    config = RunConfig("psd", constraints={"part": "xc7a35tcpg236-1"}, hls=HlsConfig(board="pynq-z2"))
+    assert config.estimate(mlp(Key(3), (8, 3))).part.name == "xc7a35tcpg236-1"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run directory with a search of two students, the second refused."""
+    config = RunConfig("psd", constraints={"lut": 0.1}, digits=2, cost="lut")
+    write_json(tmp_path / "run.json", {"config": config.to_dict()})
+    needs = {"lut": 4000, "ff": 1, "dsp": 0, "bram": 0, "latency_clk": 9, "ii": 1}
+    more = {**needs, "lut": 6000}
+    events = [
+        {"qkdflow_study": 1},
+        {"ask": 0, "values": {"depth": 1}},
+        {"tell": 0, "state": "complete", "value": 0.97, "info": {"accuracy": 0.98, "estimate": needs, "refused": []}},
+        {"ask": 1, "values": {"depth": 2}},
+        {
+            "tell": 1,
+            "state": "complete",
+            "value": 0.8,
+            "info": {"accuracy": 0.99, "estimate": more, "refused": ["lut"]},
+        },
+        {"ask": 2, "values": {"depth": 2}},
+        {"tell": 2, "state": "failed", "value": None, "info": {}},
+    ]
+    (tmp_path / "04_student_search").mkdir()
+    text = "".join(json.dumps(event) + "\n" for event in events)
+    (tmp_path / "04_student_search" / "journal.jsonl").write_text(text)
+    return tmp_path
+
+
+def test_refused_students_are_read_from_the_journal(run: Path) -> None:
+    first, second = students(run)
+    assert (first.refused, second.refused) == ([], ["lut"])
+    assert (second.accuracy, second.needs["lut"], second.values) == (0.99, 6000, {"depth": 2})
+    assert run_config(run).limited == Constraints.of({"lut": 0.1}, "lut")
+    assert run_config(run).digits == 2
+
+
+def test_explain_and_pareto_are_commands(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", str(run)]) == 0
+    assert capsys.readouterr().out == "trial 1: accuracy 0.9900, lut\n"
+    assert cli.main(["explain", str(run), "--trial", "0"]) == 0
+    assert "meets every constraint" in capsys.readouterr().out
+    assert cli.main(["explain", str(run), "--trial", "7"]) == 2
+    assert "must be one of 0, 1" in capsys.readouterr().err
+    assert cli.main(["plot", "pareto", str(run), "--out", str(run / "pareto.svg")]) == 0
+    assert (run / "pareto.svg").stat().st_size > 1000
+    assert cli.main(["plot", "pareto", str(run), "--cost", "watts"]) == 2
+    assert cli.main(["plot", "pareto", str(run), "--out", "x.doc"]) == 2
+    with pytest.raises(DataError, match="a student search is required"):
+        students(run / "nowhere")
+
+
+def test_a_student_never_trained_is_asked_of_the_estimator(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    datasets.psd.simulate(Key(0), 400).save(run / "01_dataset")
+    assert cli.main(["explain", str(run), "--values", "depth=2,fc1=20,fc2=20"]) == 0
+    assert "refused before training: lut " in capsys.readouterr().out
+    assert cli.main(["explain", str(run), "--values", "depth=1,fc1=2"]) == 0
+    assert capsys.readouterr().out == "would be tried\n"
+    assert cli.main(["explain", str(run), "--values", "fc1"]) == 2
+
+
+def test_the_reuse_factor_plot_is_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mlp(Key(3), (30, 12, 5)).save(tmp_path)
+    (tmp_path / "rtl.csv").write_text("reuse_factor,latency_clk,mhz\n16,30,100\n")
+    arguments = ["plot", "reuse-factor", str(tmp_path), "--out", str(tmp_path / "f.svg")]
+    assert cli.main([*arguments, "--simulated", str(tmp_path / "rtl.csv")]) == 0
+    assert "RTL simulated" in (tmp_path / "f.svg").read_text()
+    assert cli.main([*arguments, "--boards", "pynq-z9"]) == 2
+    assert cli.main([*arguments, "--mhz", "0"]) == 2
+    (tmp_path / "rtl.csv").write_text("rf\n1\n")
+    assert cli.main([*arguments, "--simulated", str(tmp_path / "rtl.csv")]) == 2
+    assert "reuse_factor, latency_clk, mhz" in capsys.readouterr().err
