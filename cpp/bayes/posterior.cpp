@@ -90,7 +90,7 @@ MatrixXd Posterior::imagine(const MatrixXd& x, const MatrixXd& z) {
   MatrixXd a = root_.bottomRows(q).transpose() * z;
   a.topRows(told).colwise() += a_.col(0);
   a_ = std::move(a);
-  return draws;
+  return draws - kernel_.noise() * a_.bottomRows(q);  // as in means_at_seen
 }
 
 Posterior::Batch Posterior::predict(const MatrixXd& x) const {

@@ -25,7 +25,8 @@ class Posterior {
   void append(const MatrixXd& x, const VectorXd& extra);
   // The outputs of all trials (n).
   void tell(const VectorXd& y);
-  // Trials that still run (q, P) with normal draws z (q, N): their outcomes (q, N). At most once.
+  // Trials that still run (q, P) with normal draws z (q, N): the noise-free means at them given each draw of their
+  // outcomes (q, N). At most once.
   MatrixXd imagine(const MatrixXd& x, const MatrixXd& z);
 
   struct Batch {

@@ -6,6 +6,8 @@ import argparse
 import json
 from typing import Any
 
+from qkdflow.cli import bench_bo
+
 
 def add(verbs: Any) -> None:
     bench = verbs.add_parser("bench", help="measure the engine on this machine")
@@ -16,6 +18,7 @@ def add(verbs: Any) -> None:
     train.add_argument("--list", action="store_true", help="print the workloads' names")
     train.add_argument("--json", action="store_true", help="one JSON object a workload, a line each")
     train.set_defaults(command=_bench_train)
+    bench_bo.add(what)
 
 
 def _bench_train(args: argparse.Namespace) -> int:
