@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Protocol
 
 from qkdflow._core import Key
@@ -80,11 +81,12 @@ class Peer:
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
         environment = {**os.environ, **threads, "KERAS_BACKEND": "torch", "PYTHONWARNINGS": "ignore"}
         self.name = word
+        self._errors = TemporaryFile("w+")  # a pipe would fill up and stop the peer
         self._process = subprocess.Popen(
             [str(python), str(script), word],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
             env=environment,
         )
@@ -98,7 +100,8 @@ class Peer:
             raise self._died() from None
 
     def _died(self) -> ToolError:
-        last = (self._process.stderr.read() if self._process.stderr else "").strip().splitlines()[-1:]
+        self._errors.seek(0)
+        last = self._errors.read().strip().splitlines()[-1:]
         return ToolError(f"[bench bo] {self.name} ended: {last[0] if last else 'no message'}")
 
     def search(self, problem: Problem, seed: int) -> tuple[Suggest, Told]:
@@ -121,6 +124,7 @@ class Peer:
     def close(self) -> None:
         self._process.kill()
         self._process.communicate()
+        self._errors.close()
 
 
 @dataclass(frozen=True)
