@@ -3,8 +3,8 @@
 //
 // Ament et al., "Unexpected improvements to expected improvement" (NeurIPS 2023): log EI = log s + log h(z),
 // z = (best - mean) / s, h(z) = phi(z) + z Phi(z).
-// Running trials: each of N draws of their outcomes has a best, or a front, of its own; the improvement is the
-// mean over the draws, log-mean-exp of the logarithms.
+// Running trials: each of N draws of their outcomes has a best, or a front, of its own; the improvement is
+// the mean over the draws, log-mean-exp of the logarithms.
 #pragma once
 #include <Eigen/Core>
 #include <vector>
@@ -30,14 +30,16 @@ class Improvement {
   virtual ~Improvement() = default;
   // The logarithm, of means (N, M), deviations (M) and the known cost (where there is one); fills its
   // derivatives where asked to.
-  virtual double operator()(const MatrixXd& mean, const VectorXd& deviation, double cost, Slopes* slopes) const = 0;
+  virtual double operator()(const MatrixXd& mean, const VectorXd& deviation, double cost,
+                            Slopes* slopes) const = 0;
 };
 
 // M = 1.
 class ExpectedImprovement : public Improvement {
  public:
   explicit ExpectedImprovement(VectorXd best) : best_(std::move(best)) {}
-  double operator()(const MatrixXd& mean, const VectorXd& deviation, double cost, Slopes* slopes) const override;
+  double operator()(const MatrixXd& mean, const VectorXd& deviation, double cost,
+                    Slopes* slopes) const override;
 
  private:
   VectorXd best_;  // (N)
@@ -48,7 +50,8 @@ class HypervolumeImprovement : public Improvement {
  public:
   HypervolumeImprovement(std::vector<Strips> fronts, bool known_cost)
       : fronts_(std::move(fronts)), known_cost_(known_cost) {}
-  double operator()(const MatrixXd& mean, const VectorXd& deviation, double cost, Slopes* slopes) const override;
+  double operator()(const MatrixXd& mean, const VectorXd& deviation, double cost,
+                    Slopes* slopes) const override;
 
  private:
   std::vector<Strips> fronts_;  // N

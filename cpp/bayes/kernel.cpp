@@ -9,11 +9,13 @@
 namespace qkd::bayes {
 
 Eigen::Index theta_size(const Features& features) {
-  return static_cast<Eigen::Index>(features.size()) + 2 + 2 * std::ranges::count_if(features, &Feature::warped);
+  return static_cast<Eigen::Index>(features.size()) + 2 +
+         2 * std::ranges::count_if(features, &Feature::warped);
 }
 
 Kernel::Kernel(Features features, const VectorXd& theta)
-    : features_(std::move(features)), curves_(MatrixXd::Zero(2, static_cast<Eigen::Index>(features_.size()))) {
+    : features_(std::move(features)),
+      curves_(MatrixXd::Zero(2, static_cast<Eigen::Index>(features_.size()))) {
   const Eigen::Index p_all = curves_.cols();
   precisions_ = (-2 * theta.head(p_all).array()).exp();
   signal_ = std::exp(theta[p_all]);
@@ -37,7 +39,8 @@ MatrixXd Kernel::warped(const MatrixXd& x) const {
 VectorXd Kernel::warp_slopes(const VectorXd& x) const {
   VectorXd slopes = VectorXd::Ones(x.size());
   for (Eigen::Index p = 0; p < x.size(); ++p) {
-    if (features_[static_cast<std::size_t>(p)].warped) slopes[p] = warp(x[p], curves_(0, p), curves_(1, p)).by_x;
+    if (features_[static_cast<std::size_t>(p)].warped)
+      slopes[p] = warp(x[p], curves_(0, p), curves_(1, p)).by_x;
   }
   return slopes;
 }

@@ -3,8 +3,8 @@
 // Notation: r2 = sum over numbers of (w_p(x_p) - w_p(x'_p))^2 / l_p^2 + sum over categories of [x_p != x'_p]
 // / l_p^2, w_p the warp of a warped feature and the identity elsewhere; q = sqrt(5 r2);
 // k = s2 (1 + q + q^2 / 3) e^-q; dk/dr2 = -5/6 s2 (1 + q) e^-q, finite at r2 = 0.
-// theta, the hyper-parameters: log l_1 .. log l_P, log s2, log noise, then log a, log b of each warped feature
-// in turn. Outputs have mean 0, deviation 1.
+// theta, the hyper-parameters: log l_1 .. log l_P, log s2, log noise, then log a, log b of each warped
+// feature in turn. Outputs have mean 0, deviation 1.
 #pragma once
 #include <Eigen/Core>
 #include <vector>
@@ -34,8 +34,8 @@ class Kernel {
   const VectorXd& precisions() const { return precisions_; }  // 1 / l^2 (P)
   const Features& features() const { return features_; }
 
-  MatrixXd warped(const MatrixXd& x) const;            // (m, P) of features (m, P)
-  VectorXd warp_slopes(const VectorXd& x) const;       // dw_p/dx_p (P) of features (P)
+  MatrixXd warped(const MatrixXd& x) const;       // (m, P) of features (m, P)
+  VectorXd warp_slopes(const VectorXd& x) const;  // dw_p/dx_p (P) of features (P)
   // Of warped features, (rows of a, rows of b).
   ArrayXXd squared_distances(const MatrixXd& a, const MatrixXd& b) const;  // r2
   MatrixXd operator()(const MatrixXd& a, const MatrixXd& b) const;         // k

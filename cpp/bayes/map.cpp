@@ -33,7 +33,8 @@ MapObjective::MapObjective(const Observations& seen) : seen_(seen) {
     for (Eigen::Index j = 0; j < n; ++j) {
       for (Eigen::Index i = j + 1; i < n; ++i, ++at) {
         const double difference = seen.x(i, p) - seen.x(j, p);
-        distances_(at, p) = feature.categorical ? static_cast<double>(difference != 0) : difference * difference;
+        distances_(at, p) =
+            feature.categorical ? static_cast<double>(difference != 0) : difference * difference;
       }
     }
   }

@@ -6,7 +6,8 @@
 namespace qkd::bayes {
 namespace {
 
-constexpr double kUnsureNoise = 0.25;  // variance of a failed or pruned trial's value, in units of the outputs'
+constexpr double kUnsureNoise =
+    0.25;  // variance of a failed or pruned trial's value, in units of the outputs'
 
 }  // namespace
 

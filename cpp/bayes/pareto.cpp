@@ -16,7 +16,8 @@ constexpr double kNothing = -std::numeric_limits<double>::infinity();
 std::vector<std::pair<double, double>> front_of(const MatrixXd& points, const VectorXd& reference) {
   std::vector<std::pair<double, double>> sorted, front;
   for (Eigen::Index i = 0; i < points.rows(); ++i) {
-    if (points(i, 0) < reference[0] && points(i, 1) < reference[1]) sorted.emplace_back(points(i, 0), points(i, 1));
+    if (points(i, 0) < reference[0] && points(i, 1) < reference[1])
+      sorted.emplace_back(points(i, 0), points(i, 1));
   }
   std::ranges::sort(sorted);
   for (const auto& point : sorted) {
@@ -46,8 +47,9 @@ std::vector<Eigen::Index> non_dominated(const MatrixXd& values) {
   };
   std::ranges::stable_sort(order, less);  // nothing later can beat what is earlier
   for (const Eigen::Index i : order) {
-    const bool beaten = std::ranges::any_of(
-        front, [&](Eigen::Index other) { return (values.row(other).array() <= values.row(i).array()).all(); });
+    const bool beaten = std::ranges::any_of(front, [&](Eigen::Index other) {
+      return (values.row(other).array() <= values.row(i).array()).all();
+    });
     if (!beaten) front.push_back(i);
   }
   std::ranges::sort(front);

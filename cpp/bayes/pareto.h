@@ -27,7 +27,7 @@ class Strips {
   Strips(const MatrixXd& points, const VectorXd& reference);  // (n, 2), in any order
 
   struct Gain {
-    double value;           // a logarithm
+    double value;                  // a logarithm
     double mean[2], deviation[2];  // its derivatives
   };
   // Both objectives uncertain.

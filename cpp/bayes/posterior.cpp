@@ -42,7 +42,8 @@ Posterior::Posterior(Observations seen, const VectorXd& theta, Eigen::Index room
 }
 
 double Posterior::grow(const VectorXd& x, double extra, VectorXd& row) {
-  require(n_ < root_.rows(), "bayes::Posterior", "room for ", root_.rows(), " trials was asked for; got more");
+  require(n_ < root_.rows(), "bayes::Posterior", "room for ", root_.rows(),
+          " trials was asked for; got more");
   const MatrixXd w = kernel_.warped(x.transpose());
   const Root r = root();
   row = r * kernel_(w_.topRows(n_), w).col(0);

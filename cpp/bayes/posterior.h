@@ -25,8 +25,8 @@ class Posterior {
   void append(const MatrixXd& x, const VectorXd& extra);
   // The outputs of all trials (n).
   void tell(const VectorXd& y);
-  // Trials that still run (q, P) with normal draws z (q, N): the noise-free means at them given each draw of their
-  // outcomes (q, N). At most once.
+  // Trials that still run (q, P) with normal draws z (q, N): the noise-free means at them given each draw of
+  // their outcomes (q, N). At most once.
   MatrixXd imagine(const MatrixXd& x, const MatrixXd& z);
 
   struct Batch {
@@ -58,11 +58,11 @@ class Posterior {
 
   Kernel kernel_;
   Eigen::Index n_;
-  MatrixXd w_;     // warped features (capacity, P)
-  VectorXd diagonal_;  // noise and extra (capacity)
-  MatrixXd root_;  // R (capacity, capacity)
+  MatrixXd w_;          // warped features (capacity, P)
+  VectorXd diagonal_;   // noise and extra (capacity)
+  MatrixXd root_;       // R (capacity, capacity)
   VectorXd y_, white_;  // outputs told (n); R (y - c)
-  MatrixXd a_;     // (n, N)
+  MatrixXd a_;          // (n, N)
   double c_ = 0;
 };
 

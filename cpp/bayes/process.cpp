@@ -11,7 +11,7 @@
 namespace qkd::bayes {
 namespace {
 
-constexpr Eigen::Index kOften = 100;   // up to so many trials each suggestion fits
+constexpr Eigen::Index kOften = 100;    // up to so many trials each suggestion fits
 constexpr Eigen::Index kWarpFrom = 15;  // with fewer trials a warp is not learnt
 // What the posterior keeps of more trials than their sum, and what a fit does.
 constexpr Eigen::Index kBest = 100, kRecent = 200, kOther = 200;
@@ -49,7 +49,8 @@ std::vector<Eigen::Index> Process::kept(const Told& told, Eigen::Index best, Eig
   if (n <= best + recent + other) return order;
   std::vector<bool> keep(static_cast<std::size_t>(n), false);
   const auto rank = [&told](Eigen::Index i) {
-    const bool wins = told.states[static_cast<std::size_t>(i)] == State::complete && std::isfinite(told.values[i]);
+    const bool wins =
+        told.states[static_cast<std::size_t>(i)] == State::complete && std::isfinite(told.values[i]);
     return wins ? told.values[i] : std::numeric_limits<double>::infinity();
   };
   std::ranges::stable_sort(order, [&rank](auto a, auto b) { return rank(a) < rank(b); });

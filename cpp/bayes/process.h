@@ -35,7 +35,8 @@ class Process {
   const std::vector<Eigen::Index>& rows() const { return rows_; }  // the trials that the posterior holds
 
  private:
-  Observations observations(const Told& told, const std::vector<Eigen::Index>& rows, Eigen::Index landmark) const;
+  Observations observations(const Told& told, const std::vector<Eigen::Index>& rows,
+                            Eigen::Index landmark) const;
   std::vector<Eigen::Index> kept(const Told& told, Eigen::Index best, Eigen::Index recent,
                                  Eigen::Index other) const;
   void fit_at(const Told& landmark);

@@ -78,9 +78,9 @@ std::optional<RowVectorXd> Search::among(const MatrixXd& all) {
   double best = -std::numeric_limits<double>::infinity();
   for (std::size_t first = 0; first < order.size(); first += kAtOnce) {
     if (found && bounds[order[first]] < best) break;
-    const std::vector<Eigen::Index> rows(order.begin() + static_cast<std::ptrdiff_t>(first),
-                                         order.begin() + static_cast<std::ptrdiff_t>(
-                                                             std::min(order.size(), first + kAtOnce)));
+    const std::vector<Eigen::Index> rows(
+        order.begin() + static_cast<std::ptrdiff_t>(first),
+        order.begin() + static_cast<std::ptrdiff_t>(std::min(order.size(), first + kAtOnce)));
     const MatrixXd codes = all(rows, Eigen::all);
     const VectorXd scores = acquisition_(codes);
     for (const Eigen::Index i : order_of(scores)) {

@@ -14,11 +14,11 @@
 namespace qkd::bayes {
 namespace {
 
-constexpr int kFinite = 20'000;         // spaces up to this many codes are scored whole
-constexpr std::uint32_t kDraws = 4096;  // of the design, in search of an admissible code
+constexpr int kFinite = 20'000;                       // spaces up to this many codes are scored whole
+constexpr std::uint32_t kDraws = 4096;                // of the design, in search of an admissible code
 constexpr int kFantasies = 64, kFrontFantasies = 16;  // draws of what runs, of one and of two objectives
-constexpr double kBeyond = 0.1;     // the reference lies this share of the range beyond the worst
-constexpr double kChebyshev = 0.05;  // weight of the sum in an augmented Chebyshev norm
+constexpr double kBeyond = 0.1;       // the reference lies this share of the range beyond the worst
+constexpr double kChebyshev = 0.05;   // weight of the sum in an augmented Chebyshev norm
 constexpr double kFarThreshold = 10;  // in deviations: where all violations are equal
 
 // (q, n) normal numbers: Box and Muller on pairs of Sobol dimensions.
@@ -107,7 +107,8 @@ std::optional<RowVectorXd> Suggester::design(std::uint32_t number, Admission& ad
 }
 
 // The incumbent is the lowest mean, not the lowest value: noise may have made that.
-void Suggester::single(Model& model, const Trials& trials, const MatrixXd& x, const VectorXd& values, Key key) {
+void Suggester::single(Model& model, const Trials& trials, const MatrixXd& x, const VectorXd& values,
+                       Key key) {
   const std::vector<bool> can_win = winners(trials);
   model.centres = best_first(values, can_win);
   Process& known = process(0);
@@ -116,7 +117,8 @@ void Suggester::single(Model& model, const Trials& trials, const MatrixXd& x, co
   const VectorXd means = posterior.means_at_seen();
   double best = std::numeric_limits<double>::infinity();
   for (Eigen::Index i = 0; i < means.size(); ++i) {
-    if (can_win[static_cast<std::size_t>(known.rows()[static_cast<std::size_t>(i)])]) best = std::min(best, means[i]);
+    if (can_win[static_cast<std::size_t>(known.rows()[static_cast<std::size_t>(i)])])
+      best = std::min(best, means[i]);
   }
   if (!std::isfinite(best)) best = means.minCoeff();
   VectorXd bests = VectorXd::Constant(1, best);
@@ -154,10 +156,12 @@ void Suggester::two(Model& model, const Trials& trials, const MatrixXd& x, const
     known.tell({x, trials.values.col(m), trials.states});
     Posterior posterior = known.posterior();
     points.col(column) = posterior.predict(x(rows, Eigen::all)).mean.col(0);
-    if (!reference_.empty()) reference[column] = known.outcomes().of(reference_[static_cast<std::size_t>(column)]);
+    if (!reference_.empty())
+      reference[column] = known.outcomes().of(reference_[static_cast<std::size_t>(column)]);
     if (running > 0) {
       const Key draw = key.fold("fantasies").fold(static_cast<std::uint64_t>(m));
-      const MatrixXd outcomes = posterior.imagine(space_.encode(trials.running), normals(draw, running, draws));
+      const MatrixXd outcomes =
+          posterior.imagine(space_.encode(trials.running), normals(draw, running, draws));
       for (int j = 0; j < draws; ++j) imagined[static_cast<std::size_t>(j)].col(column) = outcomes.col(j);
     }
     model.objectives.push_back(std::move(posterior));

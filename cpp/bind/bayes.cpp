@@ -30,14 +30,14 @@ State state_from(const std::string& name) {
   return State::pruned;
 }
 
-Trials trials_from(const Space& space, MatrixXd codes, MatrixXd values, const std::vector<std::string>& states,
-                   MatrixXd violations, MatrixXd running) {
+Trials trials_from(const Space& space, MatrixXd codes, MatrixXd values,
+                   const std::vector<std::string>& states, MatrixXd violations, MatrixXd running) {
   const auto n = codes.rows();
   require(codes.cols() == space.size() && running.cols() == space.size(), "Suggester", "codes must have ",
           space.size(), " columns; got ", codes.cols(), " and ", running.cols());
   require(values.rows() == n && static_cast<Eigen::Index>(states.size()) == n && violations.rows() == n,
-          "Suggester", "values, states and violations must be one a trial; got ", n, " trials, ", values.rows(),
-          " values, ", states.size(), " states, ", violations.rows(), " violations");
+          "Suggester", "values, states and violations must be one a trial; got ", n, " trials, ",
+          values.rows(), " values, ", states.size(), " states, ", violations.rows(), " violations");
   require(values.cols() > 0, "Suggester", "values must have a column at least; got none");
   Trials trials{std::move(codes), std::move(values), std::move(violations), {}, std::move(running)};
   for (const std::string& state : states) trials.states.push_back(state_from(state));
@@ -83,7 +83,8 @@ Observations observations_from(MatrixXd x, VectorXd y, const std::vector<bool>& 
           x.rows(), " and ", y.size());
   Features features = features_from(categorical, warped);
   require(x.cols() == static_cast<Eigen::Index>(categorical.size()) && theta.size() == theta_size(features),
-          "bayes", "categorical must have P entries and theta P + 2, and 2 more for each warped feature; got P = ",
+          "bayes",
+          "categorical must have P entries and theta P + 2, and 2 more for each warped feature; got P = ",
           x.cols(), ", ", categorical.size(), " and ", theta.size());
   const auto n = y.size();
   return {std::move(x), std::move(features), std::move(y), VectorXd::Zero(n)};
@@ -151,13 +152,14 @@ void bayes(py::module_& m) {
           },
           py::arg("codes"), py::arg("values"), py::arg("states"), py::arg("violations"), py::arg("running"),
           py::arg("feasible"), py::arg("cost"),
-          "A new code (D,), or None where none is left. codes (n, D), values (n, M) to minimise and violations "
+          "A new code (D,), or None where none is left. codes (n, D), values (n, M) to minimise and "
+          "violations "
           "(n, C), met where <= 0, of finished trials in the order told; states 'complete', 'failed' or "
           "'pruned'; running (m, D); feasible(code) and cost(codes (m, D)) -> (m,), or None.")
       .def(
           "predict",
-          [](Suggester& s, MatrixXd codes, MatrixXd values, const std::vector<std::string>& states, int objective,
-             const MatrixXd& at) {
+          [](Suggester& s, MatrixXd codes, MatrixXd values, const std::vector<std::string>& states,
+             int objective, const MatrixXd& at) {
             const auto n = codes.rows();
             require(at.cols() == s.space().size(), "Suggester.predict", "at must have ", s.space().size(),
                     " columns; got ", at.cols());
@@ -172,10 +174,11 @@ void bayes(py::module_& m) {
 
   m.def(
       "gp_posterior",
-      [](MatrixXd x, VectorXd y, const std::vector<bool>& categorical, const VectorXd& theta, const MatrixXd& at,
-         const std::vector<bool>& warped) {
+      [](MatrixXd x, VectorXd y, const std::vector<bool>& categorical, const VectorXd& theta,
+         const MatrixXd& at, const std::vector<bool>& warped) {
         require(at.cols() == x.cols(), "gp_posterior", "at must have P columns; got ", at.cols());
-        const Posterior posterior(observations_from(std::move(x), std::move(y), categorical, warped, theta), theta);
+        const Posterior posterior(observations_from(std::move(x), std::move(y), categorical, warped, theta),
+                                  theta);
         auto batch = posterior.predict(at);
         return py::make_tuple(VectorXd(batch.mean.col(0)), std::move(batch.variance));
       },
@@ -203,7 +206,8 @@ void bayes(py::module_& m) {
                 reference.size());
         return hypervolume(points, reference);
       },
-      py::arg("points"), py::arg("reference"), "What points (n, 2), to be minimised, dominate below the reference.");
+      py::arg("points"), py::arg("reference"),
+      "What points (n, 2), to be minimised, dominate below the reference.");
   m.def(
       "non_dominated", [](const MatrixXd& values) { return non_dominated(values); }, py::arg("values"),
       "The rows of values (n, M), to be minimised, that no other row beats in all columns.");

@@ -60,7 +60,8 @@ TEST_CASE("log Phi agrees with 80-digit arithmetic, and its slope is its derivat
                                                                        {-30, -454.32124395634319829}}) {
     INFO("z = " << z);
     CHECK(log_phi(z).value == Approx(value).epsilon(1e-11));
-    CHECK(log_phi(z).slope == Approx((log_phi(z + 1e-5).value - log_phi(z - 1e-5).value) / 2e-5).epsilon(1e-6));
+    CHECK(log_phi(z).slope ==
+          Approx((log_phi(z + 1e-5).value - log_phi(z - 1e-5).value) / 2e-5).epsilon(1e-6));
   }
 }
 
@@ -87,7 +88,8 @@ Posterior process(int which) {
 void check_gradient(const Acquisition& acquisition) {
   for (int i = 0; i < 10; ++i) {
     RowVectorXd at(3);
-    at << Key(9).uniform(static_cast<std::uint64_t>(2 * i)), i % 2, Key(9).uniform(static_cast<std::uint64_t>(2 * i + 1));
+    at << Key(9).uniform(static_cast<std::uint64_t>(2 * i)), i % 2,
+        Key(9).uniform(static_cast<std::uint64_t>(2 * i + 1));
     VectorXd gradient, unused;
     const VectorXd x = at.transpose();
     const double cost = acquisition.cost_of(at), value = acquisition.at(x, cost, gradient);
@@ -105,7 +107,8 @@ void check_gradient(const Acquisition& acquisition) {
 
 }  // namespace
 
-TEST_CASE("the gradient of log EI agrees with finite differences, with running trials and limits too", "[bayes]") {
+TEST_CASE("the gradient of log EI agrees with finite differences, with running trials and limits too",
+          "[bayes]") {
   const Posterior one = process(1), limit = process(2);
   Posterior imagining = process(1);
   MatrixXd z(2, 5);
@@ -125,11 +128,12 @@ TEST_CASE("the gradient of log EI agrees with finite differences, with running t
 TEST_CASE("the gradients of both hypervolume improvements agree with finite differences", "[bayes]") {
   const Posterior one = process(1), other = process(2);
   MatrixXd front(4, 2);
-  front << -1, 0.5, -0.3, 0.1, 0.2, -0.7, 0.4, 0.9;  // the last one is beaten
+  front << -1, 0.5, -0.3, 0.1, 0.2, -0.7, 0.4, 0.9;       // the last one is beaten
   const VectorXd reference = VectorXd::Constant(2, 2.5);  // dearer than any code
   const Cost cost = [](const MatrixXd& codes) { return VectorXd(codes.col(0) + codes.col(1)); };
   const std::vector<Strips> strips = {Strips(front, reference)};
-  check_gradient({kSpace, {&one, &other}, std::make_unique<HypervolumeImprovement>(strips, false), {}, nullptr});
+  check_gradient(
+      {kSpace, {&one, &other}, std::make_unique<HypervolumeImprovement>(strips, false), {}, nullptr});
   check_gradient({kSpace, {&one}, std::make_unique<HypervolumeImprovement>(strips, true), {}, cost});
 }
 

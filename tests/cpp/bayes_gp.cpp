@@ -141,7 +141,8 @@ TEST_CASE("the MAP gradient agrees with finite differences through warps", "[bay
     VectorXd up = t, down = t;
     up[i] += 1e-5;
     down[i] -= 1e-5;
-    CHECK(gradient[i] == Approx((objective(up, unused) - objective(down, unused)) / 2e-5).epsilon(1e-5).margin(1e-7));
+    CHECK(gradient[i] ==
+          Approx((objective(up, unused) - objective(down, unused)) / 2e-5).epsilon(1e-5).margin(1e-7));
   }
   // A warp is a change of the features, nothing else.
   Observations curved = seen;
@@ -262,7 +263,8 @@ TEST_CASE("the posterior is that of the definition, and its slopes its derivativ
       pair(0, p) -= 1e-5;
       pair(1, p) += 1e-5;
       const auto ends = posterior.predict(pair);
-      CHECK(local.mean_slope(p, 0) == Approx((ends.mean(1, 0) - ends.mean(0, 0)) / 2e-5).epsilon(1e-5).margin(1e-7));
+      CHECK(local.mean_slope(p, 0) ==
+            Approx((ends.mean(1, 0) - ends.mean(0, 0)) / 2e-5).epsilon(1e-5).margin(1e-7));
       CHECK(local.variance_slope[p] ==
             Approx((ends.variance[1] - ends.variance[0]) / 2e-5).epsilon(1e-5).margin(1e-7));
     }

@@ -199,8 +199,8 @@ TEST_CASE("the pruned search of a finite space finds the best of all codes", "[b
   VectorXd t(5);
   t << -1, -1, -0.5, 0, -8;
   const Posterior posterior(seen, t);
-  const Acquisition acquisition(space, {&posterior},
-                                std::make_unique<ExpectedImprovement>(VectorXd::Constant(1, -1.5)), {}, nullptr);
+  const Acquisition acquisition(
+      space, {&posterior}, std::make_unique<ExpectedImprovement>(VectorXd::Constant(1, -1.5)), {}, nullptr);
   const VectorXd scores = acquisition(all);
   CHECK((acquisition.bound(all) - scores).minCoeff() >= -1e-12);
   Admission admission(taken, nullptr);

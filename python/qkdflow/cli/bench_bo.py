@@ -13,14 +13,20 @@ from typing import Any
 
 def add(what: Any) -> None:
     bo = what.add_parser("bo", help="regret and cost of the optimiser, beside its peers in environments of their own")
-    bo.add_argument("--problems", default="main", metavar="main|second|FILE.py", help="FILE: space(hp), objective(values)")
-    bo.add_argument("--peers", default="optuna_tpe,optuna_gp,keras_tuner", help="comma-separated, or none; also botorch")
+    bo.add_argument(
+        "--problems", default="main", metavar="main|second|FILE.py", help="FILE: space(hp), objective(values)"
+    )
+    bo.add_argument(
+        "--peers", default="optuna_tpe,optuna_gp,keras_tuner", help="comma-separated, or none; also botorch"
+    )
     bo.add_argument("--trials", type=int, default=40)
     bo.add_argument("--seeds", type=int, help="of everybody; where not given, 20 and fewer for the dear peers")
     bo.add_argument("--first-seed", type=int, default=0)
     bo.add_argument("--jobs", type=int, default=2, help="searches at a time")
     bo.add_argument("--only", help="comma-separated names of problems")
-    bo.add_argument("--environments", type=Path, default=Path("~/.cache/qkdflow/peers"), help="where peers are installed")
+    bo.add_argument(
+        "--environments", type=Path, default=Path("~/.cache/qkdflow/peers"), help="where peers are installed"
+    )
     bo.add_argument("--scripts", type=Path, default=Path("tests/bench/bo_peers"), help="the peers' sides")
     bo.add_argument("--json", action="store_true", help="one JSON object in place of the table")
     bo.set_defaults(command=_bench_bo)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from qkdflow.contest.players import Entry
+from qkdflow.contest.players import Entry, Suggest, Told
 from qkdflow.contest.problem import Problem
 
 
@@ -33,8 +33,7 @@ def play(entry: Entry, problem: Problem, seeds: Sequence[int], trials: int) -> l
         player.close()
 
 
-def _search(name: str, hands: tuple[Callable[[], object], Callable[[list[float]], None]], problem: Problem, seed: int,
-            trials: int) -> Search:
+def _search(name: str, hands: tuple[Suggest, Told], problem: Problem, seed: int, trials: int) -> Search:
     suggest, tell = hands
     search = Search(name, problem.name, seed, [], [], [], 0)
     seen: set[str] = set()
@@ -42,7 +41,7 @@ def _search(name: str, hands: tuple[Callable[[], object], Callable[[list[float]]
         suggested = suggest()
         if suggested is None:
             break
-        values, cpu = suggested  # type: ignore[misc]
+        values, cpu = suggested
         results = [problem.objective(values)]
         search.values.append(results[0])
         if problem.cost is not None:

@@ -23,7 +23,7 @@ from qkdflow.errors import ToolError
 from qkdflow.tune import Space, SpaceExhausted, Study, Value
 
 Suggest = Callable[[], "tuple[Values, float] | None"]  #: values and CPU seconds; None at the end of the space
-Told = Callable[[list[float]], None]
+Told = Callable[[list[float]], object]
 
 
 class Player(Protocol):
@@ -46,7 +46,7 @@ class Ours:
                 return None
             return trial[0].values, time.thread_time() - begun
 
-        return suggest, lambda values: study.tell(trial[0], values[0]) and None
+        return suggest, lambda values: study.tell(trial[0], values[0])
 
     def close(self) -> None:
         pass
@@ -81,7 +81,7 @@ class Peer:
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
         environment = {**os.environ, **threads, "KERAS_BACKEND": "torch", "PYTHONWARNINGS": "ignore"}
         self.name = word
-        self._errors = TemporaryFile("w+")  # a pipe would fill up and stop the peer
+        self._errors = TemporaryFile("w+")  # noqa: SIM115; a pipe would fill up and stop the peer
         self._process = subprocess.Popen(
             [str(python), str(script), word],
             stdin=subprocess.PIPE,
@@ -159,7 +159,10 @@ def entry(name: str, environments: Path, scripts: Path) -> Entry:
         raise ToolError(f"[bench bo] {script} is missing: give --scripts, the checkout's tests/bench/bo_peers")
     python = environments / folder / "bin/python"
     if not python.exists():
-        for command in ([sys.executable, "-m", "venv", folder], [str(python), "-m", "pip", "install", *packages.split()]):
+        for command in (
+            [sys.executable, "-m", "venv", folder],
+            [str(python), "-m", "pip", "install", *packages.split()],
+        ):
             done = subprocess.run(command, cwd=environments, capture_output=True, text=True)
             if done.returncode:
                 last = done.stderr.strip().splitlines()[-1:]

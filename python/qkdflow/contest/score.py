@@ -112,14 +112,22 @@ def table(report: Mapping[str, Any]) -> str:
     lines = [f"{'loss after ' + str(report['trials']) + ' trials':{width}}" + "".join(f"{p:>14}" for p in players)]
     for name, row in report["problems"].items():
         lines.append(f"{name:{width}}" + "".join(f"{row[p]['loss']:>14.4g}" for p in players))
-    lines.append(f"{'seeds':{width}}" + "".join(f"{next(iter(report['problems'].values()))[p]['seeds']:>14}" for p in players))
-    for word, label in (("normalised", "normalised regret"), ("rank", "mean rank"), ("repeats", "repeats a search"),
-                        ("cpu_ms", "CPU ms a suggestion")):
+    lines.append(
+        f"{'seeds':{width}}" + "".join(f"{next(iter(report['problems'].values()))[p]['seeds']:>14}" for p in players)
+    )
+    for word, label in (
+        ("normalised", "normalised regret"),
+        ("rank", "mean rank"),
+        ("repeats", "repeats a search"),
+        ("cpu_ms", "CPU ms a suggestion"),
+    ):
         cells = (report["players"][p][word] for p in players)
         lines.append(f"{label:{width}}" + "".join(f"{'-' if c is None else format(c, '.3f'):>14}" for c in cells))
     intervals = (report["players"][p]["interval"] for p in players)
-    lines.append(f"{'  95 % interval':{width}}" + "".join(
-        f"{'-' if i is None else f'{i[0]:.3f}..{i[1]:.3f}':>14}" for i in intervals))
+    lines.append(
+        f"{'  95 % interval':{width}}"
+        + "".join(f"{'-' if i is None else f'{i[0]:.3f}..{i[1]:.3f}':>14}" for i in intervals)
+    )
     for player, ratio in report["against"].items():
         low, high = ratio["interval"]
         lines.append(f"qkdflow / {player}: {ratio['ratio']:.3f}, 95 % within {low:.3f}..{high:.3f}")

@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def _network(values: Values) -> float:
 
 def _parameters(values: Values) -> float:
     widths = [64, *(int(values[f"units{i}"]) for i in range(int(values["layers"]))), 10]
-    return float(sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False)))
+    return float(sum((a + 1) * b for a, b in pairwise(widths)))
 
 
 # YAHPO's surrogate of LCBench (Pfisterer et al. 2022; Zimmer et al. 2021): validation error after 52 epochs.

@@ -179,7 +179,8 @@ def _parameter(name: str, distribution: BaseDistribution, conditions: tuple[Cond
         made = IntParameter(name, low_, conditions, low_, distribution.high, step_, sampling)
     elif isinstance(distribution, CategoricalDistribution):
         if _ordered(distribution):
-            made = ChoiceParameter(name, distribution.choices[0], conditions, distribution.choices, True)
+            choices: Any = distribution.choices
+            made = ChoiceParameter(name, choices[0], conditions, choices, True)
         else:
             levels = tuple(range(len(distribution.choices)))
             made = ChoiceParameter(name, 0, conditions, levels, False)
@@ -237,7 +238,7 @@ def _has_it(value: Any, active: set[Any], inactive: set[Any]) -> bool:
     if value in active or value in inactive:
         return value in active
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return min(abs(value - a) for a in active) <= min(abs(value - i) for i in inactive)
+        return bool(min(abs(value - a) for a in active) <= min(abs(value - i) for i in inactive))
     return True
 
 
@@ -289,7 +290,7 @@ def _store(study: optuna.Study, trial: FrozenTrial, params: Mapping[str, Any]) -
 
 def _suggested(trial: FrozenTrial) -> dict[str, Any]:
     """What this sampler suggested to a trial that runs; nothing where it was another's."""
-    parts = []
+    parts: list[str] = []
     while (name := f"{ATTRIBUTE}{len(parts)}") in trial.system_attrs:
         parts.append(trial.system_attrs[name])
     try:

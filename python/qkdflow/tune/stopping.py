@@ -93,6 +93,8 @@ class Hyperband:
             raise ConfigError(f"[Hyperband] needs last_step >= first_step; got {self}")
 
     def __call__(self, number: int, step: int, curves: Mapping[int, Curve]) -> bool:
+        if step >= self.last_step:  # it has run to its end
+            return False
         brackets = 1 + max(0, math.floor(math.log(self.last_step / self.first_step, self.factor) + 1e-9))
         bracket = number % brackets
         rule = Halving(self.first_step * self.factor**bracket, self.factor)

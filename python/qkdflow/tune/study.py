@@ -208,9 +208,7 @@ class Study:
         `in_flight`: how many of this study's own trials the caller has under way.
         """
         with self._alone():
-            others = sum(
-                t.state == "running" and t.number not in self._claims for t in self._trials.values()
-            )
+            others = sum(t.state == "running" and t.number not in self._claims for t in self._trials.values())
             if len(self._told) + in_flight >= n_trials:
                 return False
             orphan = self._orphan()
@@ -252,7 +250,8 @@ class Study:
         given = () if value is None else tuple(value) if isinstance(value, Sequence) else (value,)
         if state == "complete" and given and len(given) != len(self.goals.directions):
             raise ConfigError(
-                f"[trial {trial.number}] value must be one number an objective, {len(self.goals.directions)}; got {value!r}"
+                f"[trial {trial.number}] value must be one number an objective, {len(self.goals.directions)}; "
+                f"got {value!r}"
             )
         if state == "pruned" and not given and trial.curve:
             given = (trial.curve[-1][1],)
@@ -346,7 +345,9 @@ class Study:
             return None
         sign = float(self.goals.signs[0])
         finished = [
-            (self._signed(t), sign * t.objectives[0]) for t in self._trials.values() if t.state == "complete" and t.curve
+            (self._signed(t), sign * t.objectives[0])
+            for t in self._trials.values()
+            if t.state == "complete" and t.curve
         ]
         expected = forecast(self._signed(trial) or [(0, sign * trial.value)], finished)
         return expected if math.isfinite(expected) else None
@@ -366,7 +367,9 @@ class Study:
         for word in header | journal.header:
             ours, theirs = header.get(word), journal.header.get(word)
             if theirs != ours:
-                how = difference(theirs or [], ours or []) if word == "space" else f"{word} was {theirs!r}, now {ours!r}"
+                how = (
+                    difference(theirs or [], ours or []) if word == "space" else f"{word} was {theirs!r}, now {ours!r}"
+                )
                 raise ConfigError(f"[journal] {path} holds another search: {how}. Use another file, or undo the change")
         self._catch_up(journal)
         return journal

@@ -18,13 +18,23 @@ with contextlib.redirect_stdout(io.StringIO()):
 def declare(hp: keras_tuner.HyperParameters, p: Parameter) -> None:
     name, kind = p["name"], p["kind"]
     if kind == "Int":
-        hp.Int(name, p["min_value"], p["max_value"], step=p["step"] if p["sampling"] == "linear" else None,
-               sampling=p["sampling"], default=p["default"])
+        hp.Int(
+            name,
+            p["min_value"],
+            p["max_value"],
+            step=p["step"] if p["sampling"] == "linear" else None,
+            sampling=p["sampling"],
+            default=p["default"],
+        )
     elif kind == "Float":
         hp.Float(name, p["min_value"], p["max_value"], step=p["step"], sampling=p["sampling"], default=p["default"])
     elif kind == "Choice":
-        hp.Choice(name, p["values"], ordered=p["ordered"] if not isinstance(p["values"][0], str) else None,
-                  default=p["default"])
+        hp.Choice(
+            name,
+            p["values"],
+            ordered=p["ordered"] if not isinstance(p["values"][0], str) else None,
+            default=p["default"],
+        )
     elif kind == "Boolean":
         hp.Boolean(name, default=p["default"])
     else:
