@@ -20,7 +20,7 @@ def add(what: Any) -> None:
         "--peers", default="optuna_tpe,optuna_gp,keras_tuner", help="comma-separated, or none; also botorch"
     )
     bo.add_argument("--trials", type=int, default=40)
-    bo.add_argument("--seeds", type=int, help="of everybody; where not given, 20 and fewer for the dear peers")
+    bo.add_argument("--seeds", type=int, help="at most; 20 where not given, fewer for the dear peers")
     bo.add_argument("--first-seed", type=int, default=0)
     bo.add_argument("--jobs", type=int, default=2, help="searches at a time")
     bo.add_argument("--only", help="comma-separated names of problems")
@@ -53,7 +53,7 @@ def _bench_bo(args: argparse.Namespace) -> int:
     entries = [entry(name, environments, args.scripts.resolve()) for name in ("qkdflow", "random", *peers)]
 
     def seeds(e: Entry) -> range:
-        return range(args.first_seed, args.first_seed + (args.seeds or e.seeds))
+        return range(args.first_seed, args.first_seed + min(args.seeds or e.seeds, e.seeds))
 
     begun = time.monotonic()
     searches = tournament(entries, problems, seeds, args.trials, args.jobs, lambda text: print(text, file=sys.stderr))

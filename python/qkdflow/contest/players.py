@@ -81,7 +81,7 @@ class Peer:
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
         environment = {**os.environ, **threads, "KERAS_BACKEND": "torch", "PYTHONWARNINGS": "ignore"}
         self.name = word
-        self._errors = TemporaryFile("w+")  # noqa: SIM115; a pipe would fill up and stop the peer
+        self._errors = TemporaryFile("w+")  # noqa: SIM115 (a pipe would fill up and stop the peer)
         self._process = subprocess.Popen(
             [str(python), str(script), word],
             stdin=subprocess.PIPE,
