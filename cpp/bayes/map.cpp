@@ -21,6 +21,20 @@ Normal length_prior(Eigen::Index features) {
 }
 constexpr Normal kSignalPrior{0.3, 0.7}, kNoisePrior{-6, 2}, kWarpPrior{0, 0.35};
 
+constexpr int kIterations = 40;
+constexpr int kGlance = 10;  // iterations after which the better start is known
+
+Minimum descend(const Observations& seen, const Minimum& from, int iterations) {
+  MapObjective objective(seen);
+  const Smooth f = [&objective](const VectorXd& theta, VectorXd& gradient) {
+    return objective(theta, gradient);
+  };
+  Descent descent;
+  descent.iterations = iterations;
+  descent.inverse = from.inverse;
+  return minimise(f, from.x, theta_box(seen.features), descent);
+}
+
 }  // namespace
 
 MapObjective::MapObjective(const Observations& seen) : seen_(seen) {
@@ -160,23 +174,15 @@ Minimum fit(const Observations& seen) {
   VectorXd spread = VectorXd::Constant(theta_size(seen.features), 0.1);
   spread.head(p + 1).setConstant(0.5);
   spread[p + 1] = 2;
-  const Minimum guess{{}, std::numeric_limits<double>::infinity(), spread.asDiagonal()};
-  Minimum best = guess;
+  const MatrixXd guess = spread.asDiagonal();
+  Minimum best{{}, std::numeric_limits<double>::infinity(), guess};
   for (const VectorXd& start : theta_starts(seen.features)) {
-    const Minimum end = fit(seen, {start, guess.value, guess.inverse});
+    const Minimum end = descend(seen, {start, best.value, guess}, kGlance);
     if (end.value < best.value || best.x.size() == 0) best = end;
   }
-  return best;
+  return fit(seen, best);
 }
 
-Minimum fit(const Observations& seen, const Minimum& last) {
-  MapObjective objective(seen);
-  const Smooth f = [&objective](const VectorXd& theta, VectorXd& gradient) {
-    return objective(theta, gradient);
-  };
-  Descent descent;
-  descent.inverse = last.inverse;
-  return minimise(f, last.x, theta_box(seen.features), descent);
-}
+Minimum fit(const Observations& seen, const Minimum& last) { return descend(seen, last, kIterations); }
 
 }  // namespace qkd::bayes

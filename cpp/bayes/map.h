@@ -48,7 +48,7 @@ Box theta_box(const Features& features);
 // The fixed starts: smooth and quiet, rough and noisy.
 std::vector<VectorXd> theta_starts(const Features& features);
 
-// The best end of the descents from the fixed starts.
+// The end of the descent from the fixed start that is the better one after a few steps.
 Minimum fit(const Observations& seen);
 // The end of the descent from where a fit to fewer trials ended.
 Minimum fit(const Observations& seen, const Minimum& last);

@@ -14,8 +14,8 @@ namespace {
 constexpr Eigen::Index kOften = 100;    // up to so many trials each suggestion fits
 constexpr Eigen::Index kWarpFrom = 15;  // with fewer trials a warp is not learnt
 // What the posterior keeps of more trials than their sum, and what a fit does.
-constexpr Eigen::Index kBest = 100, kRecent = 200, kOther = 200;
-constexpr Eigen::Index kFitBest = 50, kFitRecent = 50, kFitOther = 100;
+constexpr Eigen::Index kBest = 100, kRecent = 150, kOther = 150;
+constexpr Eigen::Index kFitBest = 30, kFitRecent = 30, kFitOther = 60;
 
 // The number of trials at the landmark after `n`, and at the last one up to `n`.
 Eigen::Index after(Eigen::Index n) { return std::max(n + 1, n * 11 / 10); }
@@ -83,7 +83,7 @@ void Process::fit_at(const Told& landmark) {
   if (n <= kOften) {
     fitted_ = fit(seen);
   } else {  // where to begin is found out on fewer
-    const Minimum coarse = fit(observations(landmark, kept(landmark, kFitBest / 2, kFitRecent / 2, 0), n));
+    const Minimum coarse = fit(observations(landmark, kept(landmark, kFitBest, kFitRecent, 0), n));
     fitted_ = fit(seen, coarse);
   }
   fitted_to_ = landmark;

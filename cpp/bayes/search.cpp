@@ -25,7 +25,7 @@ constexpr std::int64_t kSweep = 24;    // a dimension of more levels is climbed 
 constexpr double kGain = 1e-7;         // of the acquisition: less is no progress
 constexpr std::size_t kAtOnce = 128;   // codes of a finite space that are scored together
 
-Descent float_descent() { return {.iterations = 20, .tolerance = 1e-3, .longest = 1.0, .inverse = {}}; }
+constexpr int kGlance = 6, kIterations = 20;  // of the floats' descent in the first round, and in the others
 
 std::vector<Eigen::Index> order_of(const VectorXd& scores) {
   std::vector<Eigen::Index> order(static_cast<std::size_t>(scores.size()));
@@ -148,7 +148,7 @@ std::vector<Search::Climber> Search::starts(const MatrixXd& full, Key key) {
   return chosen;
 }
 
-void Search::climb_floats(Climber& climber) {
+void Search::climb_floats(Climber& climber, int iterations) {
   std::vector<int> floats;
   for (int d = 0; d < space_.size(); ++d) {
     if (space_[d].kind == Dimension::Kind::continuous && climber.code[d] != kInactive) floats.push_back(d);
@@ -175,7 +175,8 @@ void Search::climb_floats(Climber& climber) {
     return -value;
   };
   const Box box{VectorXd::Zero(n), unit.cwiseInverse()};
-  Minimum end = minimise(f, start, box, float_descent());
+  Minimum end =
+      minimise(f, start, box, {.iterations = iterations, .tolerance = 1e-3, .longest = 1.0, .inverse = {}});
   // Where the constraint forbids the end, the way back is tried half by half.
   for (int halving = 0; halving < 4; ++halving) {
     if (-end.value <= climber.value + kGain) return;
@@ -223,9 +224,9 @@ std::optional<RowVectorXd> Search::anywhere(const MatrixXd& seen, Key key) {
   for (int round = 0; round < kRounds && !climbers.empty(); ++round) {
     for (Climber& climber : climbers) {
       if (!climber.moving) continue;
-      climb_floats(climber);
-      // Without a step of the levels, another round of floats would only repeat this one.
-      climber.moving = climb_levels(climber);
+      climb_floats(climber, round == 0 ? kGlance : kIterations);
+      // Without a step of the levels, another whole round of floats would only repeat this one.
+      climber.moving = climb_levels(climber) || round == 0;
     }
     std::ranges::stable_sort(climbers, std::greater(), &Climber::value);
     if (climbers.size() > kFinalists) climbers.resize(kFinalists);

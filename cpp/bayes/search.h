@@ -50,7 +50,7 @@ class Search {
   };
   MatrixXd screen(const MatrixXd& seen, Key key) const;
   std::vector<Climber> starts(const MatrixXd& full, Key key);
-  void climb_floats(Climber& climber);
+  void climb_floats(Climber& climber, int iterations);
   bool climb_levels(Climber& climber);  // whether a level moved
 
   const Space& space_;

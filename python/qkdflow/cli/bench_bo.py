@@ -20,7 +20,7 @@ def add(what: Any) -> None:
         "--peers", default="optuna_tpe,optuna_gp,keras_tuner", help="comma-separated, or none; also botorch"
     )
     bo.add_argument("--trials", type=int, default=40)
-    bo.add_argument("--seeds", type=int, help="at most; 20 where not given, fewer for the dear peers")
+    bo.add_argument("--seeds", default="", help="of all, or NAME=N,...; 20 where not given, fewer for the dear peers")
     bo.add_argument("--first-seed", type=int, default=0)
     bo.add_argument("--jobs", type=int, default=2, help="searches at a time")
     bo.add_argument("--only", help="comma-separated names of problems")
@@ -39,8 +39,9 @@ def _bench_bo(args: argparse.Namespace) -> int:
     from qkdflow.contest.sets import named
     from qkdflow.errors import ConfigError
 
-    for word in ("trials", "jobs", "seeds"):
-        if getattr(args, word) is not None and getattr(args, word) < 1:
+    counts = _counts(args.seeds)
+    for word in ("trials", "jobs"):
+        if getattr(args, word) < 1:
             raise ConfigError(f"[bench bo] --{word} must be 1 or more; got {getattr(args, word)}")
     problems = named(args.problems)
     if args.only:
@@ -53,7 +54,7 @@ def _bench_bo(args: argparse.Namespace) -> int:
     entries = [entry(name, environments, args.scripts.resolve()) for name in ("qkdflow", "random", *peers)]
 
     def seeds(e: Entry) -> range:
-        return range(args.first_seed, args.first_seed + min(args.seeds or e.seeds, e.seeds))
+        return range(args.first_seed, args.first_seed + counts.get(e.name, counts.get("", e.seeds)))
 
     begun = time.monotonic()
     searches = tournament(entries, problems, seeds, args.trials, args.jobs, lambda text: print(text, file=sys.stderr))
@@ -62,3 +63,16 @@ def _bench_bo(args: argparse.Namespace) -> int:
     report["load"] = round(os.getloadavg()[0], 2)
     print(json.dumps(report) if args.json else table(report))
     return 0
+
+
+def _counts(text: str) -> dict[str, int]:
+    """Seeds by player; "" stands for all that are not named."""
+    from qkdflow.errors import ConfigError
+
+    counts = {}
+    for part in filter(None, text.split(",")):
+        name, _, number = part.rpartition("=")
+        if not number.isdigit() or int(number) < 1:
+            raise ConfigError(f"[bench bo] --seeds must be numbers from 1, or NAME=N; got {part!r}")
+        counts[name] = int(number)
+    return counts
