@@ -31,7 +31,7 @@ MatrixXd Kernel::warped(const MatrixXd& x) const {
   MatrixXd w = x;
   for (Eigen::Index p = 0; p < w.cols(); ++p) {
     if (!features_[static_cast<std::size_t>(p)].warped) continue;
-    for (Eigen::Index i = 0; i < w.rows(); ++i) w(i, p) = warp(w(i, p), curves_(0, p), curves_(1, p)).w;
+    w.col(p) = warp(log_inside(x.col(p).array()), curves_(0, p), curves_(1, p));
   }
   return w;
 }

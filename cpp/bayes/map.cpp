@@ -54,6 +54,10 @@ MapObjective::MapObjective(const Observations& seen) : seen_(seen) {
   }
   const auto count = static_cast<Eigen::Index>(warped_.size());
   for (MatrixXd* matrix : {&w_, &by_log_a_, &by_log_b_}) matrix->resize(n, count);
+  log_u_.resize(n, count);
+  for (Eigen::Index c = 0; c < count; ++c) {
+    log_u_.col(c) = log_inside(seen.x.col(warped_[static_cast<std::size_t>(c)]).array());
+  }
   for (ArrayXXd* array : {&r2_, &k_, &slope_}) array->resize(pairs, 1);
 }
 
@@ -61,12 +65,11 @@ void MapObjective::warp_columns(const VectorXd& theta) {
   const Eigen::Index n = seen_.x.rows(), first = seen_.x.cols() + 2;
   for (Eigen::Index c = 0; c < w_.cols(); ++c) {
     const Eigen::Index p = warped_[static_cast<std::size_t>(c)];
-    for (Eigen::Index i = 0; i < n; ++i) {
-      const Warped warped = warp(seen_.x(i, p), theta[first + 2 * c], theta[first + 2 * c + 1]);
-      w_(i, c) = warped.w;
-      by_log_a_(i, c) = warped.by_log_a;
-      by_log_b_(i, c) = warped.by_log_b;
-    }
+    const WarpedColumn column =
+        warp_with_slopes(log_u_.col(c), theta[first + 2 * c], theta[first + 2 * c + 1]);
+    w_.col(c) = column.w;
+    by_log_a_.col(c) = column.by_log_a;
+    by_log_b_.col(c) = column.by_log_b;
     for (Eigen::Index j = 0, at = 0; j < n; at += n - 1 - j, ++j) {
       distances_.col(p).segment(at, n - 1 - j) = (w_.col(c).tail(n - 1 - j).array() - w_(j, c)).square();
     }

@@ -1,6 +1,6 @@
 """Their side of student_search.py: KerasTuner's Bayesian optimisation of QKeras students that TFMOT prunes.
 
-    python student_search_keras.py data.npz TRIALS EPOCHS
+python student_search_keras.py data.npz TRIALS EPOCHS
 """
 
 from __future__ import annotations

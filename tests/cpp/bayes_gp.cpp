@@ -119,6 +119,10 @@ TEST_CASE("a warp is a rising curve of [0, 1], and its slopes are its derivative
       CHECK(at.w <= 1);
       if (log_a == 0 && log_b == 0) CHECK(at.w == Approx(x).margin(2e-4));
       last = at.w;
+      const WarpedColumn column = warp_with_slopes(log_inside(Eigen::ArrayXd::Constant(3, x)), log_a, log_b);
+      CHECK(column.w[2] == Approx(at.w).epsilon(1e-10));
+      CHECK(column.by_log_a[1] == Approx(at.by_log_a).epsilon(1e-8).margin(1e-12));
+      CHECK(column.by_log_b[0] == Approx(at.by_log_b).epsilon(1e-8).margin(1e-12));
       const auto slope = [&, a = log_a, b = log_b](double dx, double da, double db) {
         return (warp(x + dx, a + da, b + db).w - warp(x - dx, a - da, b - db).w) / (2 * (dx + da + db));
       };

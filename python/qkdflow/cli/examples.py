@@ -5,4 +5,5 @@ EXAMPLES = """examples:
   qkdflow run psd --out runs/psd-paper --budget paper          the letter's search spaces, 40 trials a search
   qkdflow run --data clyc.csv --label class --out runs/clyc --max-parameters 170
   qkdflow bench train --workload psd-student-b32 --json
+  qkdflow bench bo --problems main --peers optuna_gp,keras_tuner
 """
