@@ -66,6 +66,7 @@ class RunConfig:
     sparsity: float = 0.2  # least share of zero kernel integers
     max_parameters: int | None = None  # of the student, zeros included
     teacher: str | None = None  # a saved model to use instead of a search
+    jobs: int = 1  # trials of the searches at once; another number is another search
     hls: HlsConfig = HlsConfig()  # noqa: RUF009 - a frozen value
 
     def __post_init__(self) -> None:
@@ -77,6 +78,8 @@ class RunConfig:
             raise ConfigError(f"[--sparsity] must be at least 0 and below 1; got {self.sparsity}")
         if self.max_parameters is not None and self.max_parameters < 1:
             raise ConfigError(f"[--max-parameters] must be at least 1; got {self.max_parameters}")
+        if not 1 <= self.jobs <= 1024:
+            raise ConfigError(f"[--jobs] must be 1 to 1024; got {self.jobs}")
         if not 0 <= self.seed < 2**64:
             raise ConfigError(f"[--seed] must be 0 to 2^64 - 1; got {self.seed}")
         if self.is_preset or "." in self.data or "/" in self.data:

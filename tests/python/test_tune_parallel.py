@@ -139,3 +139,30 @@ def test_dask_runs_trials_on_a_local_cluster() -> None:
         best = search.optimize(score, 12, jobs=2, executor=client.get_executor())
     assert best is not None
     assert [t.state for t in search.trials] == ["complete"] * 12
+
+
+def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "j"
+    study(journal=path).optimize(score, 3)
+    opened = os.open
+
+    def read_only(name: Any, flags: int, *rest: Any) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY):
+            raise PermissionError(13, "Permission denied")
+        return opened(name, flags, *rest)
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert len(study(journal=path).trials) == 3
+
+
+def test_the_workflow_s_searches_run_several_trials_at_once() -> None:
+    from dataclasses import replace
+
+    from qkdflow import Key, datasets, stages
+    from qkdflow.config import BUDGETS
+
+    data = datasets.psd.simulate(Key(0), 400)
+    budget = replace(BUDGETS["quick"], teacher_trials=4, teacher_trial_epochs=2)
+    runs = [stages.search_teacher(data, budget, Key(1), jobs=2).trials for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert [t.state for t in runs[0]] == ["complete"] * 4

@@ -28,6 +28,7 @@ def add(verbs: Any) -> None:
     run.add_argument("--sparsity", type=float, default=0.2, help="least share of zero kernel integers (default: 0.2)")
     run.add_argument("--max-parameters", type=int, help="the student's limit (psd: 529 where not given)")
     run.add_argument("--teacher", metavar="DIR", help="a saved model to learn from, instead of searching for one")
+    run.add_argument("--jobs", type=int, default=1, help="trials of the searches at once, one thread each (default: 1)")
     hls = run.add_argument_group("hls4ml project")
     hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
     hls.add_argument("--part", help="such as xc7z020clg400-1")

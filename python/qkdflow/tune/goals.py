@@ -76,8 +76,12 @@ class Goals:
         return [forecast if known and forecast is not None else math.nan] * len(self.directions)
 
     def violations(self, trial: Trial) -> list[float]:
-        """How far each limit is passed (C,); NaN where the trial does not say."""
-        return [float(trial.info.get(name, math.nan)) - limit for name, limit in self.limits.items()]
+        """How far each limit is passed (C,); NaN where a failed trial does not say."""
+        # What a stopped trial does not say is taken to be on the limit.
+        unknown = 0.0 if trial.state == "pruned" else math.nan
+        return [
+            float(trial.info[name]) - limit if name in trial.info else unknown for name, limit in self.limits.items()
+        ]
 
     def meets_limits(self, trial: Trial) -> bool:
         return all(v <= 0 for v in self.violations(trial))

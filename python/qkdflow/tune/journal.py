@@ -19,6 +19,16 @@ from qkdflow.errors import DataError, ToolError
 Event = dict[str, Any]
 
 
+def _opened(path: Path) -> int:
+    """A descriptor to lock: a study that may only be read is locked too."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError:
+        if not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY)
+
+
 class Journal:
     """`header` and `events` are what the file holds; a new file gets the header given."""
 
@@ -32,7 +42,7 @@ class Journal:
         self._held = 0  # how deep this process is inside its own lock
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock_file = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+            self._file = _opened(path)
         except OSError as error:
             raise ToolError(f"[journal] cannot open {path}: {error.strerror}") from error
         with self.lock():
@@ -41,14 +51,14 @@ class Journal:
                 self.header = dict(header)
 
     def __del__(self) -> None:
-        if hasattr(self, "_lock_file"):
-            os.close(self._lock_file)
+        if hasattr(self, "_file"):
+            os.close(self._file)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Alone among the processes (not the threads: their study has a lock), and up to date."""
         if self._held == 0:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
         self._held += 1
         try:
             if self._held == 1:
@@ -57,7 +67,7 @@ class Journal:
         finally:
             self._held -= 1
             if self._held == 0:
-                fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _refresh(self) -> None:
         """Takes in the whole lines that this process has not seen."""
