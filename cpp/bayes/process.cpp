@@ -12,7 +12,7 @@ namespace qkd::bayes {
 namespace {
 
 constexpr Eigen::Index kOften = 100;    // up to so many trials each suggestion fits
-constexpr Eigen::Index kWarpFrom = 15;  // with fewer trials a warp is not learnt
+constexpr Eigen::Index kWarpFrom = 30;  // a warp learnt from fewer trials slowed Branin's search down
 // What the posterior keeps of more trials than their sum, and what a fit does.
 constexpr Eigen::Index kBest = 100, kRecent = 150, kOther = 150;
 constexpr Eigen::Index kFitBest = 30, kFitRecent = 30, kFitOther = 60;
