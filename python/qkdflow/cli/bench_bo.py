@@ -48,7 +48,7 @@ def _bench_bo(args: argparse.Namespace) -> int:
         problems = [p for p in problems if p.name in args.only.split(",")]
     if not problems:
         raise ConfigError(f"[bench bo] --only must name problems of the set; got {args.only}")
-    environments = args.environments.expanduser()
+    environments = args.environments.expanduser().resolve()
     environments.mkdir(parents=True, exist_ok=True)
     peers = [] if args.peers == "none" else args.peers.split(",")
     entries = [entry(name, environments, args.scripts.resolve()) for name in ("qkdflow", "random", *peers)]
