@@ -1,57 +1,95 @@
 #include "bayes/acquisition.h"
 
 #include <cmath>
-#include <numbers>
+#include <utility>
 
 namespace qkd::bayes {
-namespace {
 
-const double kLogSqrtTwoPi = 0.5 * std::log(2 * std::numbers::pi);
-
-}  // namespace
-
-LogH log_h(double z) {
-  if (z > -1) {
-    const double phi = std::exp(-0.5 * z * z - kLogSqrtTwoPi);
-    const double below = 0.5 * std::erfc(-z / std::numbers::sqrt2);  // Phi
-    const double h = phi + z * below;
-    return {std::log(h), below / h};
+Acquisition::Acquisition(const Space& space, std::vector<const Posterior*> objectives,
+                         std::unique_ptr<Improvement> improvement, std::vector<Limit> limits, Cost cost)
+    : space_(space),
+      objectives_(std::move(objectives)),
+      improvement_(std::move(improvement)),
+      limits_(std::move(limits)),
+      cost_(std::move(cost)),
+      lengths_(VectorXd::Ones(space.features())) {
+  const auto shorten = [this](const Posterior& posterior) {
+    lengths_ = lengths_.cwiseMin(posterior.kernel().precisions().cwiseSqrt().cwiseInverse());
+  };
+  if (improvement_) {
+    for (const Posterior* posterior : objectives_) shorten(*posterior);
   }
-  const double log_phi = -0.5 * z * z - kLogSqrtTwoPi;
-  if (z > -20) {
-    // phi is taken out: ratio = Phi / phi, h / phi = 1 - |z| ratio.
-    const double ratio =
-        std::sqrt(std::numbers::pi / 2) * std::exp(0.5 * z * z) * std::erfc(-z / std::numbers::sqrt2);
-    const double rest = 1 + z * ratio;
-    return {log_phi + std::log(rest), ratio / rest};
-  }
-  // That difference would cancel. |z| Phi / phi = sum of (-1)^k (2k - 1)!! / z^2k, z^2 h / phi = the same
-  // with (2k + 1)!! (Abramowitz and Stegun 26.2.12).
-  const double u = 1 / (z * z);
-  double term = 1, phi_sum = 1, h_sum = 1;
-  for (int k = 1; k <= 8; ++k) {
-    term *= -(2 * k - 1) * u;
-    phi_sum += term;
-    h_sum += (2 * k + 1) * term;
-  }
-  return {log_phi + std::log(h_sum) - 2 * std::log(-z), -z * phi_sum / h_sum};
+  for (const Limit& limit : limits_) shorten(*limit.violation);
 }
 
-VectorXd log_ei(const Posterior::Batch& batch, double best) {
-  VectorXd values(batch.mean.size());
-  for (Eigen::Index i = 0; i < values.size(); ++i) {
-    const double s = std::sqrt(batch.variance[i]);
-    values[i] = std::log(s) + log_h((best - batch.mean[i]) / s).value;
+VectorXd Acquisition::gains(const std::vector<Posterior::Batch>& batches, const MatrixXd& codes) const {
+  const Eigen::Index m = codes.rows();
+  if (!improvement_) return VectorXd::Zero(m);
+  const VectorXd costs = cost_ ? cost_(codes) : VectorXd::Zero(m);
+  const auto objectives = static_cast<Eigen::Index>(batches.size());
+  MatrixXd mean(batches[0].mean.cols(), objectives);
+  VectorXd deviation(objectives), values(m);
+  for (Eigen::Index i = 0; i < m; ++i) {
+    for (Eigen::Index o = 0; o < objectives; ++o) {
+      const Posterior::Batch& batch = batches[static_cast<std::size_t>(o)];
+      mean.col(o) = batch.mean.row(i).transpose();
+      deviation[o] = std::sqrt(batch.variance[i]);
+    }
+    values[i] = (*improvement_)(mean, deviation, costs[i], nullptr);
   }
   return values;
 }
 
-double log_ei(const Posterior::Local& local, double best, VectorXd& gradient) {
-  const double s = std::sqrt(local.variance), z = (best - local.mean) / s;
-  const LogH h = log_h(z);
-  const VectorXd s_slope = local.variance_slope / (2 * s);
-  gradient = (s_slope - h.slope * (local.mean_slope + z * s_slope)) / s;
-  return std::log(s) + h.value;
+VectorXd Acquisition::operator()(const MatrixXd& codes) const {
+  const MatrixXd x = space_.encode(codes);
+  std::vector<Posterior::Batch> batches;
+  for (const Posterior* posterior : objectives_) batches.push_back(posterior->predict(x));
+  VectorXd values = gains(batches, codes);
+  for (const Limit& limit : limits_) {
+    const Posterior::Batch batch = limit.violation->predict(x);
+    for (Eigen::Index i = 0; i < values.size(); ++i) {
+      values[i] += log_phi((limit.threshold - batch.mean(i, 0)) / std::sqrt(batch.variance[i])).value;
+    }
+  }
+  return values;
+}
+
+VectorXd Acquisition::bound(const MatrixXd& codes) const {
+  const MatrixXd x = space_.encode(codes);
+  std::vector<Posterior::Batch> batches;
+  for (const Posterior* posterior : objectives_) batches.push_back(posterior->bound(x));
+  return gains(batches, codes);  // more variance is more improvement; a log probability is 0 at most
+}
+
+double Acquisition::at(const VectorXd& x, double cost, VectorXd& gradient) const {
+  gradient.setZero(x.size());
+  double value = 0;
+  if (improvement_) {
+    std::vector<Posterior::Local> locals;
+    for (const Posterior* posterior : objectives_) locals.push_back(posterior->predict_with_slopes(x));
+    const auto objectives = static_cast<Eigen::Index>(locals.size());
+    MatrixXd mean(locals[0].mean.size(), objectives);
+    VectorXd deviation(objectives);
+    for (Eigen::Index o = 0; o < objectives; ++o) {
+      mean.col(o) = locals[static_cast<std::size_t>(o)].mean;
+      deviation[o] = std::sqrt(locals[static_cast<std::size_t>(o)].variance);
+    }
+    Improvement::Slopes slopes;
+    value = (*improvement_)(mean, deviation, cost, &slopes);
+    for (Eigen::Index o = 0; o < objectives; ++o) {
+      const Posterior::Local& local = locals[static_cast<std::size_t>(o)];
+      gradient += local.mean_slope * slopes.mean.col(o);
+      gradient += slopes.deviation[o] / (2 * deviation[o]) * local.variance_slope;
+    }
+  }
+  for (const Limit& limit : limits_) {
+    const Posterior::Local local = limit.violation->predict_with_slopes(x);
+    const double s = std::sqrt(local.variance), z = (limit.threshold - local.mean[0]) / s;
+    const LogH probability = log_phi(z);
+    value += probability.value;
+    gradient -= probability.slope / s * (local.mean_slope.col(0) + z / (2 * s) * local.variance_slope);
+  }
+  return value;
 }
 
 }  // namespace qkd::bayes

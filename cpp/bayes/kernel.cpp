@@ -1,22 +1,56 @@
 #include "bayes/kernel.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "bayes/warp.h"
+
 namespace qkd::bayes {
 
-Kernel::Kernel(std::vector<bool> categorical, const VectorXd& theta)
-    : categorical_(std::move(categorical)),
-      precisions_((-2 * theta.head(theta.size() - 2).array()).exp()),
-      signal_(std::exp(theta[theta.size() - 2])),
-      noise_(std::exp(theta[theta.size() - 1]) + kNoiseFloor) {}
+Eigen::Index theta_size(const Features& features) {
+  return static_cast<Eigen::Index>(features.size()) + 2 +
+         2 * std::ranges::count_if(features, &Feature::warped);
+}
+
+Kernel::Kernel(Features features, const VectorXd& theta)
+    : features_(std::move(features)),
+      curves_(MatrixXd::Zero(2, static_cast<Eigen::Index>(features_.size()))) {
+  const Eigen::Index p_all = curves_.cols();
+  precisions_ = (-2 * theta.head(p_all).array()).exp();
+  signal_ = std::exp(theta[p_all]);
+  noise_ = std::exp(theta[p_all + 1]) + kNoiseFloor;
+  for (Eigen::Index p = 0, at = p_all + 2; p < p_all; ++p) {
+    if (!features_[static_cast<std::size_t>(p)].warped) continue;
+    curves_.col(p) = theta.segment(at, 2);
+    at += 2;
+  }
+}
+
+MatrixXd Kernel::warped(const MatrixXd& x) const {
+  MatrixXd w = x;
+  for (Eigen::Index p = 0; p < w.cols(); ++p) {
+    if (!features_[static_cast<std::size_t>(p)].warped) continue;
+    w.col(p) = warp(log_inside(x.col(p).array()), curves_(0, p), curves_(1, p));
+  }
+  return w;
+}
+
+VectorXd Kernel::warp_slopes(const VectorXd& x) const {
+  VectorXd slopes = VectorXd::Ones(x.size());
+  for (Eigen::Index p = 0; p < x.size(); ++p) {
+    if (features_[static_cast<std::size_t>(p)].warped)
+      slopes[p] = warp(x[p], curves_(0, p), curves_(1, p)).by_x;
+  }
+  return slopes;
+}
 
 ArrayXXd Kernel::squared_distances(const MatrixXd& a, const MatrixXd& b) const {
   ArrayXXd r2 = ArrayXXd::Zero(a.rows(), b.rows());
   for (Eigen::Index p = 0; p < precisions_.size(); ++p) {
     const auto column = a.col(p).array();
     const double precision = precisions_[p];
-    if (categorical_[static_cast<std::size_t>(p)]) {
+    if (features_[static_cast<std::size_t>(p)].categorical) {
       for (Eigen::Index j = 0; j < b.rows(); ++j)
         r2.col(j) += precision * (column != b(j, p)).template cast<double>();
     } else {

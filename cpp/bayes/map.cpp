@@ -4,6 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "bayes/triangular.h"
+#include "bayes/warp.h"
+
 namespace qkd::bayes {
 namespace {
 
@@ -16,31 +19,20 @@ struct Normal {
 Normal length_prior(Eigen::Index features) {
   return {std::log(0.5) + 0.25 * std::log(static_cast<double>(features)), 0.9};
 }
-constexpr Normal kSignalPrior{0.3, 0.7}, kNoisePrior{-6, 2};
+constexpr Normal kSignalPrior{0.3, 0.7}, kNoisePrior{-6, 2}, kWarpPrior{0, 0.35};
 
-constexpr Eigen::Index kPanel = 32;
+constexpr int kIterations = 40;
+constexpr int kGlance = 10;  // iterations after which the better start is known
 
-// root = L^-1, panel by panel: the columns of a panel are zero above it.
-void invert_lower(const MatrixXd& lower, MatrixXd& root) {
-  const Eigen::Index n = lower.rows();
-  root.setIdentity(n, n);
-  for (Eigen::Index j = 0; j < n; j += kPanel) {
-    const Eigen::Index rest = n - j, width = std::min(kPanel, rest);
-    lower.bottomRightCorner(rest, rest)
-        .triangularView<Eigen::Lower>()
-        .solveInPlace(root.block(j, j, rest, width));
-  }
-}
-
-// The lower triangle of root' root, from panels of rows that are zero to the right of themselves.
-void gram_of_lower(const MatrixXd& root, MatrixXd& gram) {
-  const Eigen::Index n = root.rows();
-  gram.setZero(n, n);
-  for (Eigen::Index i = 0; i < n; i += kPanel) {
-    const Eigen::Index height = std::min(kPanel, n - i), end = i + height;
-    gram.topLeftCorner(end, end).selfadjointView<Eigen::Lower>().rankUpdate(
-        root.block(i, 0, height, end).transpose());
-  }
+Minimum descend(const Observations& seen, const Minimum& from, int iterations) {
+  MapObjective objective(seen);
+  const Smooth f = [&objective](const VectorXd& theta, VectorXd& gradient) {
+    return objective(theta, gradient);
+  };
+  Descent descent;
+  descent.iterations = iterations;
+  descent.inverse = from.inverse;
+  return minimise(f, from.x, theta_box(seen.features), descent);
 }
 
 }  // namespace
@@ -49,24 +41,68 @@ MapObjective::MapObjective(const Observations& seen) : seen_(seen) {
   const Eigen::Index n = seen.x.rows(), pairs = n * (n - 1) / 2;
   distances_.resize(pairs, seen.x.cols());
   for (Eigen::Index p = 0; p < seen.x.cols(); ++p) {
-    const bool category = seen.categorical[static_cast<std::size_t>(p)];
+    const Feature& feature = seen.features[static_cast<std::size_t>(p)];
+    if (feature.warped) warped_.push_back(p);
     Eigen::Index at = 0;
     for (Eigen::Index j = 0; j < n; ++j) {
       for (Eigen::Index i = j + 1; i < n; ++i, ++at) {
         const double difference = seen.x(i, p) - seen.x(j, p);
-        distances_(at, p) = category ? static_cast<double>(difference != 0) : difference * difference;
+        distances_(at, p) =
+            feature.categorical ? static_cast<double>(difference != 0) : difference * difference;
       }
     }
   }
-  r2_.resize(pairs, 1);
-  k_.resize(pairs, 1);
-  slope_.resize(pairs, 1);
+  const auto count = static_cast<Eigen::Index>(warped_.size());
+  for (MatrixXd* matrix : {&w_, &by_log_a_, &by_log_b_}) matrix->resize(n, count);
+  log_u_.resize(n, count);
+  for (Eigen::Index c = 0; c < count; ++c) {
+    log_u_.col(c) = log_inside(seen.x.col(warped_[static_cast<std::size_t>(c)]).array());
+  }
+  for (ArrayXXd* array : {&r2_, &k_, &slope_}) array->resize(pairs, 1);
+}
+
+void MapObjective::warp_columns(const VectorXd& theta) {
+  const Eigen::Index n = seen_.x.rows(), first = seen_.x.cols() + 2;
+  for (Eigen::Index c = 0; c < w_.cols(); ++c) {
+    const Eigen::Index p = warped_[static_cast<std::size_t>(c)];
+    const WarpedColumn column =
+        warp_with_slopes(log_u_.col(c), theta[first + 2 * c], theta[first + 2 * c + 1]);
+    w_.col(c) = column.w;
+    by_log_a_.col(c) = column.by_log_a;
+    by_log_b_.col(c) = column.by_log_b;
+    for (Eigen::Index j = 0, at = 0; j < n; at += n - 1 - j, ++j) {
+      distances_.col(p).segment(at, n - 1 - j) = (w_.col(c).tail(n - 1 - j).array() - w_(j, c)).square();
+    }
+  }
+}
+
+// With g the weights of the pairs (slope_) as a symmetric matrix G and u = dw/dt, the sum over pairs of
+// g (w_i - w_j)(u_i - u_j) is u'(diag(G 1) - G) w.
+VectorXd MapObjective::warp_gradient(const Kernel& kernel) {
+  const Eigen::Index n = seen_.x.rows();
+  MatrixXd& g = inverse_;
+  g.setZero(n, n);
+  for (Eigen::Index j = 0, at = 0; j < n; at += n - 1 - j, ++j) {
+    g.col(j).tail(n - 1 - j) = slope_.col(0).segment(at, n - 1 - j);
+  }
+  const auto symmetric = g.selfadjointView<Eigen::Lower>();
+  const VectorXd sums = symmetric * VectorXd::Ones(n);
+  MatrixXd weighted = sums.asDiagonal() * w_;
+  weighted.noalias() -= symmetric * w_;
+  VectorXd gradient(2 * w_.cols());
+  for (Eigen::Index c = 0; c < w_.cols(); ++c) {
+    const double factor = -2 * kernel.signal() * kernel.precisions()[warped_[static_cast<std::size_t>(c)]];
+    gradient[2 * c] = factor * by_log_a_.col(c).dot(weighted.col(c));
+    gradient[2 * c + 1] = factor * by_log_b_.col(c).dot(weighted.col(c));
+  }
+  return gradient;
 }
 
 double MapObjective::operator()(const VectorXd& theta, VectorXd& gradient) {
   const Eigen::Index n = seen_.x.rows(), features = seen_.x.cols();
-  const Kernel kernel(seen_.categorical, theta);
+  const Kernel kernel(seen_.features, theta);
   const double signal = kernel.signal();
+  warp_columns(theta);
   r2_.matrix().noalias() = distances_ * kernel.precisions();
   matern(r2_, k_, slope_);
 
@@ -92,6 +128,7 @@ double MapObjective::operator()(const VectorXd& theta, VectorXd& gradient) {
   double value = 0.5 * white.squaredNorm() + cholesky_.diagonal().array().log().sum() + 0.5 * c * c +
                  kSignalPrior.minus_log(log_signal) + kNoisePrior.minus_log(log_noise);
   for (Eigen::Index p = 0; p < features; ++p) value += length.minus_log(theta[p]);
+  for (Eigen::Index t = features + 2; t < theta.size(); ++t) value += kWarpPrior.minus_log(theta[t]);
 
   // w = a a' - K^-1 at the pairs; each stands for two entries of the matrix.
   double pairs_k = 0;
@@ -102,53 +139,53 @@ double MapObjective::operator()(const VectorXd& theta, VectorXd& gradient) {
     slope_.col(0).segment(at, rest) *= w;
   }
   const double trace = a.squaredNorm() - inverse_.trace();
-  gradient.resize(features + 2);
+  gradient.resize(theta.size());
   gradient.head(features).noalias() = distances_.transpose() * slope_.matrix();
   gradient.head(features).array() *=
       2 * signal * kernel.precisions().array();  // dr2/dlog l_p = -2 D_p / l_p^2
   for (Eigen::Index p = 0; p < features; ++p) gradient[p] += length.slope(theta[p]);
   gradient[features] = -signal * (0.5 * trace + pairs_k) + kSignalPrior.slope(log_signal);
   gradient[features + 1] = -0.5 * trace * std::exp(log_noise) + kNoisePrior.slope(log_noise);
+  if (w_.cols() > 0) gradient.tail(2 * w_.cols()) = warp_gradient(kernel);
+  for (Eigen::Index t = features + 2; t < theta.size(); ++t) gradient[t] += kWarpPrior.slope(theta[t]);
   return value;
 }
 
-Box theta_box(Eigen::Index features) {
-  Box box{VectorXd::Constant(features + 2, -3.5), VectorXd::Constant(features + 2, 5.0)};
-  box.low.tail(2) << -4, -14;
-  box.high.tail(2) << 4, 1;
+Box theta_box(const Features& features) {
+  const auto p = static_cast<Eigen::Index>(features.size()), size = theta_size(features);
+  Box box{VectorXd::Constant(size, -1.2), VectorXd::Constant(size, 1.2)};
+  box.low.head(p).setConstant(-3.5);
+  box.high.head(p).setConstant(5);
+  box.low.segment(p, 2) << -4, -14;
+  box.high.segment(p, 2) << 4, 1;
   return box;
 }
 
-std::vector<VectorXd> theta_starts(Eigen::Index features) {
-  VectorXd smooth =
-      VectorXd::Constant(features + 2, std::log(0.5 * std::sqrt(static_cast<double>(features))));
-  smooth.tail(2) << 0, -5;
-  VectorXd rough = VectorXd::Constant(features + 2, std::log(0.2));
-  rough.tail(2) << 0, -3;
+std::vector<VectorXd> theta_starts(const Features& features) {
+  const auto p = static_cast<Eigen::Index>(features.size());
+  VectorXd smooth = VectorXd::Zero(theta_size(features)), rough = smooth;
+  smooth.head(p).setConstant(std::log(0.5 * std::sqrt(static_cast<double>(p))));
+  smooth[p + 1] = -5;
+  rough.head(p).setConstant(std::log(0.2));
+  rough[p + 1] = -3;
   return {smooth, rough};
 }
 
 Minimum fit(const Observations& seen) {
-  const Eigen::Index features = seen.x.cols();
-  VectorXd spread = VectorXd::Constant(features + 2, 0.5);  // somewhat below the priors' variances
-  spread.tail(1) << 2;
-  const Minimum guess{{}, std::numeric_limits<double>::infinity(), spread.asDiagonal()};
-  Minimum best = guess;
-  for (const VectorXd& start : theta_starts(features)) {
-    const Minimum end = fit(seen, {start, guess.value, guess.inverse});
+  const auto p = static_cast<Eigen::Index>(seen.features.size());
+  // Somewhat below the priors' variances.
+  VectorXd spread = VectorXd::Constant(theta_size(seen.features), 0.1);
+  spread.head(p + 1).setConstant(0.5);
+  spread[p + 1] = 2;
+  const MatrixXd guess = spread.asDiagonal();
+  Minimum best{{}, std::numeric_limits<double>::infinity(), guess};
+  for (const VectorXd& start : theta_starts(seen.features)) {
+    const Minimum end = descend(seen, {start, best.value, guess}, kGlance);
     if (end.value < best.value || best.x.size() == 0) best = end;
   }
-  return best;
+  return fit(seen, best);
 }
 
-Minimum fit(const Observations& seen, const Minimum& last) {
-  MapObjective objective(seen);
-  const Smooth f = [&objective](const VectorXd& theta, VectorXd& gradient) {
-    return objective(theta, gradient);
-  };
-  Descent descent;
-  descent.inverse = last.inverse;
-  return minimise(f, last.x, theta_box(seen.x.cols()), descent);
-}
+Minimum fit(const Observations& seen, const Minimum& last) { return descend(seen, last, kIterations); }
 
 }  // namespace qkd::bayes

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <utility>
 
-#include "bayes/acquisition.h"
 #include "bayes/bfgs.h"
 #include "bayes/sobol.h"
 
@@ -18,12 +18,14 @@ constexpr int kCentres = 4;            // seen codes to look around,
 constexpr int kSprays = 32;            // this many codes each
 constexpr int kGreedy = 4;             // climbs from the best of the screen,
 constexpr int kBoltzmann = 4;          // and from draws that favour high scores
+constexpr double kHopeless = 1e6;      // so far below the best score, scores are equally low
 constexpr int kRounds = 8;             // of floats and levels in turn:
 constexpr std::size_t kFinalists = 3;  // after the first only the best go on
 constexpr std::int64_t kSweep = 24;    // a dimension of more levels is climbed in strides
-constexpr double kGain = 1e-7;         // of log EI: less is no progress
+constexpr double kGain = 1e-7;         // of the acquisition: less is no progress
+constexpr std::size_t kAtOnce = 128;   // codes of a finite space that are scored together
 
-Descent float_descent() { return {.iterations = 20, .tolerance = 1e-3, .longest = 1.0, .inverse = {}}; }
+constexpr int kGlance = 6, kIterations = 20;  // of the floats' descent in the first round, and in the others
 
 std::vector<Eigen::Index> order_of(const VectorXd& scores) {
   std::vector<Eigen::Index> order(static_cast<std::size_t>(scores.size()));
@@ -66,16 +68,30 @@ bool Admission::operator()(const RowVectorXd& code) {
   return feasible;
 }
 
-Search::Search(const Space& space, const Posterior& posterior, double best, Admission& admission)
-    : space_(space), posterior_(posterior), best_(best), admission_(admission) {}
-
-VectorXd Search::log_ei_of(const MatrixXd& x) const { return log_ei(posterior_.predict(x), best_); }
+Search::Search(const Space& space, const Acquisition& acquisition, Admission& admission)
+    : space_(space), acquisition_(acquisition), admission_(admission) {}
 
 std::optional<RowVectorXd> Search::among(const MatrixXd& all) {
-  for (const Eigen::Index i : order_of(score(all))) {
-    if (admission_(all.row(i))) return all.row(i);
+  const VectorXd bounds = acquisition_.bound(all);
+  const std::vector<Eigen::Index> order = order_of(bounds);
+  std::optional<RowVectorXd> found;
+  double best = -std::numeric_limits<double>::infinity();
+  for (std::size_t first = 0; first < order.size(); first += kAtOnce) {
+    if (found && bounds[order[first]] < best) break;
+    const std::vector<Eigen::Index> rows(
+        order.begin() + static_cast<std::ptrdiff_t>(first),
+        order.begin() + static_cast<std::ptrdiff_t>(std::min(order.size(), first + kAtOnce)));
+    const MatrixXd codes = all(rows, Eigen::all);
+    const VectorXd scores = acquisition_(codes);
+    for (const Eigen::Index i : order_of(scores)) {
+      if (found && !(scores[i] > best)) break;
+      if (!admission_(codes.row(i))) continue;
+      found = codes.row(i);
+      best = scores[i];
+      break;
+    }
   }
-  return std::nullopt;
+  return found;
 }
 
 // Full codes (m, D): a Sobol set, and sprays around the best codes seen. A spray moves each float by a step
@@ -109,7 +125,7 @@ MatrixXd Search::screen(const MatrixXd& seen, Key key) const {
 std::vector<Search::Climber> Search::starts(const MatrixXd& full, Key key) {
   MatrixXd codes(full.rows(), full.cols());
   for (Eigen::Index i = 0; i < full.rows(); ++i) codes.row(i) = space_.canonical(full.row(i));
-  const VectorXd scores = score(codes);
+  const VectorXd scores = acquisition_(codes);
   std::vector<Climber> chosen;
   const auto take = [&](const std::vector<Eigen::Index>& order, std::size_t enough) {
     for (const Eigen::Index i : order) {
@@ -122,8 +138,9 @@ std::vector<Search::Climber> Search::starts(const MatrixXd& full, Key key) {
   take(order_of(scores), kGreedy);
   // Boltzmann draws without replacement are the largest of score + Gumbel noise, in units of the scores'
   // spread.
-  const double spread = std::sqrt((scores.array() - scores.mean()).square().mean());
-  VectorXd noisy = scores / (spread > 0 ? spread : 1);
+  VectorXd noisy = scores.cwiseMax(scores.maxCoeff() - kHopeless);
+  const double spread = std::sqrt((noisy.array() - noisy.mean()).square().mean());
+  noisy /= spread > 0 ? spread : 1;
   for (Eigen::Index i = 0; i < noisy.size(); ++i) {
     noisy[i] -= std::log(-std::log(key.uniform(static_cast<std::uint64_t>(i)) + 0x1p-60));
   }
@@ -131,7 +148,7 @@ std::vector<Search::Climber> Search::starts(const MatrixXd& full, Key key) {
   return chosen;
 }
 
-void Search::climb_floats(Climber& climber) {
+void Search::climb_floats(Climber& climber, int iterations) {
   std::vector<int> floats;
   for (int d = 0; d < space_.size(); ++d) {
     if (space_[d].kind == Dimension::Kind::continuous && climber.code[d] != kInactive) floats.push_back(d);
@@ -142,22 +159,24 @@ void Search::climb_floats(Climber& climber) {
   VectorXd unit(n), start(n);
   for (Eigen::Index i = 0; i < n; ++i) {
     const int d = floats[static_cast<std::size_t>(i)];
-    unit[i] = std::min(1.0, 1 / std::sqrt(posterior_.kernel().precisions()[space_.feature_of(d)]));
+    unit[i] = acquisition_.lengths()[space_.feature_of(d)];
     start[i] = climber.code[d] / unit[i];
   }
   VectorXd x = space_.encode(climber.code).row(0), slope;
+  const double cost = acquisition_.cost_of(climber.code);
   const Smooth f = [&](const VectorXd& u, VectorXd& gradient) {
     for (Eigen::Index i = 0; i < n; ++i) {
       x[space_.feature_of(floats[static_cast<std::size_t>(i)])] = u[i] * unit[i];
     }
-    const double value = log_ei(posterior_.predict_with_slopes(x), best_, slope);
+    const double value = acquisition_.at(x, cost, slope);
     for (Eigen::Index i = 0; i < n; ++i) {
       gradient[i] = -unit[i] * slope[space_.feature_of(floats[static_cast<std::size_t>(i)])];
     }
     return -value;
   };
   const Box box{VectorXd::Zero(n), unit.cwiseInverse()};
-  Minimum end = minimise(f, start, box, float_descent());
+  Minimum end =
+      minimise(f, start, box, {.iterations = iterations, .tolerance = 1e-3, .longest = 1.0, .inverse = {}});
   // Where the constraint forbids the end, the way back is tried half by half.
   for (int halving = 0; halving < 4; ++halving) {
     if (-end.value <= climber.value + kGain) return;
@@ -188,7 +207,7 @@ bool Search::climb_levels(Climber& climber) {
       full(i, d) = levels[static_cast<std::size_t>(i)];
       codes.row(i) = space_.canonical(full.row(i));
     }
-    const VectorXd scores = score(codes);
+    const VectorXd scores = acquisition_(codes);
     for (const Eigen::Index i : order_of(scores)) {
       if (scores[i] <= climber.value + kGain) break;
       if (!admission_(codes.row(i))) continue;
@@ -205,9 +224,9 @@ std::optional<RowVectorXd> Search::anywhere(const MatrixXd& seen, Key key) {
   for (int round = 0; round < kRounds && !climbers.empty(); ++round) {
     for (Climber& climber : climbers) {
       if (!climber.moving) continue;
-      climb_floats(climber);
-      // Without a step of the levels, another round of floats would only repeat this one.
-      climber.moving = climb_levels(climber);
+      climb_floats(climber, round == 0 ? kGlance : kIterations);
+      // Without a step of the levels, another whole round of floats would only repeat this one.
+      climber.moving = climb_levels(climber) || round == 0;
     }
     std::ranges::stable_sort(climbers, std::greater(), &Climber::value);
     if (climbers.size() > kFinalists) climbers.resize(kFinalists);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/key.h"
-#include "bayes/posterior.h"
+#include "bayes/acquisition.h"
 #include "bayes/space.h"
 
 namespace qkd::bayes {
@@ -31,10 +31,10 @@ class Admission {
 
 class Search {
  public:
-  // `best`: the incumbent's posterior mean.
-  Search(const Space& space, const Posterior& posterior, double best, Admission& admission);
+  Search(const Space& space, const Acquisition& acquisition, Admission& admission);
 
-  // The best admissible row of all (m, D), or nothing.
+  // The best admissible row of all (m, D), or nothing. Exact: rows are scored in the order of their bounds,
+  // until no bound is above the best score.
   std::optional<RowVectorXd> among(const MatrixXd& all);
 
   // Screening, then local climbs; `seen` (n, D) are codes near which to look, the best first. Nothing where
@@ -48,16 +48,13 @@ class Search {
     double value;
     bool moving = true;
   };
-  VectorXd score(const MatrixXd& codes) const { return log_ei_of(space_.encode(codes)); }
-  VectorXd log_ei_of(const MatrixXd& x) const;
   MatrixXd screen(const MatrixXd& seen, Key key) const;
   std::vector<Climber> starts(const MatrixXd& full, Key key);
-  void climb_floats(Climber& climber);
+  void climb_floats(Climber& climber, int iterations);
   bool climb_levels(Climber& climber);  // whether a level moved
 
   const Space& space_;
-  const Posterior& posterior_;
-  double best_;
+  const Acquisition& acquisition_;
   Admission& admission_;
 };
 

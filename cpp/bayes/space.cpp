@@ -6,6 +6,11 @@
 #include "base/check.h"
 
 namespace qkd::bayes {
+namespace {
+
+constexpr std::int64_t kWarpedLevels = 4;
+
+}  // namespace
 
 double Dimension::position(double level) const {
   if (kind == Kind::continuous) return level;
@@ -47,7 +52,11 @@ Space::Space(std::vector<Dimension> dimensions) : dimensions_(std::move(dimensio
               " must be discrete");
     }
     feature_of_.push_back(dimension.searched() ? features() : -1);
-    if (dimension.searched()) categorical_.push_back(dimension.kind == Dimension::Kind::category);
+    if (!dimension.searched()) continue;
+    const bool categorical = dimension.kind == Dimension::Kind::category;
+    // Warps are for numbers of some range that are always active.
+    const bool ranged = continuous || dimension.levels >= kWarpedLevels;
+    kinds_.push_back({categorical, !categorical && ranged && dimension.conditions.empty()});
   }
 }
 

@@ -14,11 +14,11 @@
 #include <string>
 #include <vector>
 
+#include "bayes/kernel.h"
+
 namespace qkd::bayes {
 
-using Eigen::MatrixXd;
 using Eigen::RowVectorXd;
-using Eigen::VectorXd;
 
 inline constexpr double kInactive = -1.0;
 
@@ -55,8 +55,8 @@ class Space {
   // The full code of D uniform numbers in [0, 1).
   RowVectorXd full_code(const RowVectorXd& uniform) const;
 
-  int features() const { return static_cast<int>(categorical_.size()); }
-  const std::vector<bool>& categorical() const { return categorical_; }                             // P flags
+  int features() const { return static_cast<int>(kinds_.size()); }
+  const Features& feature_kinds() const { return kinds_; }                                          // P
   int feature_of(int dimension) const { return feature_of_[static_cast<std::size_t>(dimension)]; }  // or -1
   MatrixXd encode(const MatrixXd& codes) const;  // canonical codes (n, D) -> features (n, P)
 
@@ -67,7 +67,7 @@ class Space {
   bool active(const RowVectorXd& code, int d) const;
 
   std::vector<Dimension> dimensions_;
-  std::vector<bool> categorical_;
+  Features kinds_;
   std::vector<int> feature_of_;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -12,116 +14,82 @@
 namespace qkd::bayes {
 namespace {
 
-constexpr int kFinite = 20'000;         // spaces up to this many codes are scored whole
-constexpr std::uint32_t kDraws = 4096;  // of the design, in search of an admissible code
-constexpr double kUnsureNoise =
-    0.25;  // variance of a failed or pruned trial's value, in units of the outputs'
-constexpr Eigen::Index kOften = 100;  // up to so many trials each suggestion fits
-constexpr Eigen::Index kBest = 100, kRecent = 200,
-                       kRandom = 200;  // what the model keeps of more than their sum
+constexpr int kFinite = 20'000;                       // spaces up to this many codes are scored whole
+constexpr std::uint32_t kDraws = 4096;                // of the design, in search of an admissible code
+constexpr int kFantasies = 64, kFrontFantasies = 16;  // draws of what runs, of one and of two objectives
+constexpr double kBeyond = 0.1;       // the reference lies this share of the range beyond the worst
+constexpr double kChebyshev = 0.05;   // weight of the sum in an augmented Chebyshev norm
+constexpr double kFarThreshold = 10;  // in deviations: where all violations are equal
 
-bool can_win(const Trials& trials, Eigen::Index i) {
-  return trials.states[static_cast<std::size_t>(i)] == State::complete && std::isfinite(trials.values[i]);
+// (q, n) normal numbers: Box and Muller on pairs of Sobol dimensions.
+MatrixXd normals(Key key, Eigen::Index q, int n) {
+  const auto pairs = static_cast<int>((q + 1) / 2);
+  const MatrixXd uniform = sobol(key, 0, n, 2 * pairs);
+  MatrixXd z(2 * pairs, n);
+  for (int i = 0; i < n; ++i) {
+    for (int pair = 0; pair < pairs; ++pair) {
+      const double radius = std::sqrt(-2 * std::log(1 - uniform(i, 2 * pair)));
+      const double angle = 2 * std::numbers::pi * uniform(i, 2 * pair + 1);
+      z(2 * pair, i) = radius * std::cos(angle);
+      z(2 * pair + 1, i) = radius * std::sin(angle);
+    }
+  }
+  return z.topRows(q);
 }
 
-MatrixXd rows_of(const MatrixXd& matrix, const std::vector<Eigen::Index>& rows) {
-  MatrixXd chosen(static_cast<Eigen::Index>(rows.size()), matrix.cols());
-  for (Eigen::Index i = 0; i < chosen.rows(); ++i)
-    chosen.row(i) = matrix.row(rows[static_cast<std::size_t>(i)]);
-  return chosen;
+// Complete, finite, and within the black-box constraints.
+std::vector<bool> winners(const Trials& trials) {
+  std::vector<bool> can_win;
+  for (Eigen::Index i = 0; i < trials.values.rows(); ++i) {
+    can_win.push_back(trials.states[static_cast<std::size_t>(i)] == State::complete &&
+                      trials.values.row(i).allFinite() && (trials.violations.row(i).array() <= 0).all());
+  }
+  return can_win;
 }
 
-// The trials told first.
-Trials beginning(const Trials& trials, Eigen::Index n) {
-  return {
-      trials.codes.topRows(n), trials.values.head(n), {trials.states.begin(), trials.states.begin() + n}, {}};
-}
-
-bool begins_with(const Trials& trials, const Trials& seen) {
-  const Eigen::Index n = seen.values.size();
-  if (trials.values.size() < n) return false;
-  const Trials first = beginning(trials, n);
-  const auto same = [](double a, double b) { return a == b || (!std::isfinite(a) && !std::isfinite(b)); };
-  return first.codes == seen.codes && first.states == seen.states &&
-         std::equal(first.values.begin(), first.values.end(), seen.values.begin(), same);
-}
-
-// The number of trials at the landmark after `n`.
-Eigen::Index after(Eigen::Index n) { return std::max(n + 1, n * 11 / 10); }
-
-// Trials by value, those that cannot win last.
-std::vector<Eigen::Index> best_first(const Trials& trials) {
-  std::vector<Eigen::Index> order(static_cast<std::size_t>(trials.values.size()));
+// The winners among them by value, then the others.
+std::vector<Eigen::Index> best_first(const VectorXd& values, const std::vector<bool>& can_win) {
+  std::vector<Eigen::Index> order(static_cast<std::size_t>(values.size()));
   std::iota(order.begin(), order.end(), Eigen::Index{0});
-  const auto rank = [&trials](Eigen::Index i) {
-    return can_win(trials, i) ? trials.values[i] : std::numeric_limits<double>::infinity();
+  const auto rank = [&](Eigen::Index i) {
+    return can_win[static_cast<std::size_t>(i)] ? values[i] : std::numeric_limits<double>::infinity();
   };
   std::ranges::stable_sort(order, [&rank](auto a, auto b) { return rank(a) < rank(b); });
   return order;
 }
 
-// What the model keeps of many trials: the best, the latest and some of the others, in the order told.
-std::vector<Eigen::Index> kept(const Trials& trials, Key key) {
-  const Eigen::Index n = trials.values.size();
-  std::vector<bool> keep(static_cast<std::size_t>(n), n <= kBest + kRecent + kRandom);
-  if (!keep[0]) {
-    const std::vector<Eigen::Index> order = best_first(trials);
-    for (Eigen::Index i = 0; i < kBest; ++i)
-      keep[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = true;
-    std::fill(keep.end() - kRecent, keep.end(), true);
-    Eigen::Index more = kRandom;
-    for (const std::uint32_t i : key.permutation(static_cast<std::uint32_t>(n))) {
-      if (more == 0) break;
-      if (!keep[i]) keep[i] = true, --more;
-    }
-  }
+std::vector<Eigen::Index> chosen(const std::vector<bool>& flags) {
   std::vector<Eigen::Index> rows;
-  for (Eigen::Index i = 0; i < n; ++i) {
-    if (keep[static_cast<std::size_t>(i)]) rows.push_back(i);
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    if (flags[i]) rows.push_back(static_cast<Eigen::Index>(i));
   }
   return rows;
 }
 
 }  // namespace
 
-Outcomes outcomes(const VectorXd& values, const std::vector<State>& states) {
-  const Eigen::Index n = values.size();
-  std::vector<double> finite;
-  for (Eigen::Index i = 0; i < n; ++i) {
-    if (states[static_cast<std::size_t>(i)] == State::complete && std::isfinite(values[i]))
-      finite.push_back(values[i]);
-  }
-  std::ranges::sort(finite);
-  const double worst = finite.empty() ? 0 : finite.back();
-  const double quartile = finite.empty() ? 0 : finite[finite.size() * 3 / 4];
+struct Suggester::Model {
+  std::vector<Posterior> objectives;
+  std::unique_ptr<Improvement> improvement;
+  std::vector<Limit> limits;
+  std::vector<Eigen::Index> centres;  // trials to look around, the best first
+};
 
-  Outcomes out{values, VectorXd::Zero(n)};
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const State state = states[static_cast<std::size_t>(i)];
-    if (state == State::complete && std::isfinite(values[i])) continue;
-    out.extra[i] = kUnsureNoise;
-    const bool curve = state == State::pruned && std::isfinite(values[i]) && !finite.empty();
-    out.y[i] = curve ? std::clamp(values[i], quartile, worst) : worst;
-  }
-  // Scaled first, so that squares of 1e200 do not overflow.
-  const double largest = out.y.cwiseAbs().maxCoeff();
-  if (largest > 0) out.y /= largest;
-  out.y.array() -= out.y.mean();
-  const double deviation = std::sqrt(out.y.squaredNorm() / static_cast<double>(n));
-  // Equal outputs differ by rounding alone: that is no information.
-  if (deviation > 1e-14) {
-    out.y /= deviation;
-  } else {
-    out.y.setZero();
-  }
-  return out;
-}
-
-Suggester::Suggester(Space space, const RowVectorXd& default_code, std::uint64_t seed)
+Suggester::Suggester(Space space, const RowVectorXd& default_code, std::uint64_t seed,
+                     std::vector<double> reference)
     : space_(std::move(space)),
       default_code_(space_.canonical(default_code)),
+      reference_(std::move(reference)),
       key_(Key(seed).fold("bayes")),
-      all_(space_.enumerate(kFinite)) {}
+      all_(space_.enumerate(kFinite)) {
+  require(reference_.empty() || reference_.size() == 2, "bayes::Suggester",
+          "a reference is for two objectives; got ", reference_.size(), " numbers");
+}
+
+Process& Suggester::process(std::size_t index) {
+  while (processes_.size() <= index) processes_.emplace_back(space_.feature_kinds(), key_.fold("kept"));
+  return processes_[index];
+}
 
 std::optional<RowVectorXd> Suggester::design(std::uint32_t number, Admission& admission) const {
   if (number == 0 && admission(default_code_)) return default_code_;
@@ -138,71 +106,163 @@ std::optional<RowVectorXd> Suggester::design(std::uint32_t number, Admission& ad
   return std::nullopt;
 }
 
-Observations Suggester::observations(const Trials& trials, Eigen::Index first_n) const {
-  const Trials first = beginning(trials, first_n);
-  const Outcomes out = outcomes(first.values, first.states);
-  const std::vector<Eigen::Index> rows = kept(first, key_.fold("kept"));
-  return {space_.encode(rows_of(first.codes, rows)), space_.categorical(), out.y(rows), out.extra(rows)};
-}
-
-// Full fits happen at landmarks, each 10 % more trials than the last; up to 100 trials they begin afresh,
-// beyond where the last one ended. Between landmarks a short fit follows from the last one, up to 100 trials.
-// So the result is a function of the trials told, resumed or not.
-VectorXd Suggester::theta(const Trials& trials) {
-  const Eigen::Index n = trials.values.size();
-  if (fitted_ && !begins_with(trials, fitted_->seen)) fitted_.reset();
-  if (!fitted_) {
-    Eigen::Index landmark = 1;
-    while (after(landmark) <= std::min(n, kOften)) landmark = after(landmark);
-    fitted_ = {beginning(trials, landmark), fit(observations(trials, landmark))};
+// The incumbent is the lowest mean, not the lowest value: noise may have made that.
+void Suggester::single(Model& model, const Trials& trials, const MatrixXd& x, const VectorXd& values,
+                       Key key) {
+  const std::vector<bool> can_win = winners(trials);
+  model.centres = best_first(values, can_win);
+  Process& known = process(0);
+  known.tell({x, values, trials.states});
+  Posterior posterior = known.posterior();
+  const VectorXd means = posterior.means_at_seen();
+  double best = std::numeric_limits<double>::infinity();
+  for (Eigen::Index i = 0; i < means.size(); ++i) {
+    if (can_win[static_cast<std::size_t>(known.rows()[static_cast<std::size_t>(i)])])
+      best = std::min(best, means[i]);
   }
-  for (Eigen::Index next; (next = after(fitted_->seen.values.size())) <= n;) {
-    const Observations seen = observations(trials, next);
-    fitted_ = {beginning(trials, next), next <= kOften ? fit(seen) : fit(seen, fitted_->end)};
+  if (!std::isfinite(best)) best = means.minCoeff();
+  VectorXd bests = VectorXd::Constant(1, best);
+  if (const Eigen::Index running = trials.running.rows(); running > 0) {
+    const MatrixXd draws =
+        posterior.imagine(space_.encode(trials.running), normals(key.fold("fantasies"), running, kFantasies));
+    bests = draws.colwise().minCoeff().transpose().cwiseMin(best);
   }
-  const bool landmark = n == fitted_->seen.values.size();
-  return landmark || n > kOften ? fitted_->end.x : fit(observations(trials, n), fitted_->end).x;
+  model.objectives.push_back(std::move(posterior));
+  model.improvement = std::make_unique<ExpectedImprovement>(std::move(bests));
 }
 
-Posterior Suggester::posterior(const Trials& trials) {
-  require(trials.values.size() > 0, "bayes::Suggester", "a model needs a finished trial at least; got none");
-  return {observations(trials, trials.values.size()), theta(trials)};
+// Two values, or a cost and a value.
+void Suggester::two(Model& model, const Trials& trials, const MatrixXd& x, const VectorXd& costs, Key key) {
+  const bool known_cost = costs.size() > 0;
+  const std::vector<bool> can_win = winners(trials);
+  std::vector<Eigen::Index> rows = chosen(can_win);
+  if (rows.empty()) {  // nothing to improve yet: the outputs' own scale will do
+    rows.resize(static_cast<std::size_t>(trials.codes.rows()));
+    std::iota(rows.begin(), rows.end(), Eigen::Index{0});
+  }
+  const Eigen::Index finished = trials.codes.rows(), running = trials.running.rows();
+  const int draws = running > 0 ? kFrontFantasies : 1;
+  // Objectives of the finished trials that can win, then of each draw's running ones.
+  MatrixXd points(static_cast<Eigen::Index>(rows.size()), 2);
+  std::vector<MatrixXd> imagined(static_cast<std::size_t>(draws), MatrixXd(running, 2));
+  VectorXd reference(2);
+  if (known_cost) {
+    points.col(0) = costs.head(finished)(rows);
+    for (MatrixXd& draw : imagined) draw.col(0) = costs.tail(running);
+  }
+  for (Eigen::Index m = 0; m < trials.values.cols(); ++m) {
+    const Eigen::Index column = known_cost ? 1 : m;
+    Process& known = process(static_cast<std::size_t>(m));
+    known.tell({x, trials.values.col(m), trials.states});
+    Posterior posterior = known.posterior();
+    points.col(column) = posterior.predict(x(rows, Eigen::all)).mean.col(0);
+    if (!reference_.empty())
+      reference[column] = known.outcomes().of(reference_[static_cast<std::size_t>(column)]);
+    if (running > 0) {
+      const Key draw = key.fold("fantasies").fold(static_cast<std::uint64_t>(m));
+      const MatrixXd outcomes =
+          posterior.imagine(space_.encode(trials.running), normals(draw, running, draws));
+      for (int j = 0; j < draws; ++j) imagined[static_cast<std::size_t>(j)].col(column) = outcomes.col(j);
+    }
+    model.objectives.push_back(std::move(posterior));
+  }
+  const std::vector<Eigen::Index> front = non_dominated(points);
+  if (reference_.empty()) {
+    const VectorXd worst = points.colwise().maxCoeff(), best = points.colwise().minCoeff();
+    reference = worst + kBeyond * (worst - best).cwiseMax(1e-6);
+  } else if (known_cost) {
+    reference[0] = reference_[0];
+  }
+  for (const Eigen::Index i : front) model.centres.push_back(rows[static_cast<std::size_t>(i)]);
+
+  std::vector<Strips> fronts;
+  for (const MatrixXd& draw : imagined) {
+    MatrixXd all(points.rows() + draw.rows(), 2);
+    all << points, draw;
+    fronts.emplace_back(all, reference);
+  }
+  model.improvement = std::make_unique<HypervolumeImprovement>(std::move(fronts), known_cost);
 }
 
-std::optional<RowVectorXd> Suggester::operator()(const Trials& trials, const Admission::Feasible& feasible) {
+// Of objectives (n, O) scaled to [0, 1] by the winners' range.
+VectorXd Suggester::scalarised(const MatrixXd& objectives, const std::vector<bool>& can_win, Key key) const {
+  const std::vector<Eigen::Index> rows = chosen(can_win);
+  VectorXd weights(objectives.cols());
+  for (Eigen::Index o = 0; o < weights.size(); ++o) {
+    weights[o] = -std::log(1 - key.uniform(static_cast<std::uint64_t>(o)));  // uniform on the simplex
+  }
+  weights /= weights.sum();
+  MatrixXd scaled = objectives;
+  for (Eigen::Index o = 0; o < weights.size() && !rows.empty(); ++o) {
+    const VectorXd column = objectives.col(o)(rows);
+    const double low = column.minCoeff(), range = column.maxCoeff() - low;
+    scaled.col(o) = weights[o] * (objectives.col(o).array() - low) / (range > 0 ? range : 1);
+  }
+  return scaled.rowwise().maxCoeff() + kChebyshev * scaled.rowwise().sum();
+}
+
+std::optional<RowVectorXd> Suggester::operator()(const Trials& trials, const Known& known) {
   const Eigen::Index finished = trials.codes.rows(), running = trials.running.rows();
   const auto number = static_cast<std::uint32_t>(finished + running);
   MatrixXd taken(finished + running, space_.size());
   taken << trials.codes, trials.running;
-  Admission admission(taken, feasible);
+  Admission admission(taken, known.feasible);
   const int first = std::max(6, std::min(10, space_.features() + 3));
   if (finished == 0 || static_cast<int>(number) < first) {
     if (auto code = design(number, admission)) return code;
     if (all_ || finished == 0) return std::nullopt;
   }
 
-  Posterior model = posterior(trials);
-  const double best = model.incumbent();
-
-  if (running > 0) {
-    // Kriging believer: a running trial is taken to end at its mean, so that the next looks elsewhere.
-    const MatrixXd x = space_.encode(trials.running);
-    const Observations& seen = model.seen();
-    Observations more{MatrixXd(seen.x.rows() + running, seen.x.cols()), seen.categorical,
-                      VectorXd(seen.x.rows() + running), VectorXd(seen.x.rows() + running)};
-    more.x << seen.x, x;
-    more.y << seen.y, model.predict(x).mean;
-    more.extra << seen.extra, VectorXd::Zero(running);
-    model = Posterior(std::move(more), model.theta());
+  const Key key = key_.fold("search").fold(number);
+  const MatrixXd x = space_.encode(trials.codes);
+  const std::vector<bool> can_win = winners(trials);
+  const bool any_wins = std::ranges::find(can_win, true) != can_win.end();
+  const VectorXd costs = known.cost ? known.cost(taken) : VectorXd();
+  const Eigen::Index values = trials.values.cols(), objectives = values + (known.cost ? 1 : 0);
+  Model model;
+  if (objectives == 1) {
+    single(model, trials, x, trials.values.col(0), key);
+  } else if (objectives == 2) {
+    two(model, trials, x, costs, key);
+  } else {
+    MatrixXd table(finished, objectives);
+    if (known.cost) table.col(0) = costs.head(finished);
+    table.rightCols(values) = trials.values;
+    single(model, trials, x, scalarised(table, can_win, key.fold("weights")), key);
   }
+  for (Eigen::Index c = 0; c < trials.violations.cols(); ++c) {
+    Process& violation = process(static_cast<std::size_t>(values + c));
+    violation.tell({x, trials.violations.col(c), trials.states});
+    const double threshold = std::clamp(violation.outcomes().of(0), -kFarThreshold, kFarThreshold);
+    model.limits.push_back({nullptr, threshold});
+  }
+  for (std::size_t c = 0; c < model.limits.size(); ++c) {
+    model.limits[c].violation = &process(static_cast<std::size_t>(values) + c).posterior();
+  }
+  // With nothing feasible there is nothing to improve: look for feasibility alone.
+  if (!any_wins && !model.limits.empty()) model.improvement.reset();
 
-  Search search(space_, model, best, admission);
+  std::vector<const Posterior*> posteriors;
+  if (model.improvement) {
+    for (const Posterior& posterior : model.objectives) posteriors.push_back(&posterior);
+  }
+  const Acquisition acquisition(space_, std::move(posteriors), std::move(model.improvement), model.limits,
+                                objectives == 2 ? known.cost : Cost());
+  Search search(space_, acquisition, admission);
   if (all_) return search.among(*all_);
-  if (auto code =
-          search.anywhere(rows_of(trials.codes, best_first(trials)), key_.fold("search").fold(number))) {
-    return code;
-  }
+  if (auto code = search.anywhere(trials.codes(model.centres, Eigen::all), key)) return code;
   return design(number, admission);
+}
+
+Suggester::Prediction Suggester::predict(const Trials& trials, int objective, const MatrixXd& codes) {
+  require(objective >= 0 && objective < trials.values.cols(), "Suggester.predict", "objective must be 0 to ",
+          trials.values.cols() - 1, "; got ", objective);
+  Process& known = process(static_cast<std::size_t>(objective));
+  known.tell({space_.encode(trials.codes), trials.values.col(objective), trials.states});
+  const Posterior::Batch batch = known.posterior().predict(space_.encode(codes));
+  const Outcomes& out = known.outcomes();
+  return {batch.mean.col(0).unaryExpr([&out](double y) { return out.value(y); }),
+          batch.variance.cwiseSqrt() * (out.deviation * out.largest)};
 }
 
 }  // namespace qkd::bayes

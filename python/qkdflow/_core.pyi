@@ -414,21 +414,35 @@ class Dimension(metaclass=_Bound):
     def category(name: str, levels: int, conditions: Sequence[tuple[int, Sequence[int]]]) -> Dimension: ...
 
 class Suggester(metaclass=_Bound):
-    def __init__(self, dimensions: Sequence[Dimension], default_code: ArrayLike, seed: int) -> None: ...
+    def __init__(
+        self, dimensions: Sequence[Dimension], default_code: ArrayLike, seed: int, reference: Sequence[float]
+    ) -> None: ...
     def canonical(self, code: ArrayLike) -> NDArray[np.float64]: ...
     def suggest(
         self,
         codes: ArrayLike,
         values: ArrayLike,
         states: Sequence[str],
+        violations: ArrayLike,
         running: ArrayLike,
         feasible: Callable[[NDArray[np.float64]], bool] | None,
+        cost: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None,
     ) -> NDArray[np.float64] | None: ...
+    def predict(
+        self, codes: ArrayLike, values: ArrayLike, states: Sequence[str], objective: int, at: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 
 def gp_posterior(
-    x: ArrayLike, y: ArrayLike, categorical: Sequence[bool], theta: ArrayLike, at: ArrayLike
+    x: ArrayLike,
+    y: ArrayLike,
+    categorical: Sequence[bool],
+    theta: ArrayLike,
+    at: ArrayLike,
+    warped: Sequence[bool] = [],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def gp_map(
-    x: ArrayLike, y: ArrayLike, categorical: Sequence[bool], theta: ArrayLike
+    x: ArrayLike, y: ArrayLike, categorical: Sequence[bool], theta: ArrayLike, warped: Sequence[bool] = []
 ) -> tuple[float, NDArray[np.float64]]: ...
+def hypervolume(points: ArrayLike, reference: ArrayLike) -> float: ...
+def non_dominated(values: ArrayLike) -> list[int]: ...
 def log_h(z: float) -> tuple[float, float]: ...

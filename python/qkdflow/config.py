@@ -70,6 +70,7 @@ class RunConfig:
     sparsity: float = 0.2  # least share of zero kernel integers
     max_parameters: int | None = None  # of the student, zeros included
     teacher: str | None = None  # a saved model to use instead of a search
+    jobs: int = 1  # trials of the searches at once; another number is another search
     hls: HlsConfig = HlsConfig()  # noqa: RUF009 - a frozen value
     digits: int | None = None  # signed digits that a weight of the student may have; with 2, no product needs a DSP
     constraints: dict[str, Any] = field(default_factory=dict)  # what the student may need of a part, estimated
@@ -88,6 +89,8 @@ class RunConfig:
             raise ConfigError(f"[--digits] must be at least 1; got {self.digits}")
         Constraints.of(self.constraints, self.cost)
         find_part(self.constraints.get("part") or self.hls.device.name)
+        if not 1 <= self.jobs <= 1024:
+            raise ConfigError(f"[--jobs] must be 1 to 1024; got {self.jobs}")
         if not 0 <= self.seed < 2**64:
             raise ConfigError(f"[--seed] must be 0 to 2^64 - 1; got {self.seed}")
         if self.is_preset or "." in self.data or "/" in self.data:

@@ -83,7 +83,7 @@ def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
 
 
 def search_teacher(
-    data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None
+    data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None, jobs: int = 1
 ) -> Study:
     """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy."""
     build = hypermodels.TeacherMLP(data)
@@ -92,7 +92,7 @@ def search_teacher(
         own = key.fold(trial.number)
         return _fit(build(trial.hp, own), data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
 
-    return _search(build, train, budget.teacher_trials, key, journal, tick)
+    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=jobs)
 
 
 def train_teacher(data: Dataset, study: Study, budget: Budget, key: Key) -> Trained:
@@ -149,7 +149,7 @@ def search_student(
 
     feasible = small_enough if limit is not None or limited is not None else None
     score = _scored(config, limited) if limited is not None else None
-    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, score)
+    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, config.jobs, score)
 
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
@@ -284,6 +284,7 @@ def _search(
     journal: Path | None,
     tick: Tick | None,
     feasible: Callable[[dict[str, Any]], bool] | None = None,
+    jobs: int = 1,
     score: Score | None = None,
 ) -> Study:
     study = Study(build, seed=key.value, journal=journal, feasible=feasible)
@@ -300,5 +301,5 @@ def _search(
         if tick:
             tick(sum(t.state != "running" for t in so_far.trials), so_far.best.value if so_far.best else None)
 
-    study.optimize(objective, trials, show)
+    study.optimize(objective, trials, show, jobs=jobs)
     return study

@@ -155,11 +155,14 @@ class _Line:
         with progress("teacher search", self.work.teacher_trials) as bar:
 
             def search(folder: Path) -> Study:
-                return stages.search_teacher(
-                    data, self.work, self.key("teacher search"), folder / "journal.jsonl", bar.update
-                )
+                journal, jobs = folder / "journal.jsonl", self.config.jobs
+                return stages.search_teacher(data, self.work, self.key("teacher search"), journal, bar.update, jobs)
 
-            depends = {"trials": self.work.teacher_trials, "epochs": self.work.teacher_trial_epochs}
+            depends = {
+                "trials": self.work.teacher_trials,
+                "epochs": self.work.teacher_trial_epochs,
+                "jobs": self.config.jobs,
+            }
             return self.run.stage("02_teacher_search", depends, search, search, partial=True)
 
     def teacher(self, data: Dataset, study: Study) -> Trained:
@@ -199,6 +202,7 @@ class _Line:
                 "cost": config.cost,
                 "trials": self.work.student_trials,
                 "epochs": self.work.student_trial_epochs,
+                "jobs": config.jobs,
             }
             return self.run.stage("04_student_search", depends, search, search, partial=True)
 

@@ -1,7 +1,8 @@
-// log EI: its tails against numbers of higher precision, its gradients against finite differences.
+// Improvements: their tails against numbers of higher precision, its gradients against finite differences.
 #include "bayes/acquisition.h"
 
 #include <cmath>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -51,34 +52,122 @@ TEST_CASE("log h is finite and rises where expected improvement underflows", "[b
   }
 }
 
-TEST_CASE("the gradient of log EI agrees with finite differences", "[bayes]") {
-  const Key key(4);
-  Observations seen{MatrixXd(25, 3), {false, true, false}, VectorXd(25), VectorXd::Zero(25)};
+TEST_CASE("log Phi agrees with 80-digit arithmetic, and its slope is its derivative", "[bayes]") {
+  // mpmath: log(ncdf(z)).
+  for (const auto& [z, value] : std::vector<std::pair<double, double>>{{2, -0.023012909328963488467},
+                                                                       {0, -0.69314718055994530942},
+                                                                       {-2, -3.7831843336820319488},
+                                                                       {-30, -454.32124395634319829}}) {
+    INFO("z = " << z);
+    CHECK(log_phi(z).value == Approx(value).epsilon(1e-11));
+    CHECK(log_phi(z).slope ==
+          Approx((log_phi(z + 1e-5).value - log_phi(z - 1e-5).value) / 2e-5).epsilon(1e-6));
+  }
+}
+
+namespace {
+
+const Space kSpace({{"u", Dimension::Kind::continuous, 0, 0, {}, {}},
+                    {"kind", Dimension::Kind::category, 2, 0, {}, {}},
+                    {"v", Dimension::Kind::continuous, 0, 0, {}, {}}});
+
+Posterior process(int which) {
+  const Key key = Key(4).fold(static_cast<std::uint64_t>(which));
+  Observations seen{MatrixXd(25, 3), {{}, {true}, {}}, VectorXd(25), VectorXd::Zero(25)};
   for (int i = 0; i < 25; ++i) {
     for (int p = 0; p < 3; ++p) seen.x(i, p) = key.uniform(static_cast<std::uint64_t>(3 * i + p));
     seen.x(i, 1) = std::round(seen.x(i, 1));
-    seen.y[i] = std::cos(6 * seen.x(i, 0)) + seen.x(i, 2) - seen.x(i, 1);
+    seen.y[i] = std::cos((6 + which) * seen.x(i, 0)) + seen.x(i, 2) - seen.x(i, 1);
   }
   VectorXd theta(5);
   theta << -1, 0.3, -0.2, 0, -7;
-  const Posterior posterior(seen, theta);
-  for (const double best : {-2.5, -0.5, 1.0}) {
-    for (int i = 0; i < 10; ++i) {
-      MatrixXd at(1, 3);
-      at << key.fold("at").uniform(static_cast<std::uint64_t>(2 * i)), i % 2,
-          key.fold("at").uniform(static_cast<std::uint64_t>(2 * i + 1));
-      VectorXd gradient;
-      const double value = log_ei(posterior.predict_with_slopes(at.row(0)), best, gradient);
-      CHECK(value == Approx(log_ei(posterior.predict(at), best)[0]).epsilon(1e-8));
-      CHECK(gradient[1] == 0);
-      for (const int p : {0, 2}) {
-        MatrixXd up = at, down = at;
-        up(0, p) += 1e-6;
-        down(0, p) -= 1e-6;
-        const double slope =
-            (log_ei(posterior.predict(up), best)[0] - log_ei(posterior.predict(down), best)[0]) / 2e-6;
-        CHECK(gradient[p] == Approx(slope).epsilon(1e-4).margin(1e-4));
-      }
+  return {seen, theta};
+}
+
+// The gradient against finite differences, in the floats; the cost is held where the code is.
+void check_gradient(const Acquisition& acquisition) {
+  for (int i = 0; i < 10; ++i) {
+    RowVectorXd at(3);
+    at << Key(9).uniform(static_cast<std::uint64_t>(2 * i)), i % 2,
+        Key(9).uniform(static_cast<std::uint64_t>(2 * i + 1));
+    VectorXd gradient, unused;
+    const VectorXd x = at.transpose();
+    const double cost = acquisition.cost_of(at), value = acquisition.at(x, cost, gradient);
+    CHECK(value == Approx(acquisition(at)[0]).epsilon(1e-8));
+    CHECK(gradient[1] == 0);
+    for (const int p : {0, 2}) {
+      VectorXd up = x, down = x;
+      up[p] += 1e-6;
+      down[p] -= 1e-6;
+      const double slope = (acquisition.at(up, cost, unused) - acquisition.at(down, cost, unused)) / 2e-6;
+      CHECK(gradient[p] == Approx(slope).epsilon(1e-4).margin(1e-4));
     }
   }
+}
+
+}  // namespace
+
+TEST_CASE("the gradient of log EI agrees with finite differences, with running trials and limits too",
+          "[bayes]") {
+  const Posterior one = process(1), limit = process(2);
+  Posterior imagining = process(1);
+  MatrixXd z(2, 5);
+  z << 0.2, -0.4, 1.1, -2, 0.7, 0.3, 0.9, -0.1, 0.6, -1.3;
+  const MatrixXd draws = imagining.imagine(MatrixXd::Constant(2, 3, 0.25), z);
+  for (const double best : {-2.5, -0.5, 1.0}) {
+    const auto improvement = [best](Eigen::Index n) {
+      return std::make_unique<ExpectedImprovement>(VectorXd::Constant(n, best));
+    };
+    check_gradient({kSpace, {&one}, improvement(1), {}, nullptr});
+    check_gradient({kSpace, {&one}, improvement(1), {{&limit, 0.1}, {&one, -1}}, nullptr});
+    check_gradient({kSpace, {&imagining}, improvement(5), {}, nullptr});
+    check_gradient({kSpace, {}, nullptr, {{&limit, -0.4}}, nullptr});
+  }
+}
+
+TEST_CASE("the gradients of both hypervolume improvements agree with finite differences", "[bayes]") {
+  const Posterior one = process(1), other = process(2);
+  MatrixXd front(4, 2);
+  front << -1, 0.5, -0.3, 0.1, 0.2, -0.7, 0.4, 0.9;       // the last one is beaten
+  const VectorXd reference = VectorXd::Constant(2, 2.5);  // dearer than any code
+  const Cost cost = [](const MatrixXd& codes) { return VectorXd(codes.col(0) + codes.col(1)); };
+  const std::vector<Strips> strips = {Strips(front, reference)};
+  check_gradient(
+      {kSpace, {&one, &other}, std::make_unique<HypervolumeImprovement>(strips, false), {}, nullptr});
+  check_gradient({kSpace, {&one}, std::make_unique<HypervolumeImprovement>(strips, true), {}, cost});
+}
+
+TEST_CASE("expected hypervolume improvement is the mean of what points would add", "[bayes]") {
+  const Key key(3);
+  MatrixXd front(3, 2);
+  front << -1, 0.5, -0.3, 0.1, 0.2, -0.7;
+  VectorXd reference(2);
+  reference << 0.8, 1.1;
+  const double before = hypervolume(front, reference);
+  CHECK(before == Approx(1.8 * 0.6 + 1.1 * 0.4 + 0.6 * 0.8));
+  const Strips strips(front, reference);
+  const double mean[2] = {-0.4, -0.2}, deviation[2] = {0.5, 0.6};
+  constexpr int kDraws = 200'000;
+  double both = 0, known = 0;
+  MatrixXd with(4, 2);
+  for (int i = 0; i < kDraws; ++i) {
+    with.topRows(3) = front;
+    const double v = mean[1] + deviation[1] * key.normal(static_cast<std::uint64_t>(2 * i + 1));
+    with.row(3) << mean[0] + deviation[0] * key.normal(static_cast<std::uint64_t>(2 * i)), v;
+    both += (hypervolume(with, reference) - before) / kDraws;
+    with.row(3) << -0.6, v;
+    known += (hypervolume(with, reference) - before) / kDraws;
+  }
+  CHECK(std::exp(strips.log_ehvi(mean, deviation).value) == Approx(both).epsilon(0.01));
+  CHECK(std::exp(strips.log_ehvi_at(-0.6, mean[1], deviation[1]).value) == Approx(known).epsilon(0.01));
+  CHECK(std::isinf(strips.log_ehvi_at(0.9, 0, 1).value));  // dearer than the reference
+  const double far[2] = {40, 50}, narrow[2] = {0.1, 0.1};
+  CHECK(std::isfinite(strips.log_ehvi(far, narrow).value));
+}
+
+TEST_CASE("the front is what nothing beats", "[bayes]") {
+  MatrixXd values(5, 3);
+  values << 1, 2, 3, 1, 2, 3, 0, 5, 5, 2, 2, 3, 3, 3, 0;
+  CHECK(non_dominated(values) == std::vector<Eigen::Index>{0, 2, 4});
+  CHECK(non_dominated(MatrixXd(0, 2)).empty());
 }

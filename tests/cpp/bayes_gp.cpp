@@ -2,10 +2,12 @@
 #include <Eigen/Cholesky>
 #include <Eigen/LU>
 #include <cmath>
+#include <utility>
 
 #include "base/key.h"
 #include "bayes/map.h"
 #include "bayes/posterior.h"
+#include "bayes/warp.h"
 #include "catch.h"
 
 using namespace qkd;
@@ -17,7 +19,7 @@ namespace {
 // Three numbers and a category, with failed trials among them.
 Observations observations(int n, int seed) {
   const Key key = Key(11).fold(static_cast<std::uint64_t>(seed));
-  Observations seen{MatrixXd(n, 4), {false, false, true, false}, VectorXd(n), VectorXd::Zero(n)};
+  Observations seen{MatrixXd(n, 4), {{}, {}, {true}, {}}, VectorXd(n), VectorXd::Zero(n)};
   for (int i = 0; i < n; ++i) {
     for (int p = 0; p < 4; ++p) seen.x(i, p) = key.uniform(static_cast<std::uint64_t>(4 * i + p));
     seen.x(i, 2) = std::floor(3 * seen.x(i, 2)) - 1;
@@ -40,7 +42,7 @@ double entry(const Observations& seen, const RowVectorXd& a, const RowVectorXd& 
   double r2 = 0;
   for (int p = 0; p < 4; ++p) {
     const double d = a[p] - b[p];
-    r2 += (seen.categorical[p] ? double(d != 0) : d * d) * std::exp(-2 * t[p]);
+    r2 += (seen.features[p].categorical ? double(d != 0) : d * d) * std::exp(-2 * t[p]);
   }
   const double q = std::sqrt(5 * r2);
   return std::exp(t[4]) * (1 + q + q * q / 3) * std::exp(-q);
@@ -108,14 +110,129 @@ TEST_CASE("the MAP gradient agrees with finite differences", "[bayes]") {
   }
 }
 
+TEST_CASE("a warp is a rising curve of [0, 1], and its slopes are its derivatives", "[bayes]") {
+  for (const auto& [log_a, log_b] : {std::pair{0.0, 0.0}, {1.2, -1.2}, {-1.2, 1.2}, {0.7, 0.4}}) {
+    double last = -1e-9;
+    for (const double x : {0.0, 1e-3, 0.2, 0.5, 0.9, 1.0}) {
+      const Warped at = warp(x, log_a, log_b);
+      CHECK(at.w > last);
+      CHECK(at.w <= 1);
+      if (log_a == 0 && log_b == 0) CHECK(at.w == Approx(x).margin(2e-4));
+      last = at.w;
+      const WarpedColumn column = warp_with_slopes(log_inside(Eigen::ArrayXd::Constant(3, x)), log_a, log_b);
+      CHECK(column.w[2] == Approx(at.w).epsilon(1e-10));
+      CHECK(column.by_log_a[1] == Approx(at.by_log_a).epsilon(1e-8).margin(1e-12));
+      CHECK(column.by_log_b[0] == Approx(at.by_log_b).epsilon(1e-8).margin(1e-12));
+      const auto slope = [&, a = log_a, b = log_b](double dx, double da, double db) {
+        return (warp(x + dx, a + da, b + db).w - warp(x - dx, a - da, b - db).w) / (2 * (dx + da + db));
+      };
+      CHECK(at.by_x == Approx(slope(1e-7, 0, 0)).epsilon(1e-4).margin(1e-5));
+      CHECK(at.by_log_a == Approx(slope(0, 1e-6, 0)).epsilon(1e-5).margin(1e-9));
+      CHECK(at.by_log_b == Approx(slope(0, 0, 1e-6)).epsilon(1e-5).margin(1e-9));
+    }
+  }
+}
+
+TEST_CASE("the MAP gradient agrees with finite differences through warps", "[bayes]") {
+  Observations seen = observations(40, 9);
+  seen.features[0].warped = seen.features[3].warped = true;
+  VectorXd t(10);
+  t << theta(), 0.4, -0.3, -0.8, 0.6;
+  MapObjective objective(seen);
+  VectorXd gradient, unused;
+  objective(t, gradient);
+  for (int i = 0; i < 10; ++i) {
+    VectorXd up = t, down = t;
+    up[i] += 1e-5;
+    down[i] -= 1e-5;
+    CHECK(gradient[i] ==
+          Approx((objective(up, unused) - objective(down, unused)) / 2e-5).epsilon(1e-5).margin(1e-7));
+  }
+  // A warp is a change of the features, nothing else.
+  Observations curved = seen;
+  for (int i = 0; i < 40; ++i) {
+    curved.x(i, 0) = warp(seen.x(i, 0), 0.4, -0.3).w;
+    curved.x(i, 3) = warp(seen.x(i, 3), -0.8, 0.6).w;
+  }
+  curved.features[0].warped = curved.features[3].warped = false;
+  const Posterior direct(seen, t), by_hand(curved, theta());
+  const auto batch = direct.predict(seen.x), same = by_hand.predict(curved.x);
+  CHECK((batch.mean - same.mean).cwiseAbs().maxCoeff() < 1e-12);
+  const auto local = direct.predict_with_slopes(seen.x.row(7));
+  MatrixXd pair(2, 4);
+  pair << seen.x.row(7), seen.x.row(7);
+  pair(0, 3) -= 1e-6;
+  pair(1, 3) += 1e-6;
+  const auto ends = direct.predict(pair);
+  CHECK(local.mean_slope(3, 0) == Approx((ends.mean(1, 0) - ends.mean(0, 0)) / 2e-6).epsilon(1e-5));
+  CHECK(local.variance_slope[3] == Approx((ends.variance[1] - ends.variance[0]) / 2e-6).epsilon(1e-4));
+}
+
+TEST_CASE("a posterior that grew trial by trial is the one made at once", "[bayes]") {
+  const Observations all = observations(60, 4), at = observations(7, 6);
+  Observations first = all;
+  first.x.conservativeResize(45, 4);
+  first.y.conservativeResize(45);
+  first.extra.conservativeResize(45);
+  Posterior grown(first, theta(), 15);
+  grown.append(all.x.bottomRows(15), all.extra.tail(15));
+  grown.tell(all.y);
+  const Posterior whole(all, theta());
+  const auto a = grown.predict(at.x), b = whole.predict(at.x);
+  CHECK((a.mean - b.mean).cwiseAbs().maxCoeff() < 1e-10);
+  CHECK((a.variance - b.variance).cwiseAbs().maxCoeff() < 1e-10);
+  CHECK((grown.means_at_seen() - whole.means_at_seen()).cwiseAbs().maxCoeff() < 1e-10);
+  const auto bound = whole.bound(at.x);
+  CHECK((bound.mean - b.mean).cwiseAbs().maxCoeff() < 1e-12);
+  CHECK((bound.variance - b.variance).minCoeff() >= 0);
+}
+
+TEST_CASE("imagined outcomes condition the process as outcomes that were told", "[bayes]") {
+  const Observations seen = observations(30, 2), at = observations(6, 7);
+  MatrixXd running = observations(3, 8).x, z(3, 2);
+  z << 0.3, -1.2, 0.9, 0.1, -0.4, 2;
+  Posterior imagining(seen, theta());
+  const MatrixXd means = imagining.imagine(running, z);
+  const auto batch = imagining.predict(at.x);
+  REQUIRE(batch.mean.cols() == 2);
+  // The constant mean is that of the trials told: the process about it is conditioned.
+  const MatrixXd inverse = covariance(seen, theta()).inverse();
+  const VectorXd one = VectorXd::Ones(30);
+  const double c = one.dot(inverse * seen.y) / (one.dot(inverse * one) + 1);
+  Observations both = seen;
+  both.x.conservativeResize(33, 4);
+  both.x.bottomRows(3) = running;
+  both.extra.conservativeResize(33);
+  both.extra.tail(3).setZero();
+  const MatrixXd k = covariance(both, theta()), lower = k.llt().matrixL(), k_inverse = k.inverse();
+  for (int j = 0; j < 2; ++j) {
+    VectorXd white(33);
+    white << lower.topLeftCorner(30, 30).triangularView<Eigen::Lower>().solve((seen.y.array() - c).matrix()),
+        z.col(j);
+    const VectorXd weights = k_inverse * (lower * white);  // of the outcomes drawn
+    const auto mean_at = [&](const MatrixXd& x) {
+      double mean = c;
+      for (int n = 0; n < 33; ++n) mean += weights[n] * entry(seen, both.x.row(n), x, theta());
+      return mean;
+    };
+    for (int i = 0; i < 3; ++i) CHECK(means(i, j) == Approx(mean_at(running.row(i))).epsilon(1e-8));
+    for (int i = 0; i < 6; ++i) {
+      VectorXd row(33);
+      for (int n = 0; n < 33; ++n) row[n] = entry(seen, both.x.row(n), at.x.row(i), theta());
+      CHECK(batch.mean(i, j) == Approx(mean_at(at.x.row(i))).epsilon(1e-8));
+      CHECK(batch.variance[i] == Approx(std::exp(0.2) - row.dot(k_inverse * row)).epsilon(1e-7));
+    }
+  }
+}
+
 TEST_CASE("a fit descends from every start and stays in its box", "[bayes]") {
   const Observations seen = observations(60, 3);
   const VectorXd best = fit(seen).x;
   MapObjective objective(seen);
   VectorXd gradient, unused;
   const double value = objective(best, gradient);
-  for (const VectorXd& start : theta_starts(4)) CHECK(value < objective(start, unused));
-  const Box box = theta_box(4);
+  for (const VectorXd& start : theta_starts(seen.features)) CHECK(value < objective(start, unused));
+  const Box box = theta_box(seen.features);
   for (int t = 0; t < 6; ++t) {
     CHECK(best[t] >= box.low[t]);
     CHECK(best[t] <= box.high[t]);
@@ -134,15 +251,15 @@ TEST_CASE("the posterior is that of the definition, and its slopes its derivativ
   for (int i = 0; i < 9; ++i) {
     VectorXd k(50);
     for (int j = 0; j < 50; ++j) k[j] = entry(seen, seen.x.row(j), at.x.row(i), theta());
-    CHECK(batch.mean[i] == Approx(c + k.dot(inverse * (seen.y - c * one))).epsilon(1e-9));
+    CHECK(batch.mean(i, 0) == Approx(c + k.dot(inverse * (seen.y - c * one))).epsilon(1e-9));
     CHECK(batch.variance[i] == Approx(std::exp(0.2) - k.dot(inverse * k)).epsilon(1e-8));
 
     const auto local = posterior.predict_with_slopes(at.x.row(i));
-    CHECK(local.mean == Approx(batch.mean[i]).epsilon(1e-11));
+    CHECK(local.mean[0] == Approx(batch.mean(i, 0)).epsilon(1e-11));
     CHECK(local.variance == Approx(batch.variance[i]).epsilon(1e-9));
     for (int p = 0; p < 4; ++p) {
-      if (seen.categorical[p]) {
-        CHECK(local.mean_slope[p] == 0);
+      if (seen.features[p].categorical) {
+        CHECK(local.mean_slope(p, 0) == 0);
         continue;
       }
       MatrixXd pair(2, 4);
@@ -150,7 +267,8 @@ TEST_CASE("the posterior is that of the definition, and its slopes its derivativ
       pair(0, p) -= 1e-5;
       pair(1, p) += 1e-5;
       const auto ends = posterior.predict(pair);
-      CHECK(local.mean_slope[p] == Approx((ends.mean[1] - ends.mean[0]) / 2e-5).epsilon(1e-5).margin(1e-7));
+      CHECK(local.mean_slope(p, 0) ==
+            Approx((ends.mean(1, 0) - ends.mean(0, 0)) / 2e-5).epsilon(1e-5).margin(1e-7));
       CHECK(local.variance_slope[p] ==
             Approx((ends.variance[1] - ends.variance[0]) / 2e-5).epsilon(1e-5).margin(1e-7));
     }

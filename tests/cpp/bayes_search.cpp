@@ -1,6 +1,7 @@
 // The space, the sequence, the minimiser and the suggestions.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <set>
 
 #include "base/check.h"
@@ -28,15 +29,16 @@ Space mixed(bool finite) {
 double score(const RowVectorXd& code) { return std::abs(code[0] - 1) + 0.2 * code[1] - 0.3 * code[2]; }
 
 Trials empty(const Space& space) {
-  return {MatrixXd(0, space.size()), VectorXd(0), {}, MatrixXd(0, space.size())};
+  return {MatrixXd(0, space.size()), MatrixXd(0, 1), MatrixXd(0, 0), {}, MatrixXd(0, space.size())};
 }
 
 void append(Trials& trials, const RowVectorXd& code, double value, State state = State::complete) {
-  const auto n = trials.values.size();
+  const auto n = trials.values.rows();
   trials.codes.conservativeResize(n + 1, code.size());
   trials.codes.row(n) = code;
-  trials.values.conservativeResize(n + 1);
-  trials.values[n] = value;
+  trials.values.conservativeResize(n + 1, 1);
+  trials.values(n, 0) = value;
+  trials.violations.resize(n + 1, 0);
   trials.states.push_back(state);
 }
 
@@ -122,10 +124,10 @@ TEST_CASE("the minimiser ends at the minimum inside the box or on its side", "[b
 
 TEST_CASE("a finite space is searched without repeats, to its end", "[bayes]") {
   const Space space = mixed(true);
-  Suggester suggester(space, RowVectorXd::Zero(3), 7);
+  Suggester suggester(space, RowVectorXd::Zero(3), 7, {});
   Trials trials = empty(space);
   std::set<std::vector<double>> distinct;
-  while (const auto code = suggester(trials, nullptr)) {
+  while (const auto code = suggester(trials, {})) {
     CHECK(space.canonical(*code) == *code);
     distinct.insert({code->data(), code->data() + code->size()});
     const bool fails = distinct.size() % 4 == 0;
@@ -140,45 +142,75 @@ TEST_CASE("a suggestion is a function of the trials alone, also beyond the landm
   const Space space = mixed(false);
   const Key key(2);
   Trials trials = empty(space);
-  Suggester long_lived(space, RowVectorXd::Zero(4), 7);
+  Suggester long_lived(space, RowVectorXd::Zero(4), 7, {});
   for (int i = 0; i < 125; ++i) {
     RowVectorXd u(4);
     for (int d = 0; d < 4; ++d) u[d] = key.uniform(static_cast<std::uint64_t>(4 * i + d));
     const RowVectorXd code = space.canonical(space.full_code(u));
     append(trials, code, score(code) + std::pow(code[3] - 0.3, 2));
     if (i % 13 != 12 && i != 124) continue;
-    const auto expected = Suggester(space, RowVectorXd::Zero(4), 7)(trials, nullptr);
-    CHECK(long_lived(trials, nullptr) == expected);
-    CHECK(long_lived(trials, nullptr) == expected);
-    CHECK(Suggester(space, RowVectorXd::Zero(4), 8)(trials, nullptr) != expected);
+    const auto expected = Suggester(space, RowVectorXd::Zero(4), 7, {})(trials, {});
+    CHECK(long_lived(trials, {}) == expected);
+    CHECK(long_lived(trials, {}) == expected);
+    CHECK(Suggester(space, RowVectorXd::Zero(4), 8, {})(trials, {}) != expected);
   }
 }
 
 TEST_CASE("running trials are not suggested again, nor places beside them", "[bayes]") {
   const Space space({{"x", Dimension::Kind::continuous, 0, 0, {}, {}}});
-  Suggester suggester(space, RowVectorXd::Zero(1), 3);
+  Suggester suggester(space, RowVectorXd::Zero(1), 3, {});
   Trials trials = empty(space);
   for (int i = 0; i <= 6; ++i) append(trials, RowVectorXd::Constant(1, i / 6.0), std::pow(i / 6.0 - 0.4, 2));
-  const double first = (*suggester(trials, nullptr))[0];
+  const double first = (*suggester(trials, {}))[0];
   trials.running = MatrixXd::Constant(1, 1, first);
-  CHECK(std::abs((*suggester(trials, nullptr))[0] - first) > 1e-3);
+  CHECK(std::abs((*suggester(trials, {}))[0] - first) > 1e-3);
 }
 
 TEST_CASE("what a known constraint refuses is not suggested", "[bayes]") {
   for (const bool finite : {true, false}) {
     const Space space = mixed(finite);
-    Suggester suggester(space, RowVectorXd::Zero(space.size()), 7);
+    Suggester suggester(space, RowVectorXd::Zero(space.size()), 7, {});
     Trials trials = empty(space);
     const auto feasible = [](const RowVectorXd& code) { return code[0] == 1 && code[1] < 2; };
     for (int i = 0; i < 12; ++i) {
-      const auto code = suggester(trials, feasible);
+      const auto code = suggester(trials, {feasible, nullptr});
       if (!code) break;
       CHECK(feasible(*code));
       append(trials, *code, score(*code));
     }
     CHECK(trials.values.size() == (finite ? 4 : 12));
-    CHECK_FALSE(suggester(empty(space), [](const RowVectorXd&) { return false; }));
+    CHECK_FALSE(suggester(empty(space), {[](const RowVectorXd&) { return false; }, nullptr}));
   }
+}
+
+TEST_CASE("the pruned search of a finite space finds the best of all codes", "[bayes]") {
+  std::vector<Dimension> dimensions;
+  for (const char* name : {"a", "b", "c"}) dimensions.push_back({name, Dimension::Kind::grid, 12, 0, {}, {}});
+  const Space space(dimensions);
+  const MatrixXd all = *space.enumerate(2000);
+  Observations seen{MatrixXd(30, 3), space.feature_kinds(), VectorXd(30), VectorXd::Zero(30)};
+  MatrixXd taken(30, 3);
+  for (int i = 0; i < 30; ++i) {
+    taken.row(i) = all.row((53 * i) % 1728);
+    seen.x.row(i) = space.encode(taken.row(i));
+    seen.y[i] = std::sin(7 * seen.x(i, 0)) + seen.x(i, 1) - seen.x(i, 2);
+  }
+  for (Feature& feature : seen.features) feature.warped = false;
+  VectorXd t(5);
+  t << -1, -1, -0.5, 0, -8;
+  const Posterior posterior(seen, t);
+  const Acquisition acquisition(
+      space, {&posterior}, std::make_unique<ExpectedImprovement>(VectorXd::Constant(1, -1.5)), {}, nullptr);
+  const VectorXd scores = acquisition(all);
+  CHECK((acquisition.bound(all) - scores).minCoeff() >= -1e-12);
+  Admission admission(taken, nullptr);
+  const auto found = Search(space, acquisition, admission).among(all);
+  REQUIRE(found);
+  double best = -1e300;
+  for (int i = 0; i < 1728; ++i) {
+    if (!admission.taken(all.row(i))) best = std::max(best, scores[i]);
+  }
+  CHECK(acquisition(*found)[0] == best);
 }
 
 TEST_CASE("outputs are standardised at any scale; failures count as the worst", "[bayes]") {

@@ -6,6 +6,8 @@ import argparse
 import json
 from typing import Any
 
+from qkdflow.cli import bench_bo
+
 
 def add(verbs: Any) -> None:
     bench = verbs.add_parser("bench", help="measure the engine on this machine")
@@ -25,6 +27,7 @@ def add(verbs: Any) -> None:
     estimate.add_argument("model", metavar="MODEL", help="a run, or the folder of a frozen network (06_fixed)")
     estimate.add_argument("--json", action="store_true")
     estimate.set_defaults(command=_bench_estimate)
+    bench_bo.add(what)
 
 
 def _bench_train(args: argparse.Namespace) -> int:

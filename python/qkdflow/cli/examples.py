@@ -7,4 +7,5 @@ EXAMPLES = """examples:
   qkdflow inspect teacher.h5                                   layers, zeros, quantisers and NaNs of a network
   qkdflow estimate runs/psd --part xc7z020clg400-1 --reuse-factor 1,16 --strategy resource
   qkdflow bench train --workload psd-student-b32 --json
+  qkdflow bench bo --problems main --peers optuna_gp,keras_tuner
 """

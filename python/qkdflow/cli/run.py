@@ -39,6 +39,7 @@ def add(verbs: Any) -> None:
         help="what the student may need, estimated: part=xc7z020clg400-1,lut=0.6,dsp=0.4,latency_clk=50",
     )
     run.add_argument("--cost", help="what it should need little of: lut, ff, dsp, bram, latency_clk or ii")
+    run.add_argument("--jobs", type=int, default=1, help="trials of the searches at once, one thread each (default: 1)")
     hls = run.add_argument_group("hls4ml project")
     hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
     hls.add_argument("--part", help="such as xc7z020clg400-1")

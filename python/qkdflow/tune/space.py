@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,8 +33,8 @@ class Space:
     def index(self) -> dict[str, int]:
         return {p.name: i for i, p in enumerate(self.parameters)}
 
-    def suggester(self, seed: int) -> Suggester:
-        """The optimiser of this space; its first suggestion is the defaults."""
+    def suggester(self, seed: int, reference: Sequence[float] = ()) -> Suggester:
+        """The optimiser of this space; its first suggestion is the defaults. `reference`: of two objectives."""
         dimensions = []
         for parameter in self.parameters:
             conditions = []
@@ -43,7 +43,7 @@ class Space:
                 conditions.append((self.index[condition.parent], [int(parent.code_of(v)) for v in condition.values]))
             dimensions.append(parameter.dimension(conditions))
         default = np.array([p.code_of(p.default) for p in self.parameters])
-        return Suggester(dimensions, default, seed)
+        return Suggester(dimensions, default, seed, list(reference))
 
     def is_active(self, parameter: Parameter, values: Mapping[str, Value]) -> bool:
         return all(

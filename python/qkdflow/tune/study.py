@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from qkdflow._core import non_dominated
 from qkdflow.errors import ConfigError, DataError
-from qkdflow.tune.hyperparameters import HyperParameters
+from qkdflow.tune import running
+from qkdflow.tune.claims import Claims
+from qkdflow.tune.goals import Array, Direction, Goals, Known
 from qkdflow.tune.journal import Event, Journal
 from qkdflow.tune.learn import Hypermodel, learn
 from qkdflow.tune.parameters import Value
 from qkdflow.tune.space import Codes, Space, difference
+from qkdflow.tune.stopping import Stopper, forecast
+from qkdflow.tune.trial import ENDS, State, Trial
 
-State = Literal["running", "complete", "failed", "pruned"]
-ENDS = ("complete", "failed", "pruned")
 FORMAT = 1
 
 
@@ -28,100 +33,91 @@ class SpaceExhausted(Exception):
     """Every configuration (that is feasible) was handed out."""
 
 
-class TrialFailed(Exception):
-    """Raised by an objective whose configuration cannot be trained; the search goes on elsewhere."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One configuration and, once told, its result."""
-
-    number: int
-    values: dict[str, Value]  # of the active hyper-parameters
-    state: State = "running"
-    value: float | None = None  # the objective; None unless it is finite
-    info: dict[str, Any] = field(default_factory=dict)  # plain JSON
-
-    @property
-    def hp(self) -> HyperParameters:
-        """What to call the hypermodel with; a name that the trial has no value for is a ConfigError."""
-        return HyperParameters(self.values, strict=True)
-
-
-Objective = Callable[[Trial], float | tuple[float, Mapping[str, Any]]]  #: its value, or (value, info)
-
-
 class Study:
     """Bayesian optimisation over the space that a hypermodel asks for.
 
-    `space` is a function of hp, an object with build(hp), or a Space. The first trial is the defaults. What
-    `feasible`, a pure function of the values, refuses is never suggested. With a `journal` every trial is on
-    the disk before ask or tell returns, and the same call goes on where the file ends; a trial that was asked
-    for and not told is handed out again first. Safe to share between threads.
+    `space` is a function of hp, an object with build(hp), or a Space. The first trial is the defaults.
+    `direction`: "max" or "min"; several for several objectives. `cost(values)` is a further objective, to be
+    minimised, that is known without a trial (parameters, operations). What `feasible(values)` refuses is never
+    suggested; `limits` are met by trials whose info[name] is at most the number given. All these are pure functions
+    of the values. `reference`: see Goals. `stopper`: which trials that report are hopeless.
+
+    With a `journal` every trial is on the disk before ask or tell returns, and the same call goes on where the file
+    ends; several processes may share the file. A trial that was asked for and not told, by this process or by one
+    that died, is handed out again first. Safe to share between threads, not over a fork.
     """
 
     def __init__(
         self,
         space: Hypermodel | Space,
         *,
-        direction: Literal["max", "min"] = "max",
+        direction: Direction | Sequence[Direction] = "max",
         seed: int = 0,
         journal: Path | None = None,
         feasible: Callable[[dict[str, Value]], bool] | None = None,
+        cost: Known | None = None,
+        limits: Mapping[str, float] | None = None,
+        reference: Sequence[float] | None = None,
+        stopper: Stopper | None = None,
     ) -> None:
-        if direction not in ("max", "min"):
-            raise ConfigError(f'[study] direction must be "max" or "min"; got {direction!r}')
+        self.goals = Goals.of(direction, cost, limits, reference)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
             raise ConfigError(f"[study] seed must be a whole number from 0 to 2^64 - 1; got {seed!r}")
         self.space = space if isinstance(space, Space) else learn(space)
         self.direction = direction
         self.seed = seed
         self._feasible = feasible
-        self._allowed: dict[bytes, bool] = {}  # what `feasible` said, by code
-        self._suggester = self.space.suggester(seed)
+        self._stopper = stopper
+        self._known: dict[bytes, tuple[bool, float]] = {}  # what `feasible` and `cost` said, by code
+        self._suggester = self.space.suggester(seed, self.goals.core_reference)
         self._trials: dict[int, Trial] = {}
         self._codes: dict[int, Codes] = {}
         self._told: list[int] = []  # numbers, in the order told
-        self._again: list[int] = []  # asked for, not told, and nobody is at work on them
+        self._results: list[tuple[list[float], list[float]]] = []  # of these, for the optimiser
         self._lock = threading.RLock()
+        self._applied = 0  # events of the journal
+        self._claims = Claims(None if journal is None else Path(journal))
         self._journal = None if journal is None else self._open(Path(journal))
 
     # Asking and telling
 
     def ask(self) -> Trial:
         """The next trial to run. Raises SpaceExhausted at the end of the space."""
-        with self._lock:
-            if self._again:
-                return self._trials[self._again.pop(0)]
+        with self._alone():
+            orphan = self._orphan()
+            if orphan is not None:
+                return orphan
             number = len(self._trials)
-            running = [n for n, trial in self._trials.items() if trial.state == "running"]
-            sign = 1.0 if self.direction == "min" else -1.0
-            told = [self._trials[n] for n in self._told]
+            open_ = [n for n, trial in self._trials.items() if trial.state == "running"]
+            values, violations = self._outcomes()
             code = self._suggester.suggest(
                 self._stacked(self._told),
-                np.array([math.nan if t.value is None else sign * t.value for t in told], dtype=np.float64),
-                [t.state for t in told],
-                self._stacked(running),
+                values,
+                [self._trials[n].state for n in self._told],
+                violations,
+                self._stacked(open_),
                 self._allows if self._feasible else None,
+                self._costs if self.goals.cost else None,
             )
             if code is None:
                 if number == 0:
                     raise ConfigError("[study] no configuration is feasible: loosen the constraint or widen the space")
                 raise SpaceExhausted(f"every configuration that is feasible was tried: {number} trials")
             trial = Trial(number, self.space.decode(code))
+            self._claims.take(number)
             self._write({"ask": number, "values": trial.values})
             self._add(trial)
-            return trial
+            return replace(trial, reporter=self._report)
 
     def tell(
         self,
         trial: Trial,
-        value: float | None,
+        value: float | Sequence[float] | None,
         state: Literal["complete", "failed", "pruned"] = "complete",
         info: Mapping[str, Any] | None = None,
     ) -> Trial:
         """The trial with its result. A value that is not finite makes a complete trial a failed one."""
-        with self._lock:
+        with self._alone():
             known = self._trials.get(trial.number)
             if known is None or known.values != trial.values:
                 raise ConfigError(f"[trial {trial.number}] is not a trial of this study")
@@ -133,38 +129,39 @@ class Study:
                 extra = json.loads(json.dumps(dict(info or {}), allow_nan=False))
             except (TypeError, ValueError) as error:
                 raise ConfigError(f"[trial {trial.number}] info must be plain JSON: {error}") from None
-            number = None if value is None or not math.isfinite(value) else float(value)
-            if state == "complete" and number is None:
+            numbers = self._numbers(known, value, state)
+            if state == "complete" and not numbers:
                 state = "failed"
-            ended = replace(known, state=state, value=None if state == "failed" else number, info=extra)
-            self._write({"tell": ended.number, "state": state, "value": ended.value, "info": extra})
-            self._end(ended)
+            if state == "complete":
+                self.goals.check_info(trial.number, extra)
+            event: Event = {"tell": known.number, "state": state, "value": numbers[0] if numbers else None}
+            if len(self.goals.directions) > 1 and state == "complete":
+                event["value"] = list(numbers)
+            self._write({**event, "info": extra})
+            ended = self._end({**event, "info": extra})
+            self._claims.finish(known.number)
             return ended
 
     def optimize(
         self,
-        objective: Objective,
+        objective: running.Objective,
         n_trials: int,
         callback: Callable[[Study, Trial], None] | None = None,
+        *,
+        jobs: int = 1,
+        executor: Executor | None = None,
     ) -> Trial | None:
         """Runs trials until the study holds n_trials ended ones, or the space ends; the best.
 
-        The objective returns its value, or (value, info). It raises TrialFailed where a configuration is
-        hopeless; any other exception ends the search, and that trial comes first when it goes on.
+        The objective returns its value (a tuple of several), or (value, info). It raises TrialFailed where a
+        configuration is hopeless and TrialPruned where it stops early; any other exception ends the search, and
+        that trial comes first when it goes on. With `jobs` so many trials run at once, in threads with one engine
+        thread each, and are told in the order asked, so that the search is the same every time. With an `executor`
+        (such as Dask's `client.get_executor()`) they run there and are told as they end.
         """
-        while len(self._told) < n_trials:
-            try:
-                trial = self.ask()
-            except SpaceExhausted:
-                break
-            try:
-                ended = self._run(objective, trial)
-            except BaseException:
-                with self._lock:
-                    self._again.append(trial.number)
-                raise
-            if callback is not None:
-                callback(self, ended)
+        if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+            raise ConfigError(f"[study] jobs must be a whole number from 1; got {jobs!r}")
+        running.run(self, objective, n_trials, callback, jobs, executor)
         return self.best
 
     # What is known
@@ -177,65 +174,218 @@ class Study:
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial with the best value (the first told of equals), or None."""
+        """The complete trial within the limits with the best (first) objective, the first told of equals, or None."""
+        pick = max if self.goals.directions[0] == "max" else min
+        return pick(self._winners(), key=lambda t: t.objectives[0], default=None)
+
+    @property
+    def front(self) -> tuple[Trial, ...]:
+        """The complete trials within the limits that no other beats in every objective (and the cost)."""
+        winners = self._winners()
+        table = [[*(self.goals.signs * t.objectives), *self._cost_of(t)] for t in winners]
+        return tuple(winners[i] for i in non_dominated(np.array(table))) if table else ()
+
+    def cost(self, trial: Trial) -> float:
+        """What `cost` says of a trial's values."""
+        if self.goals.cost is None:
+            raise ConfigError("[study] has no cost: give cost=function of the values")
+        return self._cost_of(trial)[0]
+
+    def predict(self, values: Sequence[Mapping[str, Value]], objective: int = 0) -> tuple[Array, Array]:
+        """The model's mean and standard deviation (n,) of an objective at configurations, its own noise left out."""
+        codes = np.array([self.space.encode(v) for v in values]).reshape(-1, len(self.space.parameters))
         with self._lock:
-            complete = [self._trials[n] for n in self._told if self._trials[n].state == "complete"]
-        pick = max if self.direction == "max" else min
-        return pick(complete, key=lambda t: t.value if t.value is not None else math.nan, default=None)
+            results, _ = self._outcomes()
+            states = [self._trials[n].state for n in self._told]
+            mean, deviation = self._suggester.predict(self._stacked(self._told), results, states, objective, codes)
+        return self.goals.signs[objective] * mean, deviation
+
+    # For the loops of `running`
+
+    def next(self, n_trials: int, in_flight: int) -> Trial | bool:
+        """A trial; True where others still run what is left; False where nothing is left to ask for.
+
+        `in_flight`: how many of this study's own trials the caller has under way.
+        """
+        with self._alone():
+            others = sum(t.state == "running" and t.number not in self._claims for t in self._trials.values())
+            if len(self._told) + in_flight >= n_trials:
+                return False
+            orphan = self._orphan()
+            if orphan is not None:
+                return orphan
+            if len(self._told) + in_flight + others >= n_trials:
+                return True
+            try:
+                return self.ask()
+            except SpaceExhausted:
+                return others > 0
+
+    def give_up(self, trial: Trial) -> None:
+        """The trial is not running any more and not told: anybody may take it."""
+        with self._lock:
+            self._claims.give_up(trial.number)
 
     # Inside
 
-    def _run(self, objective: Objective, trial: Trial) -> Trial:
-        try:
-            result = objective(trial)
-        except TrialFailed as failure:
-            return self.tell(trial, None, "failed", {"error": str(failure)})
-        value, info = result if isinstance(result, tuple) else (result, {})
-        return self.tell(trial, value, "complete", info)
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread of one process at a time, with all that others wrote taken in."""
+        with self._lock:
+            if self._journal is None:
+                yield
+                return
+            with self._journal.lock():
+                self._catch_up(self._journal)
+                yield
+
+    def _orphan(self) -> Trial | None:
+        for number in sorted(self._trials):
+            if self._trials[number].state == "running" and self._claims.take(number):
+                return replace(self._trials[number], reporter=self._report)
+        return None
+
+    def _numbers(self, trial: Trial, value: float | Sequence[float] | None, state: State) -> tuple[float, ...]:
+        """The objectives told, all finite, or none."""
+        given = () if value is None else tuple(value) if isinstance(value, Sequence) else (value,)
+        if state == "complete" and given and len(given) != len(self.goals.directions):
+            raise ConfigError(
+                f"[trial {trial.number}] value must be one number an objective, {len(self.goals.directions)}; "
+                f"got {value!r}"
+            )
+        if state == "pruned" and not given and trial.curve:
+            given = (trial.curve[-1][1],)
+        finite = all(v is not None and math.isfinite(v) for v in given)
+        return tuple(float(v) for v in given) if finite and state != "failed" else ()
+
+    def _report(self, trial: Trial, step: int, value: float) -> bool:
+        number = math.nan if value is None else float(value)
+        if isinstance(step, bool) or not isinstance(step, int):
+            raise ConfigError(f"[trial {trial.number}] step must be a whole number; got {step!r}")
+        with self._alone():
+            known = self._trials[trial.number]
+            if known.state != "running" or (known.curve and known.curve[-1][0] >= step):
+                raise ConfigError(f"[trial {trial.number}] steps must rise, and stop when it is told; got step {step}")
+            event: Event = {"report": trial.number, "step": step, "value": number if math.isfinite(number) else None}
+            self._write(event, lasting=False)
+            self._note(event)
+            if not math.isfinite(number):
+                return True
+            if self._stopper is None:
+                return False
+            curves = {n: self._signed(t) for n, t in self._trials.items() if t.curve}
+            return self._stopper(trial.number, step, curves)
+
+    def _signed(self, trial: Trial) -> list[tuple[int, float]]:
+        return [(step, float(self.goals.signs[0]) * value) for step, value in trial.curve]
+
+    def _winners(self) -> list[Trial]:
+        with self._lock:
+            told = [self._trials[n] for n in self._told]
+        return [t for t in told if t.state == "complete" and self.goals.meets_limits(t)]
+
+    def _cost_of(self, trial: Trial) -> list[float]:
+        return [] if self.goals.cost is None else [self._ask_known(self._codes[trial.number])[1]]
+
+    def _outcomes(self) -> tuple[Array, Array]:
+        values = np.array([v for v, _ in self._results], dtype=np.float64)
+        violations = np.array([v for _, v in self._results], dtype=np.float64)
+        return values.reshape(-1, len(self.goals.directions)), violations.reshape(
+            len(self._results), len(self.goals.limits)
+        )
 
     def _stacked(self, numbers: list[int]) -> Codes:
         return np.array([self._codes[n] for n in numbers], dtype=np.float64).reshape(-1, len(self.space.parameters))
 
-    def _allows(self, code: Codes) -> bool:
+    def _ask_known(self, code: Codes) -> tuple[bool, float]:
         key = code.tobytes()
-        if key not in self._allowed and self._feasible is not None:
-            self._allowed[key] = bool(self._feasible(self.space.decode(code)))
-        return self._allowed[key]
+        if key not in self._known:
+            values = self.space.decode(code)
+            allowed = self._feasible is None or bool(self._feasible(dict(values)))
+            # An infeasible configuration may have no cost, and is not suggested.
+            cost = float(self.goals.cost(values)) if allowed and self.goals.cost else 0.0
+            self._known[key] = (allowed, cost)
+        return self._known[key]
+
+    def _allows(self, code: Codes) -> bool:
+        return self._ask_known(code)[0]
+
+    def _costs(self, codes: Codes) -> Array:
+        return np.array([self._ask_known(code)[1] for code in np.ascontiguousarray(codes)])
 
     def _add(self, trial: Trial) -> None:
         # Codes come from the values alone, as after reloading, so that both suggest the same bits.
         self._codes[trial.number] = self.space.encode(trial.values)
         self._trials[trial.number] = trial
 
-    def _end(self, trial: Trial) -> None:
+    def _note(self, event: Event) -> None:
+        trial = self._trials[event["report"]]
+        value = math.nan if event["value"] is None else float(event["value"])
+        self._trials[trial.number] = replace(trial, curve=(*trial.curve, (event["step"], value)))
+
+    def _end(self, event: Event) -> Trial:
+        value, state = event["value"], event["state"]
+        numbers: tuple[float, ...] = tuple(value) if isinstance(value, list) else () if value is None else (value,)
+        trial = replace(
+            self._trials[event["tell"]],
+            state=state,
+            value=numbers[0] if numbers else None,
+            objectives=numbers if state == "complete" else (),
+            info=event["info"],
+        )
+        # From what was known when it was told: later trials must not change what the model was fitted to.
+        expected = self._forecast(trial) if state == "pruned" else None
         self._trials[trial.number] = trial
         self._told.append(trial.number)
+        self._results.append((self.goals.minimised(trial, expected), self.goals.violations(trial)))
+        return trial
 
-    def _write(self, event: Event) -> None:
+    def _forecast(self, trial: Trial) -> float | None:
+        if trial.value is None:
+            return None
+        sign = float(self.goals.signs[0])
+        finished = [
+            (self._signed(t), sign * t.objectives[0])
+            for t in self._trials.values()
+            if t.state == "complete" and t.curve
+        ]
+        expected = forecast(self._signed(trial) or [(0, sign * trial.value)], finished)
+        return expected if math.isfinite(expected) else None
+
+    def _write(self, event: Event, lasting: bool = True) -> None:
         if self._journal is not None:
-            self._journal.append(event)
+            self._journal.append(event, lasting=lasting)
 
     def _open(self, path: Path) -> Journal:
         header = {
             "qkdflow_study": FORMAT,
-            "direction": self.direction,
+            **self.goals.to_dict(),
             "seed": self.seed,
             "space": json.loads(json.dumps(self.space.to_list())),
         }
         journal = Journal(path, header)
-        for word, ours in header.items():
-            theirs = journal.header.get(word)
+        for word in header | journal.header:
+            ours, theirs = header.get(word), journal.header.get(word)
             if theirs != ours:
-                how = difference(theirs or [], ours) if word == "space" else f"{word} was {theirs!r}, now {ours!r}"
+                how = (
+                    difference(theirs or [], ours or []) if word == "space" else f"{word} was {theirs!r}, now {ours!r}"
+                )
                 raise ConfigError(f"[journal] {path} holds another search: {how}. Use another file, or undo the change")
-        for line, event in enumerate(journal.events, start=2):
+        self._catch_up(journal)
+        return journal
+
+    def _catch_up(self, journal: Journal) -> None:
+        for event in journal.events[self._applied :]:
             try:
                 if "ask" in event:
                     self._add(Trial(event["ask"], event["values"]))
+                elif "report" in event:
+                    self._note(event)
                 else:
-                    known = self._trials[event["tell"]]
-                    self._end(replace(known, state=event["state"], value=event["value"], info=event["info"]))
-            except (KeyError, TypeError, ConfigError) as error:
-                raise DataError(f"[journal] {path}, line {line} does not belong to this search: {error}") from error
-        self._again = [n for n, trial in self._trials.items() if trial.state == "running"]
-        return journal
+                    self._end(event)
+            except (KeyError, TypeError, ValueError) as error:
+                line = journal.line_of(self._applied)
+                raise DataError(
+                    f"[journal] {journal.path}, line {line} does not belong to this search: {error}"
+                ) from error
+            self._applied += 1

@@ -1,0 +1,59 @@
+"""Which trials somebody is at work on: a lock for each, which the system lets go of when its process dies.
+
+So no clock decides who is dead, and the journal holds nothing about workers. Locks are `flock`s on files beside the
+journal; they hold over NFS too, where the mount allows locks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+class Claims:
+    """This study's claims; without a path those of one process alone."""
+
+    def __init__(self, journal: Path | None) -> None:
+        self._journal = journal
+        self._held: dict[int, int] = {}  # number -> file descriptor
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._held
+
+    def take(self, number: int) -> bool:
+        """Whether the trial is now ours: False where it was, or is somebody's who lives."""
+        if number in self._held:
+            return False
+        if self._journal is None:
+            self._held[number] = -1
+            return True
+        descriptor = os.open(self._path(number), os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._held[number] = descriptor
+        return True
+
+    def give_up(self, number: int) -> None:
+        """Anybody may take the trial."""
+        descriptor = self._held.pop(number, -1)
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def finish(self, number: int) -> None:
+        """Nobody needs to take the trial any more."""
+        if self._journal is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(self._path(number))
+        self.give_up(number)
+
+    def __del__(self) -> None:
+        for number in list(self._held):
+            self.give_up(number)
+
+    def _path(self, number: int) -> str:
+        return f"{self._journal}.{number}.running"

@@ -1,0 +1,168 @@
+"""Several trials at once: threads, processes that share a journal, a killed worker, Dask."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qkdflow.errors import ConfigError
+from qkdflow.tune import HyperParameters, Study, Trial
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from test_tune_parallel import score, space
+from qkdflow.tune import Study
+
+folder, trials, sleep, name = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+
+def objective(trial):
+    (folder / f"{name}.{trial.number}").touch()
+    time.sleep(sleep)
+    return score(trial)
+
+Study(space, direction="min", seed=1, journal=folder / "journal.jsonl").optimize(objective, trials)
+"""
+
+
+def space(hp: HyperParameters) -> None:
+    hp.Int("units", 1, 40)
+    hp.Float("rate", 0, 1)
+
+
+def score(trial: Trial) -> float:
+    return abs(int(trial.values["units"]) - 17) + float(trial.values["rate"])
+
+
+def study(**options: Any) -> Study:
+    return Study(space, direction="min", seed=1, **options)
+
+
+def start(folder: Path, trials: int, sleep: float, name: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", WORKER, str(folder), str(trials), str(sleep), name]
+    return subprocess.Popen(command, env=environment)
+
+
+def test_threads_run_at_once_and_the_search_is_the_same_every_time() -> None:
+    together, most = [0], [0]
+    lock = threading.Lock()
+
+    def objective(trial: Trial) -> float:
+        with lock:
+            together[0] += 1
+            most[0] = max(most[0], together[0])
+        time.sleep(0.002 * (trial.number % 3))
+        with lock:
+            together[0] -= 1
+        return score(trial)
+
+    runs = []
+    for _ in range(2):
+        parallel = study()
+        parallel.optimize(objective, 14, jobs=3)
+        runs.append(parallel.trials)
+    assert runs[0] == runs[1]
+    assert len(runs[0]) == 14
+    assert most[0] > 1
+    with pytest.raises(ConfigError, match="jobs must be"):
+        study().optimize(objective, 3, jobs=0)
+
+
+def test_an_error_in_one_of_several_trials_stops_the_search_and_loses_nothing(tmp_path: Path) -> None:
+    def broken(trial: Trial) -> float:
+        if trial.number == 5:
+            raise ZeroDivisionError("mine")
+        return score(trial)
+
+    first = study(journal=tmp_path / "j")
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        first.optimize(broken, 12, jobs=3)
+    assert first.trials[5].state == "running"
+    first.optimize(score, 12, jobs=3)
+    assert [t.state for t in first.trials] == ["complete"] * 12
+
+
+def test_two_studies_share_a_journal_without_repeats(tmp_path: Path) -> None:
+    one, other = (study(journal=tmp_path / "j") for _ in range(2))
+    for number in range(6):
+        trial, second = one.ask(), other.ask()
+        assert (trial.number, second.number) == (2 * number, 2 * number + 1)
+        other.tell(second, score(second))
+        one.tell(trial, score(trial))
+    one.optimize(score, 13)
+    other.optimize(score, 14)
+    assert one.trials == other.trials[:13]
+    assert len({json.dumps(t.values) for t in other.trials}) == 14
+    assert study(journal=tmp_path / "j").trials == other.trials
+
+
+def test_a_killed_worker_loses_only_its_trial_which_runs_again(tmp_path: Path) -> None:
+    doomed = start(tmp_path, 1000, 30, "doomed")
+    while not (tmp_path / "doomed.0").exists():
+        assert doomed.poll() is None
+        time.sleep(0.02)
+    survivor = start(tmp_path, 10, 0.01, "survivor")
+    while not (tmp_path / "survivor.9").exists():  # trials 1 to 9; then it waits for trial 0
+        assert survivor.poll() is None
+        time.sleep(0.02)
+    doomed.send_signal(signal.SIGKILL)
+    doomed.wait()
+    assert survivor.wait(60) == 0
+    assert (tmp_path / "survivor.0").exists()
+    trials = study(journal=tmp_path / "journal.jsonl").trials
+    assert [t.state for t in trials] == ["complete"] * 10
+    assert list(tmp_path.glob("*.running")) == []
+    # The same completed trials in the same order, undisturbed, lead to the same next suggestion.
+    lines = (tmp_path / "journal.jsonl").read_text().splitlines()
+    assert sum('"ask": 0' in line for line in lines) == 1
+    (tmp_path / "copy").write_text("\n".join(lines) + "\n")
+    asked = study(journal=tmp_path / "copy").ask()
+    assert asked == study(journal=tmp_path / "journal.jsonl").ask()
+
+
+def test_dask_runs_trials_on_a_local_cluster() -> None:
+    distributed = pytest.importorskip("distributed", reason="dask is not installed: pip install qkdflow[dask]")
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="inproc://"
+    )
+    with cluster, distributed.Client(cluster) as client:
+        search = study()
+        best = search.optimize(score, 12, jobs=2, executor=client.get_executor())
+    assert best is not None
+    assert [t.state for t in search.trials] == ["complete"] * 12
+
+
+def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "j"
+    study(journal=path).optimize(score, 3)
+    opened = os.open
+
+    def read_only(name: Any, flags: int, *rest: Any) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY):
+            raise PermissionError(13, "Permission denied")
+        return opened(name, flags, *rest)
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert len(study(journal=path).trials) == 3
+
+
+def test_the_workflow_s_searches_run_several_trials_at_once() -> None:
+    from dataclasses import replace
+
+    from qkdflow import Key, datasets, stages
+    from qkdflow.config import BUDGETS
+
+    data = datasets.psd.simulate(Key(0), 400)
+    budget = replace(BUDGETS["quick"], teacher_trials=4, teacher_trial_epochs=2)
+    runs = [stages.search_teacher(data, budget, Key(1), jobs=2).trials for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert [t.state for t in runs[0]] == ["complete"] * 4
