@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +27,8 @@ class Benchmark(NamedTuple):
     def __str__(self) -> str:
         latency = ", ".join(f"p{p} {us:.0f}" for p, us in self.latency_us.items())
         return (
-            f"{self.inferences_per_s:.0f} inferences/s in batches of {self.samples}, {100 * self.driver_share:.0f} % of "
-            f"the time in the driver; latency of one sample, microseconds: {latency}"
+            f"{self.inferences_per_s:.0f} inferences/s in batches of {self.samples}, "
+            f"{100 * self.driver_share:.0f} % of the time in the driver; latency of one sample, microseconds: {latency}"
         )
 
 
@@ -69,11 +70,12 @@ class Classifier:
         wrong = got != expected
         if wrong.any():
             sample, output = (int(i) for i in np.argwhere(wrong)[0])
+            samples, name = int(wrong.any(axis=1).sum()), self.manifest.class_names[output]
             raise SelfTestError(
-                f"[self-test on {self.device.name}] sample {sample}, class {self.manifest.class_names[output]} must give "
-                f"code {expected[sample, output]}; got {got[sample, output]}; {int(wrong.sum())} of {wrong.size} logits in "
-                f"{int(wrong.any(axis=1).sum())} of {len(got)} samples differ. Usual cause: the bitstream was built from "
-                "another export, or timing is not met"
+                f"[self-test on {self.device.name}] sample {sample}, class {name} must give code "
+                f"{expected[sample, output]}; got {got[sample, output]}; {int(wrong.sum())} of {wrong.size} logits in "
+                f"{samples} of {len(got)} samples differ. Usual cause: the bitstream was built from another export, "
+                "or timing is not met"
             )
         return len(inputs)
 
@@ -100,5 +102,5 @@ def _vectors(path: Any) -> tuple[Array, Array]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return arrays["input_codes"].astype(np.int64), arrays["logit_codes"].astype(np.int64)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ManifestError(f"[{path}] an NPZ with input_codes and logit_codes is required; {error}") from error

@@ -1,23 +1,19 @@
-"""A block design by its hardware hand-off (.hwh, alone, beside a .bit or inside an .xsa): cells, addresses, parameters.
-
-The XML is read with a parser that refuses DTDs and entities: a design from the internet may hold neither.
-"""
+"""A block design by its hardware hand-off, a .hwh: cells, addresses, parameters."""
 
 from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from xml.parsers import expat
 
+from qkdflow_overlay import safe_xml
 from qkdflow_overlay.comblock import VLNV as COMBLOCK
 from qkdflow_overlay.errors import ManifestError
 from qkdflow_overlay.transports import ComBlockTransport, DmaTransport, LiteTransport, Transport
 
 LARGEST = 1 << 27  # bytes of a .hwh; real ones have a few megabytes
 DMA = "xilinx.com:ip:axi_dma"
-HLS = "xilinx.com:hls:"
+HLS = ":hls"  # "xilinx.com:hls:NAME", or hls4ml's "CERN:hls4ml:NAME"
 
 
 @dataclass(frozen=True)
@@ -44,10 +40,10 @@ class Design:
     source: str
 
     def of(self, vlnv: str) -> list[Cell]:
-        return [cell for cell in self.cells.values() if cell.vlnv.startswith(vlnv)]
+        return [cell for cell in self.cells.values() if vlnv in cell.vlnv]
 
     def find(self, name: str, vlnv: str) -> Cell:
-        """The cell `name`, at the top or in a hierarchy; else the only one of this type. Raises ManifestError."""
+        """The cell `name` of this type, at the top or in a hierarchy; else the only one. Raises ManifestError."""
         named = [c for c in self.of(vlnv) if c.name == name or c.name.endswith("/" + name)]
         found = named or self.of(vlnv)
         if len(found) != 1:
@@ -100,58 +96,21 @@ def read_design(path: str | Path) -> Design:
 
 def parse_design(xml: bytes, source: str = "design") -> Design:
     """The design in the text of a .hwh. Raises ManifestError."""
-    reader = _Reader(source)
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.StartDoctypeDeclHandler = reader.refuse
-    parser.EntityDeclHandler = reader.refuse
-    parser.ExternalEntityRefHandler = reader.refuse
-    try:
-        parser.Parse(xml, True)
-    except expat.ExpatError as error:
-        raise ManifestError(f"[{source}] well-formed XML is required; {error}") from error
-    cells = {
-        name: Cell(name, vlnv, reader.addresses.get(name), parameters)
-        for name, (vlnv, parameters) in reader.modules.items()
-    }
+    root = safe_xml.parse(xml, source)
+    ranges = [(r.get("INSTANCE", ""), r.get("BASEVALUE", "")) for r in root.iter("MEMRANGE")]
+    cells = {}
+    for module in root.iter("MODULE"):
+        instance = module.get("INSTANCE", "")
+        name = module.get("FULLNAME", instance).strip("/")
+        own = module.find("PARAMETERS")
+        parameters = {p.get("NAME", ""): p.get("VALUE", "") for p in (own if own is not None else ())}
+        bases = [base for of, base in ranges if of == instance]
+        try:
+            address = int(bases[0], 16) if bases else None
+        except ValueError as error:
+            raise ManifestError(f"[{source}] {name} must have an address; got {bases[0]!r}") from error
+        cells[name] = Cell(name, module.get("VLNV", ""), address, parameters)
     return Design(cells, source)
-
-
-class _Reader:
-    """Collects MODULE elements (FULLNAME, VLNV, PARAMETERs) and the MEMRANGEs that give them addresses."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.modules: dict[str, tuple[str, dict[str, str]]] = {}
-        self.addresses: dict[str, int] = {}
-        self._module: str | None = None
-        self._by_instance: dict[str, str] = {}
-        self._ranges: list[tuple[str, str]] = []
-
-    def refuse(self, *_: Any) -> int:
-        raise ManifestError(f"[{self.source}] XML without a DTD or entities is required; this file has them")
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag == "MODULE":
-            self._module = attributes.get("FULLNAME", attributes.get("INSTANCE", "")).strip("/")
-            self._by_instance[attributes.get("INSTANCE", self._module)] = self._module
-            self.modules[self._module] = (attributes.get("VLNV", ""), {})
-        elif tag == "PARAMETER" and self._module is not None:
-            self.modules[self._module][1][attributes.get("NAME", "")] = attributes.get("VALUE", "")
-        elif tag == "MEMRANGE" and "INSTANCE" in attributes:
-            self._ranges.append((attributes["INSTANCE"], attributes.get("BASEVALUE", "")))
-
-    def end(self, tag: str) -> None:
-        if tag == "MODULE":
-            self._module = None
-        elif tag == "EDKSYSTEM":
-            for instance, base in self._ranges:
-                name = self._by_instance.get(instance, instance)
-                try:
-                    self.addresses.setdefault(name, int(base, 0))
-                except ValueError as error:
-                    raise ManifestError(f"[{self.source}] {instance} must have an address; got {base!r}") from error
 
 
 def _from_archive(path: Path) -> bytes:

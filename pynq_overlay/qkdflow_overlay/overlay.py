@@ -17,7 +17,7 @@ from qkdflow_overlay.manifest import Manifest, load_manifest
 
 
 class ComBlockIP(DefaultIP):  # type: ignore[misc]
-    """What PYNQ gives for a ComBlock in the design: PYNQ's read, write and mmio, and `comblock`, the register driver."""
+    """PYNQ's driver of a ComBlock: read, write and mmio as of any IP, and `comblock`, the register driver."""
 
     bindto = [f"{comblock.VLNV}:{version}" for version in ("1.0", "2.0", "2.1")]  # noqa: RUF012 - PYNQ's own way
 
@@ -32,7 +32,7 @@ class DmaHierarchy(DefaultHierarchy):  # type: ignore[misc]
     @staticmethod
     def checkhierarchy(description: Any) -> bool:
         types = [ip.get("type", "") for ip in description["ip"].values()]
-        return any(t.startswith(design.DMA) for t in types) and any(t.startswith(design.HLS) for t in types)
+        return any(design.DMA in t for t in types) and any(design.HLS in t for t in types)
 
     @property
     def dma(self) -> Any:
@@ -43,7 +43,7 @@ class DmaHierarchy(DefaultHierarchy):  # type: ignore[misc]
         return self._of(design.HLS)
 
     def _of(self, vlnv: str) -> Any:
-        names = [name for name, ip in self.description["ip"].items() if ip.get("type", "").startswith(vlnv)]
+        names = [name for name, ip in self.description["ip"].items() if vlnv in ip.get("type", "")]
         return getattr(self, names[0])
 
 

@@ -56,6 +56,19 @@ class Assessment:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"[{path}] an assessment is required; got: {error}") from error
 
+    def text(self) -> str:
+        """A few lines for a terminal."""
+        lines = [
+            f"{self.device}: {self.samples} samples, {self.mismatches} of {self.outputs_compared} logits differ",
+            f"accuracy {self.accuracy:.4f}",
+        ]
+        if self.expected_accuracy is not None:
+            lines[1] += f"; the emulator's {self.expected_accuracy:.4f}"
+        if self.first_mismatch is not None:
+            lines.append(f"the first sample that differs: {self.first_mismatch}")
+        lines += [f"{key.replace('_', ' ')}: {value}" for key, value in (self.benchmark or {}).items()]
+        return "\n".join(lines)
+
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self.class_names)
         rows = "".join(
@@ -101,10 +114,17 @@ def assess(
 
 
 def found(
-    overlay: Overlay, device: str, logits: Codes, seconds: float, benchmark: dict[str, Any] | None = None
+    overlay: Overlay,
+    device: str,
+    logits: Codes,
+    seconds: float,
+    benchmark: dict[str, Any] | None = None,
+    indices: Codes | None = None,
 ) -> Assessment:
-    """The assessment of logit codes (n, outputs) that a device gave for the first n vectors of a hand-over."""
-    _, expected, labels = (part[: len(logits)] for part in overlay.vectors)
+    """The assessment of logit codes (n, outputs) that a device gave for the vectors of a hand-over: for those with
+    these `indices`, or for the first n."""
+    samples = np.arange(len(logits)) if indices is None else indices
+    _, expected, labels = (part[samples] for part in overlay.vectors)
     wrong = logits != expected
     classes = len(overlay.manifest.class_names)
     predicted = logits.argmax(axis=1)
@@ -114,7 +134,7 @@ def found(
         samples=len(labels),
         outputs_compared=wrong.size,
         mismatches=int(np.count_nonzero(wrong)),
-        first_mismatch=int(wrong.any(axis=1).argmax()) if wrong.any() else None,
+        first_mismatch=int(samples[wrong.any(axis=1)][0]) if wrong.any() else None,
         accuracy=float(np.mean(predicted == labels)),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         class_names=overlay.manifest.class_names,

@@ -25,6 +25,7 @@ from qkdflow.files import read_json, read_npz, write_atomic, write_json, write_n
 from qkdflow.fixed import Codes, FixedModel
 
 FIFO_DEPTH = 1024  # words; one block RAM of 36 Kb a FIFO
+RUN_FOLDER = "08_overlay"  # in a run's directory
 TRANSPORTS = ("comblock", "axi_dma", "axi_lite")
 
 
@@ -59,6 +60,11 @@ class Overlay:
     samples: int
 
     @property
+    def network(self) -> FixedModel:
+        """The frozen network that the hardware carries."""
+        return FixedModel.load(self.directory / "network")
+
+    @property
     def vectors(self) -> Vectors:
         arrays = read_npz(self.directory / "vectors.npz")
         try:
@@ -68,7 +74,9 @@ class Overlay:
 
     @classmethod
     def load(cls, directory: str | Path) -> Overlay:
-        """A hand-over that `build_overlay` wrote. Raises DataError."""
+        """A hand-over that `build_overlay` wrote, or that of a run. Raises DataError."""
+        if not (Path(directory) / "manifest.json").exists() and (Path(directory) / RUN_FOLDER).is_dir():
+            directory = Path(directory) / RUN_FOLDER
         path = Path(directory) / "manifest.json"
         data = read_json(path)
         try:
@@ -109,6 +117,7 @@ def build_overlay(
         raise ConfigError(f"[overlay] {error}") from error
     vectors = {"input_codes": inputs, "logit_codes": fixed.run(inputs), "labels": labels}
     write_npz(directory / "vectors.npz", {key: _narrow(codes) for key, codes in vectors.items()})
+    fixed.save(directory / "network")
     _copy_driver(directory / "driver" / "qkdflow_overlay")
     write_atomic(directory / "README.md", _readme(manifest, len(labels)))
     write_json(directory / "manifest.json", description)
@@ -184,7 +193,7 @@ def _readme(manifest: Manifest, samples: int) -> str:
 
 `manifest.json` says what the network takes and gives; `driver/` runs it (NumPy alone, Python 3.8 or newer);
 `vectors.npz` holds {samples} encoded test samples (`input_codes`), the logits they must give (`logit_codes`)
-and their labels.
+and their labels; `network/` holds the integers themselves, for the simulated board.
 
 A sample is {manifest.input.words} words of 32 bits, a result {manifest.output.words}.
 

@@ -1,4 +1,4 @@
-"""The drivers on simulated boards: DMA, ComBlock, AXI-Lite; every fault ends in its error in time, the next call works."""
+"""The drivers on simulated boards; every fault ends in its error in time, and the next call works."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def works(classifier: Classifier, built: Overlay) -> bool:
 @pytest.mark.parametrize("scatter_gather", [False, True])
 @pytest.mark.parametrize("length_bits", [9, 14, 26])
 def test_dma_streams(tmp_path: Path, control: str, scatter_gather: bool, length_bits: int) -> None:
-    """60 bytes in, 12 out a sample: at 9 bits a transfer takes eight samples, or a chain has descriptors of 448 bytes."""
+    """60 bytes in, 12 out a sample: at 9 bits a transfer takes eight samples, a descriptor 448 bytes."""
     built = overlay(tmp_path, control=control)
     assert (built.manifest.input.code_bits, built.manifest.input.words, built.manifest.output.words) == (16, 15, 4)
     made, classifier = board(built, length_bits=length_bits, scatter_gather=scatter_gather)
@@ -139,7 +139,7 @@ def test_a_bad_descriptor_address(tmp_path: Path) -> None:
 def test_the_faults_are_those_tested() -> None:
     elsewhere = {"bit flip", "overflow", "underflow", "stuck network", "descriptor error"}
     assert set(FAULTS) == set(DMA_FAULTS) | elsewhere
-    with pytest.raises(ConfigError, match="must be one of missing TLAST.*; got 'gremlin'"):
+    with pytest.raises(ConfigError, match=r"must be one of missing TLAST.*; got 'gremlin'"):
         Faults().inject("gremlin")
 
 
@@ -236,5 +236,5 @@ def test_probabilities_and_benchmark(tmp_path: Path, kind: str) -> None:
 def test_a_dead_dma_is_told(tmp_path: Path) -> None:
     made, classifier = board(overlay(tmp_path))
     made.cells["axi_dma_0"].read = lambda offset: 0xFFFFFFFF  # type: ignore[method-assign]
-    with pytest.raises(DeviceError, match="a reset must end within 0.1 s; the DMA has no clock"):
+    with pytest.raises(DeviceError, match=r"a reset must end within 0\.1 s; the DMA has no clock"):
         classifier.run(data().test.x.astype(np.int64))

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from qkdflow_overlay import ComBlockTransport, Device, LiteTransport, Manifest, connect
 from qkdflow_overlay.comblock import VLNV as COMBLOCK
-from qkdflow_overlay.design import DMA, HLS, Cell, Design
+from qkdflow_overlay.design import DMA, Cell, Design
 
 from qkdflow.hardware.simulated.comblock import SimulatedComBlock
 from qkdflow.hardware.simulated.dma import SimulatedDma
@@ -17,6 +17,7 @@ from qkdflow.hardware.simulated.faults import Faults
 from qkdflow.hardware.simulated.memory import BusError, Memory
 from qkdflow.hardware.simulated.network import LiteNetwork, Network, StreamNetwork
 
+CORE = "xilinx.com:hls"
 RANGE = 0x10000  # bytes of every cell's registers
 WITHOUT_ADDRESS = 0x4000_0000  # where cells stand that the manifest gives no address
 
@@ -46,13 +47,13 @@ class SimulatedBoard:
             types[transport.cell] = f"{COMBLOCK}:2.0"
         elif isinstance(transport, LiteTransport):
             self.cells[transport.ip] = LiteNetwork(manifest, network, self.faults)
-            types[transport.ip] = f"{HLS}{manifest.name}:1.0"
+            types[transport.ip] = f"{CORE}:{manifest.name}:1.0"
         else:
             bits = transport.length_bits if length_bits is None else length_bits
             core = StreamNetwork(manifest, network, self.faults, transport.control == "free_running")
             self.cells[transport.dma] = SimulatedDma(self.memory, core, self.faults, bits, scatter_gather)
             self.cells[transport.ip] = core
-            types = {transport.dma: f"{DMA}:7.1", transport.ip: f"{HLS}{manifest.name}:1.0"}
+            types = {transport.dma: f"{DMA}:7.1", transport.ip: f"{CORE}:{manifest.name}:1.0"}
             parameters = {"c_sg_length_width": str(bits), "c_include_sg": str(int(scatter_gather))}
         self.addresses = {
             cell: transport.addresses.get(cell, WITHOUT_ADDRESS + i * RANGE) for i, cell in enumerate(self.cells)

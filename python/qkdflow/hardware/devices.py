@@ -1,0 +1,85 @@
+"""What a device's name stands for: a simulated board, PYNQ near or far, a ComBlock over UDMA, a UART."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from qkdflow_overlay import Algorithm1, Device, load_manifest
+
+from qkdflow.assess import Assessment, assess
+from qkdflow.errors import ConfigError, ToolError
+from qkdflow.hardware import uart, udma
+from qkdflow.hardware.simulated import SimulatedBoard, emulator_network
+from qkdflow.overlay import Overlay
+
+WAYS = """sim (a simulated board), pynq (this board), pynq://HOST[:PORT] (PYNQ.remote), udma://HOST[:PORT]
+(ICTP's server on the board), serial:PORT[?baud=115200] (bare-metal firmware), or a file with what it printed"""
+
+
+def assess_device(
+    overlay: Overlay,
+    name: str,
+    samples: int | None = None,
+    timeout_s: float = 5.0,
+    bitfile: str | None = None,
+    benchmark: bool = False,
+) -> Assessment:
+    """The assessment of a hand-over on the device that `name`, one of WAYS, stands for.
+
+    bitfile: for PYNQ, where it is not the only .bit or .xsa beside the manifest. Raises ConfigError, ToolError.
+    """
+    if name.startswith("serial:"):
+        port, _, query = name.removeprefix("serial:").partition("?")
+        baud = parse_qs(query).get("baud", [str(uart.BAUD)])[0]
+        if not baud.isdigit():
+            raise ConfigError(f"[--device] a baud rate in digits is required; got {baud!r}")
+        return uart.assess_log(overlay, uart.read_serial(port, int(baud), timeout_s), name)
+    if Path(name).is_file():
+        return uart.assess_log(overlay, Path(name).read_text("ascii", "replace").splitlines(), name)
+    device = open_device(overlay, name, timeout_s, bitfile)
+    return assess(overlay, device, samples, timeout_s, benchmark)
+
+
+def open_device(overlay: Overlay, name: str, timeout_s: float = 5.0, bitfile: str | None = None) -> Device:
+    """The device `name`, one of WAYS but those of a UART. Raises ConfigError, ToolError."""
+    manifest = load_manifest(overlay.directory / "manifest.json")
+    address = urlsplit(name)
+    if name == "sim":
+        return SimulatedBoard(manifest, emulator_network(overlay.network)).device(timeout_s)
+    if name == "rtl":
+        raise ToolError("[--device rtl] needs the RTL export, which this version does not have; use --device sim")
+    if name == "pynq" or address.scheme == "pynq":
+        return _pynq(overlay, address.hostname, address.port, timeout_s, bitfile)
+    if address.scheme == "udma" and address.hostname:
+        comblock = udma.UdmaComBlock(address.hostname, address.port or udma.PORT, timeout_s=timeout_s)
+        return Algorithm1(comblock, manifest, timeout_s)
+    raise ConfigError(f"[--device] {' '.join(WAYS.split())} is required; got {name!r}")
+
+
+def _pynq(overlay: Overlay, host: str | None, port: int | None, timeout_s: float, bitfile: str | None) -> Device:
+    try:
+        from qkdflow_overlay.overlay import ClassifierOverlay
+
+        target = None
+        if host is not None:
+            from pynq.pl_server.remote_device import PYNQ_PORT, RemoteDevice
+
+            target = RemoteDevice(0, host, port or PYNQ_PORT)
+    except ImportError as error:
+        raise ToolError(
+            f"[--device] pynq is required; {error}; pip install pynq, in an environment of its own (it needs numpy < 2)"
+        ) from error
+    except RuntimeError as error:
+        raise ToolError(f"[--device] a board that answers is required; got: {error}") from error
+    path = Path(bitfile) if bitfile else _bitfile(overlay.directory)
+    board = ClassifierOverlay(path, overlay.directory / "manifest.json", timeout_s, device=target)
+    return board.classifier.device
+
+
+def _bitfile(directory: Path) -> Path:
+    found = sorted(p for p in directory.rglob("*") if p.suffix in (".bit", ".xsa"))
+    if len(found) != 1:
+        names = ", ".join(p.name for p in found) or "none"
+        raise ConfigError(f"[--bitfile] one .bit or .xsa in {directory} is required, or its name; found: {names}")
+    return found[0]
