@@ -15,22 +15,25 @@ void network_reset(void) {
   cb_write(CB_OREG0 + RESET_REGISTER, 0);
 }
 
-static int arrived(uint32_t before) {
+/* Whether the result is there. `trouble` gathers the input FIFO's status: reading it clears what it tells. */
+static int arrived(uint32_t before, uint32_t *trouble) {
+  uint32_t status = cb_read(CB_IFIFO_STATUS);
+  *trouble |= status;
 #if RESULT_IN_REGISTERS
   return cb_read(CB_IREG0 + COUNT_REGISTER) != before;
 #else
   (void)before;
-  return CB_COUNT(cb_read(CB_IFIFO_STATUS)) >= OUTPUT_WORDS;
+  return CB_COUNT(status) >= OUTPUT_WORDS;
 #endif
 }
 
 int network_run(const uint32_t *sample, uint32_t *result, uint32_t *ticks) {
-  uint32_t sent = 0, i, before = 0, status, start, moved;
+  uint32_t sent = 0, i, before = 0, trouble = 0, status, start, moved;
 #if RESULT_IN_REGISTERS
   before = cb_read(CB_IREG0 + COUNT_REGISTER);
 #endif
   start = moved = platform_ticks();
-  while (sent < INPUT_WORDS || !arrived(before)) {
+  while (sent < INPUT_WORDS || !arrived(before, &trouble)) {
     status = cb_read(CB_OFIFO_STATUS);
     if (status & CB_OFIFO_OVERFLOW) return NETWORK_OVERFLOW;
     for (i = CB_COUNT(status); i < OFIFO_DEPTH && sent < INPUT_WORDS; i++) {
@@ -47,7 +50,8 @@ int network_run(const uint32_t *sample, uint32_t *result, uint32_t *ticks) {
 #endif
   }
   *ticks = platform_ticks() - start;
-  return cb_read(CB_IFIFO_STATUS) & CB_IFIFO_UNDERFLOW ? NETWORK_UNDERFLOW : NETWORK_OK;
+  trouble |= cb_read(CB_IFIFO_STATUS);
+  return trouble & CB_IFIFO_UNDERFLOW ? NETWORK_UNDERFLOW : NETWORK_OK;
 }
 
 int network_class(const uint32_t *result) {

@@ -28,7 +28,7 @@ CARRIERS = {
 # Which tool a backend's HLS script is for, and which Vivado takes what it makes.
 TOOLS = {
     "Vitis": ("vitis_hls", "Vitis HLS", "2022.2 and 2024.1", "2022.2 and 2024.1", "c++14"),
-    "Vivado": ("vivado_hls", "Vivado HLS", "2019.1 and 2019.2", "2019.1 and 2019.2", "c++0x"),
+    "Vivado": ("vivado_hls", "Vivado HLS", "2019.1 and 2019.2", "2019.2", "c++0x"),
 }
 TOOLS["VivadoAccelerator"] = TOOLS["Vivado"]
 

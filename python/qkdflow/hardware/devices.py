@@ -37,12 +37,16 @@ def assess_device(
         return uart.assess_log(overlay, uart.read_serial(port, int(baud), timeout_s), name)
     if Path(name).is_file():
         return uart.assess_log(overlay, Path(name).read_text("ascii", "replace").splitlines(), name)
+    address = urlsplit(name)
+    if address.scheme == "udma" and address.hostname:
+        with udma.UdmaComBlock(address.hostname, address.port or udma.PORT, timeout_s=timeout_s) as comblock:
+            return assess(overlay, Algorithm1(comblock, overlay.manifest, timeout_s), samples, timeout_s, benchmark)
     device = open_device(overlay, name, timeout_s, bitfile)
     return assess(overlay, device, samples, timeout_s, benchmark)
 
 
 def open_device(overlay: Overlay, name: str, timeout_s: float = 5.0, bitfile: str | None = None) -> Device:
-    """The device `name`, one of WAYS but those of a UART. Raises ConfigError, ToolError."""
+    """The device `name`: sim, or PYNQ near or far. Raises ConfigError, ToolError."""
     manifest = load_manifest(overlay.directory / "manifest.json")
     address = urlsplit(name)
     if name == "sim":
@@ -51,9 +55,6 @@ def open_device(overlay: Overlay, name: str, timeout_s: float = 5.0, bitfile: st
         raise ToolError("[--device rtl] needs the RTL export, which this version does not have; use --device sim")
     if name == "pynq" or address.scheme == "pynq":
         return _pynq(overlay, address.hostname, address.port, timeout_s, bitfile)
-    if address.scheme == "udma" and address.hostname:
-        comblock = udma.UdmaComBlock(address.hostname, address.port or udma.PORT, timeout_s=timeout_s)
-        return Algorithm1(comblock, manifest, timeout_s)
     raise ConfigError(f"[--device] {' '.join(WAYS.split())} is required; got {name!r}")
 
 

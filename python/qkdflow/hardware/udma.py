@@ -32,8 +32,12 @@ class UdmaComBlock(ComBlock):
             raise DeviceError(
                 f"[{self.name}] a UDMA server is required; {error}. Is it running on the board, and the address right?"
             ) from error
-        if comblock:
-            self._ask(SELECT_COMBLOCK, comblock)
+        try:
+            if comblock:
+                self._ask(SELECT_COMBLOCK, comblock)
+        except DeviceError:
+            self.close()
+            raise
 
     def __enter__(self) -> UdmaComBlock:
         return self
@@ -84,6 +88,7 @@ class UdmaComBlock(ComBlock):
                 "Usual cause: the server waits on a FIFO, or the board was reset; connect again"
             ) from error
         except OSError as error:
+            self._socket.close()
             raise DeviceError(f"[{self.name}] the connection must last; {error}. Connect again") from error
         if status != 1 or (wanted is not None and length != wanted):
             raise DeviceError(
