@@ -30,8 +30,8 @@ from qkdflow.fixed import FixedDense, FixedModel
 from qkdflow.freeze import freeze
 from qkdflow.hardware.estimator import Estimate
 from qkdflow.hardware.estimator.constraints import Constraints
+from qkdflow.handover import build_overlay
 from qkdflow.models import History, Sequential, load_model
-from qkdflow.overlay import build_overlay
 from qkdflow.sparsity import PolynomialDecay, prune_low_magnitude
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 

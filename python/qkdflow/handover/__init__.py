@@ -5,17 +5,40 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from qkdflow import overlay as board_independent
 from qkdflow.export.hls import HlsProject
 from qkdflow.files import write_atomic
+from qkdflow.fixed import FixedModel
 from qkdflow.handover.baremetal import PER_CLASS, write_firmware
 from qkdflow.handover.specification import Specification
 from qkdflow.handover.targets import find_target, targets
 from qkdflow.handover.templates import copy, render
-from qkdflow.overlay import Overlay
+from qkdflow.overlay import Labelled, Overlay
 
-__all__ = ["Specification", "find_target", "targets", "write_firmware", "write_hardware"]
+__all__ = ["Specification", "build_overlay", "find_target", "targets", "write_firmware", "write_hardware"]
 
 FOLDER = "hardware"
+
+
+def build_overlay(
+    fixed: FixedModel,
+    dataset: Labelled,
+    directory: str | Path,
+    project: HlsProject,
+    transport: str | None = None,
+) -> Overlay:
+    """The whole hand-over of a frozen network and its hls4ml project; `hardware/` where the board is a known target.
+
+    transport: what carries the words (None: an AXI DMA for VivadoAccelerator, else a ComBlock). Raises ConfigError.
+    """
+    config = project.config
+    kind = transport or ("axi_dma" if config.backend == "VivadoAccelerator" else "comblock")
+    target = targets().get(config.board or "")
+    addresses = target.cells(kind) if target else {}
+    built = board_independent.build_overlay(fixed, dataset, directory, transport=kind, addresses=addresses)
+    if target:
+        write_hardware(built, project, target.board)
+    return built
 
 
 def write_hardware(overlay: Overlay, project: HlsProject, board: str) -> Specification:
