@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -29,12 +30,18 @@ CLOCKS = {
 
 
 def write_handoff(board: SimulatedBoard, directory: str | Path, name: str = "design_1") -> Path:
-    """Write NAME.hwh, and beside it NAME.bit: the header of a bitstream and 64 bytes of nothing. The .bit's path."""
+    """Write NAME.hwh, and beside it NAME.bit: the header of a bitstream and, for its data, the .hwh's digest.
+
+    PYNQ caches what it has parsed by the bitstream's digest: two designs must not share one. Returns the .bit's path.
+    """
+    text = handoff(board, name)
     path = Path(directory) / f"{name}.bit"
     fields = zip(b"abcd", (name, "7z020clg400", "2026/01/01", "00:00:00"), strict=True)
     header = b"".join(bytes([key]) + _counted(value.encode() + b"\0") for key, value in fields)
-    write_atomic(path, _counted(bytes(9)) + b"\0\1" + header + b"e" + (64).to_bytes(4, "big") + bytes(64))
-    write_atomic(path.with_suffix(".hwh"), handoff(board, name))
+    write_atomic(
+        path, _counted(bytes(9)) + b"\0\1" + header + b"e" + (32).to_bytes(4, "big") + sha256(text.encode()).digest()
+    )
+    write_atomic(path.with_suffix(".hwh"), text)
     return path
 
 
