@@ -13,7 +13,6 @@ from board_models import MODEL
 from conftest import Make
 from qkdflow.cli import main
 from qkdflow.errors import ToolError
-from qkdflow.hardware.simulated import SimulatedBoard, emulator_network
 from qkdflow.hardware.simulated.server import serve
 from qkdflow_overlay import ClassifierOverlay, DeviceError, DeviceTimeout, ManifestError, SelfTestError
 from qkdflow_overlay.overlay import ComBlockIP
@@ -101,9 +100,7 @@ def test_another_designs_manifest_is_refused(make_board: Make, tmp_path: Path) -
         ClassifierOverlay(bitfile, tmp_path / "dma.json")
 
 
-def test_the_command_over_grpc(
-    make_board: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
-) -> None:
+def test_the_command_over_grpc(make_board: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     board, _ = make_board("axi_dma")
     server = serve(board)
     try:
@@ -113,7 +110,3 @@ def test_the_command_over_grpc(
             serve(board, server.port)
     finally:
         server.stop()
-    assert isinstance(board, SimulatedBoard)
-    assert (
-        emulator_network(MODEL)(np.zeros((1, 30), dtype=np.int64)) == MODEL.run(np.zeros((1, 30), dtype=np.int64))
-    ).all()
