@@ -12,7 +12,6 @@ from qkdflow_overlay import comblock, design
 from qkdflow_overlay.classifier import Benchmark, Classifier
 from qkdflow_overlay.codec import Array
 from qkdflow_overlay.connect import connect
-from qkdflow_overlay.device import Device
 from qkdflow_overlay.manifest import Manifest, load_manifest
 
 
@@ -80,10 +79,6 @@ class ClassifierOverlay(pynq.Overlay):  # type: ignore[misc]
 
         self.manifest = manifest
         self.classifier = Classifier(connect(found, manifest, registers, allocate, timeout_s), manifest)
-
-    @property
-    def classifier_device(self) -> Device:
-        return self.classifier.device
 
     def predict(self, x: Array) -> Array:
         """Logits, float64 (n, outputs), of raw inputs (n, *shape)."""

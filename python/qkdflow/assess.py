@@ -66,7 +66,9 @@ class Assessment:
             lines[1] += f"; the emulator's {self.expected_accuracy:.4f}"
         if self.first_mismatch is not None:
             lines.append(f"the first sample that differs: {self.first_mismatch}")
-        lines += [f"{key.replace('_', ' ')}: {value}" for key, value in (self.benchmark or {}).items()]
+        for key, value in (self.benchmark or {}).items():
+            pairs = ", ".join(f"p{p} {v:.0f}" for p, v in value.items()) if isinstance(value, dict) else f"{value:.4g}"
+            lines.append(f"{key.replace('_', ' ')}: {pairs}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

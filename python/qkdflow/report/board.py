@@ -27,8 +27,10 @@ def _device(report: Mapping[str, Any], device: Mapping[str, Any]) -> Html:
     if device.get("expected_accuracy") is not None:
         emulator = percent(device["expected_accuracy"])
         rows.append(["frozen integers, emulator", f"{device['samples']:,}", emulator, _NONE])
-    student = report["student"]
-    rows.append(["float32, whole test part", _NONE, percent(student["accuracy_test"]), _NONE])
+    trained = report.get("float_vs_fixed") or {}
+    if trained.get("accuracy_test") is not None:
+        samples = f"{trained['samples']:,}"
+        rows.append(["float32 training arithmetic", samples, percent(trained["accuracy_test"]), _NONE])
     head = ["What ran", "Samples", "Accuracy [%]", f"Differing logits of {device['outputs_compared']:,}"]
     return join(table(head, rows, numeric=(1, 2, 3)), _speed(device))
 
