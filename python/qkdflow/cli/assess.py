@@ -23,6 +23,9 @@ def add(verbs: Any) -> None:
         "--bitfile", metavar="FILE", help="the .bit or .xsa, where the hand-over does not hold just one"
     )
     assess.add_argument("--benchmark", action="store_true", help="measure throughput and latency too")
+    assess.add_argument(
+        "--fault", help="with --device sim: a fault to order, such as 'missing TLAST'; any other word lists them"
+    )
     assess.add_argument("--out", metavar="DIR", help="where assessment.json goes (default: nowhere)")
     assess.add_argument(
         "--reports", metavar="DIR", help="vendor reports (csynth.xml, utilisation and timing .rpt) for a run's report"
@@ -31,26 +34,20 @@ def add(verbs: Any) -> None:
 
 
 def _assess(args: argparse.Namespace) -> int:
+    from qkdflow.errors import ConfigError
+    from qkdflow.hardware.board_report import add_board
     from qkdflow.hardware.devices import assess_device
     from qkdflow.overlay import Overlay
 
     overlay = Overlay.load(args.directory)
-    found = assess_device(overlay, args.device, args.samples, args.timeout, args.bitfile, args.benchmark)
+    has_report = (Path(args.directory) / "report.json").is_file()
+    if args.reports and not has_report:
+        raise ConfigError(f"[--reports] a run with a report is required; {args.directory} holds none")
+    found = assess_device(overlay, args.device, args.samples, args.timeout, args.bitfile, args.benchmark, args.fault)
     if args.out:
         found.save(args.out)
     print(found.text())
-    _report(args, found)
+    if has_report:
+        add_board(args.directory, found, args.reports)
+        print(f"report: {Path(args.directory) / 'report.html'}")
     return 1 if found.mismatches else 0
-
-
-def _report(args: argparse.Namespace, found: Any) -> None:
-    """In a run's directory, its report gets a section on the board."""
-    from qkdflow.errors import ConfigError
-    from qkdflow.hardware.board_report import add_board
-
-    run = Path(args.directory)
-    if (run / "report.json").is_file():
-        add_board(run, found, args.reports)
-        print(f"report: {run / 'report.html'}")
-    elif args.reports:
-        raise ConfigError(f"[--reports] a run with a report is required; {run} holds none")

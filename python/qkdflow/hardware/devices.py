@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from qkdflow_overlay import Algorithm1, Device, load_manifest
+from qkdflow_overlay import Algorithm1, Device
 
 from qkdflow.assess import Assessment, assess
 from qkdflow.errors import ConfigError, ToolError
 from qkdflow.hardware import uart, udma
-from qkdflow.hardware.simulated import SimulatedBoard, emulator_network
+from qkdflow.hardware.simulated import Faults, SimulatedBoard, emulator_network
 from qkdflow.overlay import Overlay
 
 WAYS = """sim (a simulated board), pynq (this board), pynq://HOST[:PORT] (PYNQ.remote), udma://HOST[:PORT]
@@ -24,11 +24,15 @@ def assess_device(
     timeout_s: float = 5.0,
     bitfile: str | None = None,
     benchmark: bool = False,
+    fault: str | None = None,
 ) -> Assessment:
     """The assessment of a hand-over on the device that `name`, one of WAYS, stands for.
 
-    bitfile: for PYNQ, where it is not the only .bit or .xsa beside the manifest. Raises ConfigError, ToolError.
+    bitfile: for PYNQ, where it is not the only .bit or .xsa beside the manifest. fault: one that the simulated board is
+    to have, a key of simulated.FAULTS. Raises ConfigError, ToolError.
     """
+    if fault is not None and name != "sim":
+        raise ConfigError(f"[--fault] only the simulated board, --device sim, has faults to order; got --device {name}")
     if name.startswith("serial:"):
         port, _, query = name.removeprefix("serial:").partition("?")
         baud = parse_qs(query).get("baud", [str(uart.BAUD)])[0]
@@ -41,21 +45,26 @@ def assess_device(
     if address.scheme == "udma" and address.hostname:
         with udma.UdmaComBlock(address.hostname, address.port or udma.PORT, timeout_s=timeout_s) as comblock:
             return assess(overlay, Algorithm1(comblock, overlay.manifest, timeout_s), samples, timeout_s, benchmark)
-    device = open_device(overlay, name, timeout_s, bitfile)
+    if name == "sim":
+        device = _simulated(overlay, timeout_s, fault)
+    elif name == "pynq" or address.scheme == "pynq":
+        device = _pynq(overlay, address.hostname, address.port, timeout_s, bitfile)
+    elif name == "rtl":
+        raise ToolError("[--device rtl] needs the RTL export, which this version does not have; use --device sim")
+    else:
+        raise ConfigError(f"[--device] {' '.join(WAYS.split())} is required; got {name!r}")
     return assess(overlay, device, samples, timeout_s, benchmark)
 
 
-def open_device(overlay: Overlay, name: str, timeout_s: float = 5.0, bitfile: str | None = None) -> Device:
-    """The device `name`: sim, or PYNQ near or far. Raises ConfigError, ToolError."""
-    manifest = load_manifest(overlay.directory / "manifest.json")
-    address = urlsplit(name)
-    if name == "sim":
-        return SimulatedBoard(manifest, emulator_network(overlay.network)).device(timeout_s)
-    if name == "rtl":
-        raise ToolError("[--device rtl] needs the RTL export, which this version does not have; use --device sim")
-    if name == "pynq" or address.scheme == "pynq":
-        return _pynq(overlay, address.hostname, address.port, timeout_s, bitfile)
-    raise ConfigError(f"[--device] {' '.join(WAYS.split())} is required; got {name!r}")
+def _simulated(overlay: Overlay, timeout_s: float, fault: str | None) -> Device:
+    faults = Faults(slow_s=1.5 * timeout_s)
+    board = SimulatedBoard(overlay.manifest, emulator_network(overlay.network), faults)
+    device = board.device(timeout_s)
+    if fault is not None:
+        assess(overlay, device, 1)  # what a fault strikes is a call, not the first reset
+        # A ComBlock's own reset looks at its FIFOs' flags, and clears them.
+        faults.inject(fault, 2 if fault in ("overflow", "underflow") else 1)
+    return device
 
 
 def _pynq(overlay: Overlay, host: str | None, port: int | None, timeout_s: float, bitfile: str | None) -> Device:
