@@ -17,6 +17,7 @@ from qkdflow_overlay.errors import DeviceError, DeviceTimeout
 from qkdflow_overlay.manifest import Manifest
 from qkdflow_overlay.waiting import wait_until
 
+PROBES = (2, 3, 4, 5, 6, 7, 8, 9)  # rows
 STALE_ROWS = 64  # that are thrown away at once
 UNTOUCHED = 0x5AFEC0DE  # fills the receive buffer, so that a stalled transfer can say how far it came
 PATIENCE = 4  # timeouts that a network may take to finish what an aborted call gave it
@@ -148,12 +149,15 @@ class DmaStream:
 
         A word with TLAST ends whatever packet the network is in: the wrapper fills the sample with zeros. A probe
         follows, some rows of zeros. Packets keep their order, so nothing is left behind the probe's; that is
-        known by its length, never that of the last probe, and by its rows, which are equal.
+        known by its length, never that of the last probe, and by its rows, which are equal. Where a transfer is too
+        short for such probes, silence must do: nothing may come for a whole time-out.
         """
         deadline = time.monotonic() + PATIENCE * self.timeout_s
+        probing = self.rows >= max(PROBES)
+        drain = self._until_probe if probing else self._until_silence
         buffers: list[Any] = []
         try:
-            zeros = self._take(buffers, min(self.rows, 9) * self._in)
+            zeros = self._take(buffers, (max(PROBES) if probing else 1) * self._in)
             target = self._take(buffers, min(self.rows, STALE_ROWS) * self._out)
             zeros[:] = 0
             zeros.flush()
@@ -161,16 +165,16 @@ class DmaStream:
             while not drained:
                 self._send.reset()
                 self._probes += 1
-                rows = min(self.rows, 2 + self._probes % 8)
-                drained = self._drain(int(zeros.device_address), target, rows, deadline)
+                self._receive.begin(int(target.device_address), target.nbytes)
+                self._send.begin(int(zeros.device_address), 4)
+                drained = drain(int(zeros.device_address), target, deadline)
         finally:
             self._send.reset()
             self._give_back(buffers)
 
-    def _drain(self, zeros: int, target: Any, rows: int, deadline: float) -> bool:
+    def _until_probe(self, zeros: int, target: Any, deadline: float) -> bool:
         """False where a packet was longer than the buffer, so that its rest must be thrown away too."""
-        self._receive.begin(int(target.device_address), target.nbytes)
-        self._send.begin(zeros, 4)
+        rows = PROBES[self._probes % len(PROBES)]
         unsent = True
         while not self._receive.failed():
             self._control.start()
@@ -184,10 +188,30 @@ class DmaStream:
                     if (found == found[0]).all():
                         return True
                 self._receive.begin(int(target.device_address), target.nbytes)
-            elif time.monotonic() > deadline:
-                raise DeviceTimeout(
-                    f"[{self.name}] after a reset the network must answer within {PATIENCE * self.timeout_s:g} s; "
-                    f"{self._send}; {self._receive}; {self._control}. Load the bitstream again; if that does not help, "
-                    "its streams are not connected, or its wrapper sets no TLAST"
-                )
+            else:
+                self._give_up_after(deadline)
+        self._give_up_after(deadline)
         return False
+
+    def _until_silence(self, zeros: int, target: Any, deadline: float) -> bool:
+        """As `_until_probe`, for transfers of few rows."""
+        heard, silent_since = False, time.monotonic()
+        while not self._receive.failed():
+            self._control.start()
+            if self._receive.done():
+                heard, silent_since = True, time.monotonic()
+                self._receive.begin(int(target.device_address), target.nbytes)
+            elif heard and time.monotonic() - silent_since > self.timeout_s:
+                return True
+            else:
+                self._give_up_after(deadline)
+        self._give_up_after(deadline)
+        return False
+
+    def _give_up_after(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise DeviceTimeout(
+                f"[{self.name}] after a reset the network must answer within {PATIENCE * self.timeout_s:g} s; "
+                f"{self._send}; {self._receive}; {self._control}. Load the bitstream again; if that does not help, "
+                "its streams are not connected, or its wrapper sets no TLAST"
+            )

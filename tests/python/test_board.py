@@ -128,6 +128,27 @@ def test_every_fault_of_a_dma_ends_and_the_next_call_works(
         assert works(classifier, built)
 
 
+@pytest.mark.parametrize(
+    "fault", ["missing TLAST", "stuck send", "stuck receive", "send error", "receive error", "halted"]
+)
+@pytest.mark.parametrize("length_bits", [8, 26])
+def test_a_fault_that_stays_never_hangs(tmp_path: Path, fault: str, length_bits: int) -> None:
+    """The recovery meets it too, and ends; with 8 bits a transfer has four rows, too few for a probe."""
+    built = overlay(tmp_path)
+    made, classifier = board(built, length_bits=length_bits)
+    made.faults.inject(fault, 1_000_000)
+    for _ in range(3):
+        classifier.device.timeout_s = TIMEOUT
+        start = time.monotonic()
+        with pytest.raises(DeviceError):
+            classifier.run(built.vectors.inputs)
+        assert time.monotonic() - start < 6 * TIMEOUT + 1
+    made.faults.clear()
+    classifier.device.timeout_s = 0.5
+    assert (classifier.run(built.vectors.inputs) == built.vectors.logits).all()
+    assert made.memory.blocks == {}
+
+
 def test_a_bad_descriptor_address(tmp_path: Path) -> None:
     built = overlay(tmp_path)
     made, classifier = board(built, scatter_gather=True)
@@ -196,7 +217,7 @@ def test_ctrl_c(tmp_path: Path, kind: str) -> None:
     built = overlay(tmp_path, kind)
     made, classifier = board(built)
     classifier.device.timeout_s = 30
-    made.faults.slow_s = 0.6
+    made.faults.slow_s = 2.5
     made.faults.inject("slow network")
     main = threading.get_ident()
     ring = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
@@ -205,7 +226,7 @@ def test_ctrl_c(tmp_path: Path, kind: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         classifier.run(built.vectors.inputs)
     ring.join()
-    assert time.monotonic() - start < 0.6
+    assert time.monotonic() - start < 2
     assert made.memory.blocks == {}
     assert works(classifier, built)
 

@@ -37,6 +37,10 @@ class Faults:
             raise ConfigError(f"[faults] a fault must be one of {', '.join(FAULTS)}; got {fault!r}")
         self._waiting[fault] += times
 
+    def clear(self) -> None:
+        """Let none of those that wait strike any more."""
+        self._waiting.clear()
+
     def strikes(self, fault: str) -> bool:
         """Whether `fault` strikes now; it is then used up once."""
         if self._waiting[fault] == 0:
