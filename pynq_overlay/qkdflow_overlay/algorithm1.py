@@ -12,7 +12,7 @@ import numpy as np
 
 from qkdflow_overlay.comblock import ComBlock, FifoStatus
 from qkdflow_overlay.device import Words
-from qkdflow_overlay.errors import DeviceError, DeviceTimeout
+from qkdflow_overlay.errors import DeviceError, DeviceTimeout, ManifestError
 from qkdflow_overlay.manifest import Manifest
 from qkdflow_overlay.transports import ComBlockTransport
 
@@ -22,7 +22,7 @@ class Algorithm1:
 
     def __init__(self, comblock: Any, manifest: Manifest, timeout_s: float = 1.0) -> None:
         if not isinstance(manifest.transport, ComBlockTransport):
-            raise TypeError(
+            raise ManifestError(
                 f"[{comblock.name}] a manifest with a comblock transport is required; got {manifest.transport.kind}"
             )
         self.name, self.timeout_s, self.waited_s = str(comblock.name), timeout_s, 0.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from qkdflow_overlay.control import DONE, IDLE, START, ApCtrl
 from qkdflow_overlay.device import Words
-from qkdflow_overlay.errors import DeviceTimeout
+from qkdflow_overlay.errors import DeviceTimeout, ManifestError
 from qkdflow_overlay.manifest import Manifest
 from qkdflow_overlay.transports import LiteTransport
 from qkdflow_overlay.waiting import wait_until
@@ -20,7 +20,7 @@ class AxiLite:
 
     def __init__(self, mmio: Any, manifest: Manifest, timeout_s: float = 1.0, name: str = "AXI-Lite registers") -> None:
         if not isinstance(manifest.transport, LiteTransport):
-            raise TypeError(
+            raise ManifestError(
                 f"[{name}] a manifest with an axi_lite transport is required; got {manifest.transport.kind}"
             )
         self.name, self.timeout_s, self.waited_s = name, timeout_s, 0.0

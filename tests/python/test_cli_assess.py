@@ -63,6 +63,8 @@ def test_into_a_runs_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["--device", "toaster"], "is required; got 'toaster'"),
         (["--device", "serial:/dev/none?baud=fast"], "a baud rate in digits is required; got 'fast'"),
         (["--device", "pynq"], "[--device] pynq is required"),
+        (["--device", "udma://host:99999"], "a port of 0 to 65535 is required"),
+        (["--device", "pynq://"], "is required; got 'pynq://'"),
         (["--fault", "gremlin"], "a fault must be one of missing TLAST"),
         (["--device", "rtl", "--fault", "halted"], "only the simulated board"),
         (["--reports", "."], "[--reports] a run with a report is required"),

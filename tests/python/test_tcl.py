@@ -13,6 +13,7 @@ from qkdflow import Key
 from qkdflow.errors import ConfigError
 from qkdflow.export.hls import HlsConfig, HlsProject, write_hls
 from qkdflow.handover import Specification, find_target, targets, write_hardware
+from qkdflow.handover import build_overlay as whole
 from qkdflow.hardware.simulated import SimulatedBoard, emulator_network
 from qkdflow.overlay import build_overlay
 from qkdflow_overlay import load_manifest
@@ -154,3 +155,22 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
     letter = build_overlay(MODEL, data(), tmp_path, transport="comblock", result="register")
     with pytest.raises(ConfigError, match="from the ComBlock's FIFO; got result='register'"):
         write_hardware(letter, project("Vitis", "pynq-z2"), "pynq-z2")
+
+
+def test_the_whole_hand_over(tmp_path: Path) -> None:
+    """The transport follows the backend, unless it is said; a part without a board gets no block design."""
+    for backend, said, kind in (
+        ("VivadoAccelerator", None, "axi_dma"),
+        ("Vitis", None, "comblock"),
+        ("Vitis", "axi_lite", "axi_lite"),
+    ):
+        folder = tmp_path / f"{backend}-{said}"
+        built = whole(MODEL, data(), folder, project(backend, "pynq-z2"), said)
+        assert built.manifest.transport.kind == kind
+        assert built.manifest.transport.addresses == find_target("pynq-z2").cells(kind)
+        assert ("ComBlock" in (folder / "README.md").read_text()) == (kind == "comblock")
+        assert (folder / "hardware/README.md").is_file()
+        assert (folder / "hardware/baremetal").is_dir() == (kind == "comblock")
+    alone = write_hls(MODEL, tmp_path / "alone", HlsConfig("Vitis", part="xc7z020clg484-1"))
+    assert whole(MODEL, data(), tmp_path / "part", alone).manifest.transport.addresses == {}
+    assert not (tmp_path / "part/hardware").exists()

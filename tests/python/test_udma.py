@@ -74,6 +74,14 @@ def test_failures_end_in_words(overlay: Overlay, server: UdmaServer) -> None:
         slow.read(0)
 
 
+def test_another_transports_manifest_is_refused(
+    tmp_path: Path, server: UdmaServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_overlay(MODEL, data(), tmp_path / "dma", transport="axi_dma")
+    assert main(["assess", str(tmp_path / "dma"), "--device", f"udma://127.0.0.1:{server.port}"]) == 2
+    assert "a manifest with a comblock transport is required; got axi_dma" in capsys.readouterr().err
+
+
 def test_no_server_and_a_server_that_goes() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

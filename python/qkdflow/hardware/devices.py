@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,27 +34,38 @@ def assess_device(
     """
     if fault is not None and name != "sim":
         raise ConfigError(f"[--fault] only the simulated board, --device sim, has faults to order; got --device {name}")
-    if name.startswith("serial:"):
-        port, _, query = name.removeprefix("serial:").partition("?")
-        baud = parse_qs(query).get("baud", [str(uart.BAUD)])[0]
-        if not baud.isdigit():
-            raise ConfigError(f"[--device] a baud rate in digits is required; got {baud!r}")
-        return uart.assess_log(overlay, uart.read_serial(port, int(baud), timeout_s), name)
+    scheme, host, port = _address(name)
+    if name == "rtl":
+        raise ToolError("[--device rtl] needs the RTL export, which this version does not have; use --device sim")
+    if name == "sim":
+        return assess(overlay, _simulated(overlay, timeout_s, fault), samples, timeout_s, benchmark)
+    if name == "pynq" or (scheme == "pynq" and host):
+        return assess(overlay, _pynq(overlay, host, port, timeout_s, bitfile), samples, timeout_s, benchmark)
+    if scheme == "udma" and host:
+        with udma.UdmaComBlock(host, port or udma.PORT, timeout_s=timeout_s) as comblock:
+            return assess(overlay, Algorithm1(comblock, overlay.manifest, timeout_s), samples, timeout_s, benchmark)
+    if scheme == "serial":
+        return uart.assess_log(overlay, _serial(name, timeout_s), name)
     if Path(name).is_file():
         return uart.assess_log(overlay, Path(name).read_text("ascii", "replace").splitlines(), name)
-    address = urlsplit(name)
-    if address.scheme == "udma" and address.hostname:
-        with udma.UdmaComBlock(address.hostname, address.port or udma.PORT, timeout_s=timeout_s) as comblock:
-            return assess(overlay, Algorithm1(comblock, overlay.manifest, timeout_s), samples, timeout_s, benchmark)
-    if name == "sim":
-        device = _simulated(overlay, timeout_s, fault)
-    elif name == "pynq" or address.scheme == "pynq":
-        device = _pynq(overlay, address.hostname, address.port, timeout_s, bitfile)
-    elif name == "rtl":
-        raise ToolError("[--device rtl] needs the RTL export, which this version does not have; use --device sim")
-    else:
-        raise ConfigError(f"[--device] {' '.join(WAYS.split())} is required; got {name!r}")
-    return assess(overlay, device, samples, timeout_s, benchmark)
+    raise ConfigError(f"[--device] {' '.join(WAYS.split())} is required; got {name!r}")
+
+
+def _address(name: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port of a device's name; ConfigError where the port is none."""
+    parts = urlsplit(name)
+    try:
+        return parts.scheme, parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"[--device] a port of 0 to 65535 is required; {error}; got {name!r}") from error
+
+
+def _serial(name: str, timeout_s: float) -> Iterator[str]:
+    port, _, query = name.removeprefix("serial:").partition("?")
+    baud = parse_qs(query).get("baud", [str(uart.BAUD)])[0]
+    if not baud.isdigit():
+        raise ConfigError(f"[--device] a baud rate in digits is required; got {baud!r}")
+    return uart.read_serial(port, int(baud), timeout_s)
 
 
 def _simulated(overlay: Overlay, timeout_s: float, fault: str | None) -> Device:
@@ -73,9 +85,10 @@ def _pynq(overlay: Overlay, host: str | None, port: int | None, timeout_s: float
 
         target = None
         if host is not None:
+            from pynq import Device as PynqDevice
             from pynq.pl_server.remote_device import PYNQ_PORT, RemoteDevice
 
-            target = RemoteDevice(0, host, port or PYNQ_PORT)
+            target = PynqDevice.active_device = RemoteDevice(0, host, port or PYNQ_PORT)
     except ImportError as error:
         raise ToolError(
             f"[--device] pynq is required; {error}; pip install pynq, in an environment of its own (it needs numpy < 2)"
@@ -83,7 +96,10 @@ def _pynq(overlay: Overlay, host: str | None, port: int | None, timeout_s: float
     except RuntimeError as error:
         raise ToolError(f"[--device] a board that answers is required; got: {error}") from error
     path = Path(bitfile) if bitfile else _bitfile(overlay.directory)
-    board = ClassifierOverlay(path, overlay.directory / "manifest.json", timeout_s, device=target)
+    try:
+        board = ClassifierOverlay(path, overlay.directory / "manifest.json", timeout_s, device=target)
+    except (RuntimeError, OSError) as error:
+        raise ToolError(f"[--device] PYNQ must load {path}; got: {error}") from error
     return board.classifier.device
 
 
