@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -212,8 +213,16 @@ def test_comblock_overflow_and_underflow(tmp_path: Path) -> None:
         assert works(classifier, built)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Python's own answer to Ctrl-C: a shell's background jobs are started with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("kind", ["axi_dma", "comblock", "axi_lite"])
-def test_ctrl_c(tmp_path: Path, kind: str) -> None:
+def test_ctrl_c(tmp_path: Path, kind: str, ctrl_c: None) -> None:
     built = overlay(tmp_path, kind)
     made, classifier = board(built)
     classifier.device.timeout_s = 30
