@@ -32,3 +32,5 @@ if(pybind11_notices)
   install(FILES ${pybind11_notices}/LICENSE DESTINATION qkdflow/licenses/pybind11 COMPONENT python)
 endif()
 install(TARGETS _core DESTINATION qkdflow COMPONENT python)
+# What Vivado and Vitis read: templates of scripts, wrapper and firmware.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/hls/ DESTINATION qkdflow/hls COMPONENT python)

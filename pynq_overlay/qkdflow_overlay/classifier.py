@@ -1,134 +1,106 @@
-"""The network on the device as a function of arrays: the letter's Algorithm 1, every wait with a deadline.
-
-    1: fifo_flush   2: register_write(reset, 0)   3: loop: fifo_write every input word; read the result
-
-A device is anything with the six methods of `Device`; `ComBlock` is one.
-"""
+"""The network on a device as a function of arrays: raw counts in, logits, classes or probabilities out."""
 
 from __future__ import annotations
 
 import time
-from typing import Protocol, Sequence
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from qkdflow_overlay.codec import Array, Codec
-from qkdflow_overlay.comblock import FifoStatus
-from qkdflow_overlay.errors import DeviceError, DeviceTimeout
+from qkdflow_overlay.device import Device
+from qkdflow_overlay.errors import ManifestError, SelfTestError
 from qkdflow_overlay.manifest import Manifest
 
 
-class Device(Protocol):
-    """What a classifier asks of a device."""
+class Benchmark(NamedTuple):
+    """inferences_per_s: whole batches, encoded and decoded. latency_us: of single samples, by percentile.
+    driver_share: the part of a batch's time that Python took, transfers and waits left out."""
 
-    name: str
+    samples: int
+    inferences_per_s: float
+    latency_us: dict[int, float]
+    driver_share: float
 
-    def flush(self) -> None:
-        """Empty both FIFOs, output first, and clear their sticky bits."""
-
-    def write_register(self, register: str, value: int) -> None:
-        """Write a 32-bit register by its name in the manifest."""
-
-    def read_register(self, register: str) -> int:
-        """The unsigned 32-bit value of a register."""
-
-    def write_fifo(self, words: Sequence[int]) -> None:
-        """Send words to the network; no more than there is room for."""
-
-    def read_fifo(self, count: int) -> Sequence[int]:
-        """Receive words from the network; no more than are there."""
-
-    def status(self) -> FifoStatus:
-        """Both FIFOs' counts and flags; reading clears overflow and underflow."""
+    def __str__(self) -> str:
+        latency = ", ".join(f"p{p} {us:.0f}" for p, us in self.latency_us.items())
+        return (
+            f"{self.inferences_per_s:.0f} inferences/s in batches of {self.samples}, "
+            f"{100 * self.driver_share:.0f} % of the time in the driver; latency of one sample, microseconds: {latency}"
+        )
 
 
 class Classifier:
-    """Runs samples through a device. Each call starts with a reset: one after an error works as well."""
+    """Runs samples through a device. The formats are the manifest's; a call after an error works as well."""
 
-    def __init__(self, device: Device, manifest: Manifest, timeout_s: float = 1.0) -> None:
+    def __init__(self, device: Device, manifest: Manifest) -> None:
         self.device = device
         self.manifest = manifest
-        self.timeout_s = timeout_s
         self.input = Codec(manifest.input)
         self.output = Codec(manifest.output)
 
-    def reset(self) -> None:
-        """Lines 1 and 2: with the network held in reset nothing refills what is flushed; then let it run."""
-        reset = self.manifest.transport.reset
-        self.device.write_register(reset, 1)
-        self.device.flush()
-        self.device.write_register(reset, 0)
-
     def run(self, codes: Array) -> Array:
         """Logit codes, int64 (n, outputs), of input codes (n, *shape). Raises DeviceTimeout, DeviceError."""
-        words = self.input.pack(codes)
-        self.reset()
-        through = self._stream if self.manifest.transport.result == "fifo" else self._one_by_one
-        return self.output.unpack(np.array(through(words), dtype=np.uint32))
+        return self.output.unpack(self.device.run(self.input.pack(codes)))
 
     def predict(self, x: Array) -> Array:
         """Logits, float64 (n, outputs), of raw inputs (n, *shape)."""
         return self.output.decode(self.run(self.input.encode(x)))
 
+    def predict_proba(self, x: Array) -> Array:
+        """Probabilities, float64 (n, outputs): the softmax of the logits, which the host computes."""
+        logits = self.predict(x).reshape(len(x), self.manifest.output.size)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(x) else logits
+        return powers / powers.sum(axis=1, keepdims=True)
+
     def classify(self, x: Array) -> Array:
         """The index of the largest logit of each sample, int64 (n,)."""
-        return np.argmax(self.run(self.input.encode(x)).reshape(len(x), -1), axis=1)
+        return np.argmax(self.run(self.input.encode(x)).reshape(len(x), self.manifest.output.size), axis=1)
 
-    def _stream(self, words: Array) -> list[int]:
-        """Line 3, with the FIFOs kept busy: send while there is room, read what has arrived."""
-        queue, expected = words.reshape(-1).tolist(), len(words) * self.manifest.output.words
-        sent = 0
-        received: list[int] = []
-        deadline = time.monotonic() + self.timeout_s
-        while len(received) < expected:
-            status = self._healthy_status()
-            room = min(self.manifest.transport.ofifo_depth - status.sent, len(queue) - sent)
-            ready = min(status.received, expected - len(received))
-            if room > 0:
-                self.device.write_fifo(queue[sent : sent + room])
-                sent += room
-            if ready > 0:
-                received += self.device.read_fifo(ready)
-            deadline = self._next_deadline(deadline, room > 0 or ready > 0, sent, len(queue), len(received), expected)
-        return received
+    def self_test(self, vectors: str | Path | None = None) -> int:
+        """Play the vectors that came with the manifest, or an NPZ of the same arrays; how many agreed: all.
 
-    def _one_by_one(self, words: Array) -> list[int]:
-        """Line 3 as the letter prints it: a sample in, its result out of registers once they have changed."""
-        transport, per_sample = self.manifest.transport, self.manifest.output.words
-        first = transport.registers[str(transport.output)]
-        received: list[int] = []
-        before = self.device.read_register(str(transport.count))
-        for i, sample in enumerate(words.tolist()):
-            sent, deadline = 0, time.monotonic() + self.timeout_s
-            while self.device.read_register(str(transport.count)) == before:
-                room = min(transport.ofifo_depth - self._healthy_status().sent, len(sample) - sent)
-                if room > 0:
-                    self.device.write_fifo(sample[sent : sent + room])
-                    sent += room
-                deadline = self._next_deadline(deadline, room > 0, sent, len(sample), i, len(words))
-            received += [self.device.read_register(f"IREG{first + j}") for j in range(per_sample)]
-            before = self.device.read_register(str(transport.count))
-        return received
-
-    def _healthy_status(self) -> FifoStatus:
-        status = self.device.status()
-        if status.overflow or status.underflow:
-            raise DeviceError(
-                f"[{self.device.name}] FIFOs without overflow or underflow are required; got: {status}. "
-                "Usual cause: another program uses the same ComBlock, or its depths are not the manifest's"
+        SelfTestError names the first sample and class that differ.
+        """
+        path = self.manifest.vectors if vectors is None else Path(vectors)
+        inputs, expected = _vectors(path)
+        got = self.run(inputs).reshape(expected.shape)
+        wrong = got != expected
+        if wrong.any():
+            sample, output = (int(i) for i in np.argwhere(wrong)[0])
+            samples, name = int(wrong.any(axis=1).sum()), self.manifest.class_names[output]
+            raise SelfTestError(
+                f"[self-test on {self.device.name}] sample {sample}, class {name} must give code "
+                f"{expected[sample, output]}; got {got[sample, output]}; {int(wrong.sum())} of {wrong.size} logits in "
+                f"{samples} of {len(got)} samples differ. Usual cause: the bitstream was built from another export, "
+                "or timing is not met"
             )
-        return status
+        return len(inputs)
 
-    def _next_deadline(
-        self, deadline: float, moved: bool, sent: int, to_send: int, received: int, expected: int
-    ) -> float:
-        now = time.monotonic()
-        if moved:
-            return now + self.timeout_s
-        if now < deadline:
-            return deadline
-        raise DeviceTimeout(
-            f"[{self.device.name}] a word must move within {self.timeout_s:g} s; {sent} of {to_send} sent, "
-            f"{received} of {expected} received; FIFOs: {self.device.status()}. Usual cause: the network is "
-            "not started or held in reset, or the bitstream belongs to another manifest"
-        )
+    def benchmark(self, x: Array, repeats: int = 5, singles: int = 100) -> Benchmark:
+        """Throughput of `x` as one batch, the fastest of `repeats`, and the latency of `singles` single samples."""
+        if len(x) == 0:
+            raise ManifestError("[benchmark] at least one sample is required; got none")
+        self.predict(x)  # the first call pays for what no other does
+        runs = [self._timed(x) for _ in range(repeats)]
+        seconds, waited = min(runs)
+        latencies = [self._timed(x[i % len(x)][None])[0] for i in range(singles)]
+        percentiles = {p: float(1e6 * np.percentile(latencies, p)) for p in (50, 90, 99)}
+        return Benchmark(len(x), len(x) / seconds, percentiles, max(0.0, 1 - waited / seconds))
+
+    def _timed(self, x: Array) -> tuple[float, float]:
+        start = time.perf_counter()
+        self.predict(x)
+        return time.perf_counter() - start, self.device.waited_s
+
+
+def _vectors(path: Any) -> tuple[Array, Array]:
+    if path is None:
+        raise ManifestError("[self-test] vectors are required: read the manifest with load_manifest, or name an NPZ")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["input_codes"].astype(np.int64), arrays["logit_codes"].astype(np.int64)
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ManifestError(f"[{path}] an NPZ with input_codes and logit_codes is required; {error}") from error

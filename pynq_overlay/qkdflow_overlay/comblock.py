@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Sequence
 
 from qkdflow_overlay.errors import DeviceError
-from qkdflow_overlay.manifest import Transport
 
 REGISTERS = {f"IREG{n}": n for n in range(16)}
 REGISTERS.update({f"OREG{n}": 16 + n for n in range(16)})
 REGISTERS.update({"IFIFO_VALUE": 32, "IFIFO_CONTROL": 33, "IFIFO_STATUS": 34})
 REGISTERS.update({"OFIFO_VALUE": 36, "OFIFO_CONTROL": 37, "OFIFO_STATUS": 38})
+VLNV = "www.ictp.it:user:comblock"
 
 
 class FifoStatus(NamedTuple):
@@ -42,37 +42,48 @@ class FifoStatus(NamedTuple):
 class ComBlock:
     """A ComBlock behind `mmio`: anything with read(byte_offset) -> int and write(byte_offset, value)."""
 
-    def __init__(self, mmio: Any, transport: Transport, name: str = "ComBlock") -> None:
-        self.name = name
+    def __init__(self, mmio: Any, name: str = "ComBlock", ofifo_depth: int = 1 << 16) -> None:
+        self.name, self.ofifo_depth = name, ofifo_depth
         self._mmio = mmio
-        self._offset = {register: 4 * word for register, word in transport.registers.items()}
 
     def flush(self) -> None:
         """Empty both FIFOs, the output FIFO first: a network that is still fed would refill the other."""
-        self._mmio.write(self._offset["OFIFO_CONTROL"], 1)
-        self._mmio.write(self._offset["IFIFO_CONTROL"], 1)
+        self._mmio.write(4 * REGISTERS["OFIFO_CONTROL"], 1)
+        self._mmio.write(4 * REGISTERS["IFIFO_CONTROL"], 1)
         self.status()  # clears the sticky overflow and underflow bits
 
     def write_register(self, register: str, value: int) -> None:
-        self._mmio.write(self._address(register), int(value))
+        if not register.startswith("OREG"):
+            raise DeviceError(f"[{self.name}] an output register, OREG0 to OREG15, is required; got {register!r}")
+        self._mmio.write(self._address(register), int(value) & 0xFFFFFFFF)
 
     def read_register(self, register: str) -> int:
         return int(self._mmio.read(self._address(register))) & 0xFFFFFFFF
 
-    def write_fifo(self, words: Sequence[int]) -> None:
-        """Send 32-bit words. The caller has checked `status` for room: one too many is lost."""
-        write, offset = self._mmio.write, self._offset["OFIFO_VALUE"]
+    def write_fifo(self, words: Sequence[int], status: FifoStatus | None = None) -> None:
+        """Send 32-bit words. DeviceError before the first where there is no room for all: a word too many is lost.
+
+        status: what `status()` gave since the last write; asked for where it is not given.
+        """
+        room = self.ofifo_depth - (self.status() if status is None else status).sent
+        if len(words) > room:
+            raise DeviceError(f"[{self.name} output FIFO] room for {len(words)} words is required; got {room}")
+        write, offset = self._mmio.write, 4 * REGISTERS["OFIFO_VALUE"]
         for word in words:
             write(offset, int(word))
 
-    def read_fifo(self, count: int) -> Sequence[int]:
-        """`count` words. The caller has checked `status` that they are there."""
-        read, offset = self._mmio.read, self._offset["IFIFO_VALUE"]
+    def read_fifo(self, count: int, status: FifoStatus | None = None) -> list[int]:
+        """`count` words. DeviceError before the first where they are not there yet."""
+        there = (self.status() if status is None else status).received
+        if count > there:
+            raise DeviceError(f"[{self.name} input FIFO] {count} words are required; it holds {there}")
+        read, offset = self._mmio.read, 4 * REGISTERS["IFIFO_VALUE"]
         return [int(read(offset)) & 0xFFFFFFFF for _ in range(count)]
 
     def status(self) -> FifoStatus:
-        out = int(self._mmio.read(self._offset["OFIFO_STATUS"]))
-        into = int(self._mmio.read(self._offset["IFIFO_STATUS"]))
+        """Counts and flags; reading clears overflow and underflow."""
+        out = int(self._mmio.read(4 * REGISTERS["OFIFO_STATUS"]))
+        into = int(self._mmio.read(4 * REGISTERS["IFIFO_STATUS"]))
         return FifoStatus(
             sent=out >> 16 & 0xFFFF,
             full=bool(out & 1),
@@ -85,6 +96,6 @@ class ComBlock:
         )
 
     def _address(self, register: str) -> int:
-        if register not in self._offset:
-            raise DeviceError(f"[{self.name}] a register of the manifest is required; got {register!r}")
-        return self._offset[register]
+        if register not in REGISTERS:
+            raise DeviceError(f"[{self.name}] a register of the ComBlock is required; got {register!r}")
+        return 4 * REGISTERS[register]

@@ -2,7 +2,7 @@
 
 
 class ManifestError(ValueError):
-    """The manifest, or an array given to the driver, is not what it must be."""
+    """The manifest, the design's metadata, or an array given to the driver, is not what it must be."""
 
 
 class DeviceError(RuntimeError):
@@ -11,3 +11,12 @@ class DeviceError(RuntimeError):
 
 class DeviceTimeout(DeviceError):
     """Nothing moved before the deadline; the message says how far the transfer came and the usual cause."""
+
+
+class SelfTestError(DeviceError):
+    """The board answers, and wrongly; the message names the first sample and class that differ."""
+
+
+def need(ok: bool, message: str) -> None:
+    if not ok:
+        raise ManifestError("[manifest] " + message)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from qkdflow_overlay.errors import ManifestError
+from qkdflow_overlay.errors import ManifestError, need
+from qkdflow_overlay.transports import ComBlockTransport, Transport, parse_transport
 
 FORMAT = "qkdflow.overlay/1"
 ROUNDING = ("TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV")
 OVERFLOW = ("WRAP", "SAT", "SAT_ZERO", "SAT_SYM")
 CODE_BITS = (8, 16, 32, 64)
-
-
-def _need(ok: bool, message: str) -> None:
-    if not ok:
-        raise ManifestError("[manifest] " + message)
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,10 @@ class FixedType:
     overflow: str
 
     def __post_init__(self) -> None:
-        _need(1 <= self.bits <= 53, f"a type must have 1 to 53 bits, to fit a double; got {self.bits}")
-        _need(abs(self.integer) <= 63, f"a type's integer must be -63 to 63; got {self.integer}")
-        _need(self.rounding in ROUNDING, f"rounding must be one of {ROUNDING}; got {self.rounding!r}")
-        _need(self.overflow in OVERFLOW, f"overflow must be one of {OVERFLOW}; got {self.overflow!r}")
+        need(1 <= self.bits <= 53, f"a type must have 1 to 53 bits, to fit a double; got {self.bits}")
+        need(abs(self.integer) <= 63, f"a type's integer must be -63 to 63; got {self.integer}")
+        need(self.rounding in ROUNDING, f"rounding must be one of {ROUNDING}; got {self.rounding!r}")
+        need(self.overflow in OVERFLOW, f"overflow must be one of {OVERFLOW}; got {self.overflow!r}")
 
     @property
     def fraction(self) -> int:
@@ -61,9 +57,9 @@ class Port:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        _need(len(self.shape) > 0 and min(self.shape) > 0, f"a shape must be positive; got {self.shape}")
-        _need(self.code_bits in CODE_BITS, f"code_bits must be one of {CODE_BITS}; got {self.code_bits}")
-        _need(
+        need(len(self.shape) > 0 and min(self.shape) > 0, f"a shape must be positive; got {self.shape}")
+        need(self.code_bits in CODE_BITS, f"code_bits must be one of {CODE_BITS}; got {self.code_bits}")
+        need(
             self.type.bits <= self.code_bits,
             f"code_bits must hold the type's {self.type.bits} bits; got {self.code_bits}",
         )
@@ -83,36 +79,6 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Transport:
-    """How words reach the network: a ComBlock's word registers and FIFO depths.
-
-    reset: the output register that holds the network in reset while it is 1. result: "fifo" (the input FIFO
-    carries the logits) or "register" (input registers hold them from `output` on; `count` counts results).
-    """
-
-    kind: str
-    registers: dict[str, int]
-    ofifo_depth: int
-    ififo_depth: int
-    reset: str
-    result: str
-    output: str | None = None
-    count: str | None = None
-
-    def __post_init__(self) -> None:
-        _need(self.kind == "comblock", f"transport.kind must be 'comblock'; got {self.kind!r}")
-        _need(
-            self.result in ("fifo", "register"),
-            f"transport.result must be fifo or register; got {self.result!r}",
-        )
-        names = [self.reset] + ([self.output, self.count] if self.result == "register" else [])
-        for name in [*names, "IFIFO_VALUE", "IFIFO_CONTROL", "IFIFO_STATUS", "OFIFO_VALUE"]:
-            _need(name in self.registers, f"transport.registers must have {name}")
-        for depth in (self.ofifo_depth, self.ififo_depth):
-            _need(1 <= depth < 1 << 16, f"FIFO depths must be 1 to 65535; got {depth}")
-
-
-@dataclass(frozen=True)
 class Manifest:
     """Everything the driver needs; nothing of it is typed a second time."""
 
@@ -121,31 +87,36 @@ class Manifest:
     output: Port
     class_names: tuple[str, ...]
     transport: Transport
+    vectors: Path | None = field(default=None, compare=False)  # those shipped, where read from a hand-over
 
     def __post_init__(self) -> None:
-        _need(
+        need(
             len(self.class_names) == self.output.size,
             f"one class name a logit is required ({self.output.size}); got {len(self.class_names)}",
         )
-        if self.transport.result == "register":
-            last = self.transport.registers[str(self.transport.output)] + self.output.words
-            _need(last <= 16, f"the logits must fit the 16 input registers; got {self.output.words} words")
+        transport = self.transport
+        if isinstance(transport, ComBlockTransport) and transport.result == "register":
+            last = transport.registers[str(transport.output)] + self.output.words
+            need(last <= 16, f"the logits must fit the 16 input registers; got {self.output.words} words")
 
 
 def load_manifest(path: str | Path) -> Manifest:
     """Read a manifest.json. Raises ManifestError that names the file."""
     try:
-        return parse_manifest(json.loads(Path(path).read_text(encoding="utf-8")))
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        file = str(data.get("vectors", {}).get("file", "vectors.npz"))
+        need(Path(file).name == file, f"vectors.file must be a file beside the manifest; got {file!r}")
+        return replace(parse_manifest(data), vectors=Path(path).parent / file)
     except OSError as error:
         raise ManifestError(f"[{path}] a manifest is required; {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         raise ManifestError(f"[{path}] a manifest is required; {error}") from error
 
 
 def parse_manifest(data: dict[str, Any]) -> Manifest:
     """A manifest from its JSON value. Raises ManifestError."""
     try:
-        _need(data["format"] == FORMAT, "format must be {!r}; got {!r}".format(FORMAT, data["format"]))
+        need(data["format"] == FORMAT, "format must be {!r}; got {!r}".format(FORMAT, data["format"]))
         ports = {
             side: Port(tuple(data[side]["shape"]), FixedType(**data[side]["type"]), data[side]["code_bits"])
             for side in ("input", "output")
@@ -155,7 +126,7 @@ def parse_manifest(data: dict[str, Any]) -> Manifest:
             input=ports["input"],
             output=ports["output"],
             class_names=tuple(data["class_names"]),
-            transport=Transport(**data["transport"]),
+            transport=parse_transport(data["transport"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ManifestError(f"[manifest] a manifest of qkdflow is required; got: {error!r}") from error

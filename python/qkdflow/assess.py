@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qkdflow_overlay import Classifier
-from qkdflow_overlay.classifier import Device
-from qkdflow_overlay.errors import DeviceError
+from qkdflow_overlay import Classifier, Device, DeviceError
 
 from qkdflow.errors import DataError, ToolError
 from qkdflow.files import read_json, write_json
+from qkdflow.fixed import Codes
 from qkdflow.overlay import Overlay
 
 
@@ -37,6 +36,8 @@ class Assessment:
     confusion: tuple[tuple[int, ...], ...]
     class_names: tuple[str, ...]
     seconds: float
+    expected_accuracy: float | None = None
+    benchmark: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,6 +56,21 @@ class Assessment:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"[{path}] an assessment is required; got: {error}") from error
 
+    def text(self) -> str:
+        """A few lines for a terminal."""
+        lines = [
+            f"{self.device}: {self.samples} samples, {self.mismatches} of {self.outputs_compared} logits differ",
+            f"accuracy {self.accuracy:.4f}",
+        ]
+        if self.expected_accuracy is not None:
+            lines[1] += f"; the emulator's {self.expected_accuracy:.4f}"
+        if self.first_mismatch is not None:
+            lines.append(f"the first sample that differs: {self.first_mismatch}")
+        for key, value in (self.benchmark or {}).items():
+            pairs = ", ".join(f"p{p} {v:.0f}" for p, v in value.items()) if isinstance(value, dict) else f"{value:.4g}"
+            lines.append(f"{key.replace('_', ' ')}: {pairs}")
+        return "\n".join(lines)
+
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self.class_names)
         rows = "".join(
@@ -68,35 +84,63 @@ class Assessment:
 
 
 def assess(
-    overlay: str | Path | Overlay, device: Device, samples: int | None = None, timeout_s: float = 1.0
+    overlay: str | Path | Overlay,
+    device: Device,
+    samples: int | None = None,
+    timeout_s: float | None = None,
+    benchmark: bool = False,
 ) -> Assessment:
-    """Run the first `samples` (None: all) test vectors of a hand-over on a device, by Algorithm 1.
+    """Run the first `samples` (None: all) test vectors of a hand-over on a device, in one batch.
 
-    Raises ToolError where the device fails or stalls for `timeout_s`, DataError on a damaged hand-over.
+    timeout_s: how long nothing may move, in place of the device's own. benchmark: measure throughput and
+    latency too. Raises ToolError where the device fails or stalls, DataError on a damaged hand-over.
     """
     if not isinstance(overlay, Overlay):
         overlay = Overlay.load(overlay)
     inputs, expected, labels = (part[:samples] for part in overlay.vectors)
     if not len(labels) == len(inputs) == len(expected) > 0:
         raise DataError(f"[assess] as many inputs, logits and labels are required; {overlay.directory} differs")
-    start = time.perf_counter()
+    if timeout_s is not None:
+        device.timeout_s = timeout_s
+    classifier = Classifier(device, overlay.manifest)
+    measured = None
     try:
-        logits = Classifier(device, overlay.manifest, timeout_s).run(inputs)
+        start = time.perf_counter()
+        logits = classifier.run(inputs)
+        seconds = time.perf_counter() - start
+        if benchmark:
+            measured = classifier.benchmark(classifier.input.decode(inputs))._asdict()
     except DeviceError as error:
         raise ToolError(f"[assess] {error}") from error
-    seconds = time.perf_counter() - start
+    return found(overlay, device.name, logits, seconds, measured)
+
+
+def found(
+    overlay: Overlay,
+    device: str,
+    logits: Codes,
+    seconds: float,
+    benchmark: dict[str, Any] | None = None,
+    indices: Codes | None = None,
+) -> Assessment:
+    """The assessment of logit codes (n, outputs) that a device gave for the vectors of a hand-over: for those with
+    these `indices`, or for the first n."""
+    samples = np.arange(len(logits)) if indices is None else indices
+    _, expected, labels = (part[samples] for part in overlay.vectors)
     wrong = logits != expected
     classes = len(overlay.manifest.class_names)
     predicted = logits.argmax(axis=1)
     confusion = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
     return Assessment(
-        device=device.name,
+        device=device,
         samples=len(labels),
         outputs_compared=wrong.size,
         mismatches=int(np.count_nonzero(wrong)),
-        first_mismatch=int(wrong.any(axis=1).argmax()) if wrong.any() else None,
+        first_mismatch=int(samples[wrong.any(axis=1)][0]) if wrong.any() else None,
         accuracy=float(np.mean(predicted == labels)),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         class_names=overlay.manifest.class_names,
         seconds=seconds,
+        expected_accuracy=float(np.mean(expected.argmax(axis=1) == labels)),
+        benchmark=benchmark,
     )

@@ -12,6 +12,7 @@ from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import find_part
 from qkdflow.hardware.estimator import Estimate, Target, estimate_for
 from qkdflow.hardware.estimator.constraints import Constraints
+from qkdflow.overlay import TRANSPORTS
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class RunConfig:
     max_parameters: int | None = None  # of the student, zeros included
     teacher: str | None = None  # a saved model to use instead of a search
     jobs: int = 1  # trials of the searches at once; another number is another search
+    transport: str | None = None  # what carries the words on the board: comblock, axi_dma or axi_lite
     hls: HlsConfig = HlsConfig()  # noqa: RUF009 - a frozen value
     digits: int | None = None  # signed digits that a weight of the student may have; with 2, no product needs a DSP
     constraints: dict[str, Any] = field(default_factory=dict)  # what the student may need of a part, estimated
@@ -91,6 +93,8 @@ class RunConfig:
         find_part(self.constraints.get("part") or self.hls.device.name)
         if not 1 <= self.jobs <= 1024:
             raise ConfigError(f"[--jobs] must be 1 to 1024; got {self.jobs}")
+        if self.transport not in (None, *TRANSPORTS):
+            raise ConfigError(f"[--transport] must be one of {', '.join(TRANSPORTS)}; got {self.transport!r}")
         if not 0 <= self.seed < 2**64:
             raise ConfigError(f"[--seed] must be 0 to 2^64 - 1; got {self.seed}")
         if self.is_preset or "." in self.data or "/" in self.data:

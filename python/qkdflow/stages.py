@@ -28,11 +28,11 @@ from qkdflow.errors import ConfigError, DataError
 from qkdflow.export.hls import write_hls
 from qkdflow.fixed import FixedDense, FixedModel
 from qkdflow.freeze import freeze
+from qkdflow.handover import build_overlay
 from qkdflow.hardware.estimator import Estimate
 from qkdflow.hardware.estimator.constraints import Constraints
 from qkdflow.importers.build import load_model
 from qkdflow.models import History, Model
-from qkdflow.overlay import build_overlay
 from qkdflow.sparsity import PolynomialDecay, prune_low_magnitude
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 

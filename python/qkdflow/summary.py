@@ -98,6 +98,7 @@ class Report:
         trained, exact = student.model.logits(x), student.model.exact_logits(x)
         self.parts["float_vs_fixed"] = {
             "samples": len(x),
+            "accuracy_test": self._accuracy(trained),
             "class_changes": int(np.count_nonzero(trained.argmax(axis=1) != student_logits.argmax(axis=1))),
             "exact_mismatches": int(np.count_nonzero(exact != student_logits)),
         }

@@ -116,7 +116,7 @@ class _Line:
         report.networks(teacher, student, fixed)
         project, verified = self.hls(data, fixed)
         report.part("hls", verified)
-        overlay = self.run.stage("08_overlay", {}, lambda d: stages.build_overlay(fixed, data, d), Overlay.load)
+        overlay = self.overlay(data, fixed, project)
         report.part("assessment", self.assess(overlay, project).to_dict())
         return report.write(self.run)
 
@@ -242,6 +242,15 @@ class _Line:
         depends = {"hls": self.config.to_dict()["hls"], "compiler": missing is None}
         with progress("hls project and csim", 1) as bar:
             return self.run.stage("07_hls", depends, compute, load)
+
+    def overlay(self, data: Dataset, fixed: FixedModel, project: HlsProject) -> Overlay:
+        transport = self.config.transport
+        return self.run.stage(
+            "08_overlay",
+            {"transport": transport},
+            lambda d: stages.build_overlay(fixed, data, d, project, transport),
+            Overlay.load,
+        )
 
     def assess(self, overlay: Overlay, project: HlsProject) -> Assessment:
         def compute(folder: Path) -> Assessment:

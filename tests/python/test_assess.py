@@ -15,6 +15,7 @@ from qkdflow.assess import Assessment, assess
 from qkdflow.errors import DataError, ToolError
 from qkdflow.fixed import Codes, FixedModel
 from qkdflow.hardware.simulated import (
+    Faults,
     Network,
     SimulatedComBlock,
     csim_network,
@@ -22,7 +23,7 @@ from qkdflow.hardware.simulated import (
     simulated_device,
 )
 from qkdflow.overlay import Overlay, build_overlay
-from qkdflow_overlay import Classifier, ComBlock, DeviceError, DeviceTimeout, FifoStatus
+from qkdflow_overlay import Algorithm1, Classifier, ComBlock, DeviceError, DeviceTimeout, FifoStatus
 from test_overlay import data
 
 MODEL = mlp(Key(2), (30, 15, 4))
@@ -30,9 +31,9 @@ OFIFO_VALUE, OFIFO_CONTROL, OFIFO_STATUS = 4 * 36, 4 * 37, 4 * 38
 IFIFO_VALUE, IFIFO_CONTROL, IFIFO_STATUS = 4 * 32, 4 * 33, 4 * 34
 
 
-def device(overlay: Overlay, network: Network | None = None) -> ComBlock:
+def device(overlay: Overlay, network: Network | None = None) -> Algorithm1:
     board = SimulatedComBlock(overlay.manifest, network or reference_network(MODEL))
-    return ComBlock(board, overlay.manifest.transport, "test board")
+    return Algorithm1.over(board, overlay.manifest, name="test board")
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +124,7 @@ def test_status_bits(tmp_path: Path) -> None:
         board.write(OFIFO_VALUE, i)
     assert board.read(OFIFO_STATUS) == 0x400007
     assert board.read(OFIFO_STATUS) == 0x400003
-    status = ComBlock(board, transport).status()
+    status = ComBlock(board).status()
     assert status == FifoStatus(64, True, True, False, 0, True, True, False)
     assert str(status) == (
         "64 words sent and not taken, 0 received and not read; full, almost full, empty, almost empty"
@@ -157,26 +158,22 @@ class Recorder:
 def test_output_fifo_is_flushed_first(tmp_path: Path) -> None:
     overlay = build_overlay(MODEL, data(), tmp_path)
     bus = Recorder()
-    Classifier(ComBlock(bus, overlay.manifest.transport), overlay.manifest).reset()
+    Algorithm1.over(bus, overlay.manifest).reset()
     assert bus.writes == [4 * 16, OFIFO_CONTROL, IFIFO_CONTROL, 4 * 16]
-
-
-class Stuck(SimulatedComBlock):
-    """A board whose network stops after `served` samples."""
-
-    served = 5
-
-    def _give(self, words: list[int]) -> None:
-        if self.served > 0:
-            self.served -= 1
-            super()._give(words)
 
 
 @pytest.mark.parametrize("result", ["fifo", "register"])
 def test_a_stuck_network_ends_in_time_and_the_next_call_works(tmp_path: Path, result: str) -> None:
     overlay = build_overlay(MODEL, data(), tmp_path, result=result)
-    board = Stuck(overlay.manifest, reference_network(MODEL))
-    driver = ComBlock(board, overlay.manifest.transport, "stuck board")
+    faults, served = Faults(), iter(range(1000))
+
+    def network(codes: Codes) -> Codes:
+        if next(served) == 4:
+            faults.inject("stuck network")
+        return reference.run(MODEL, codes)
+
+    board = SimulatedComBlock(overlay.manifest, network, faults)
+    driver = Algorithm1.over(board, overlay.manifest, name="stuck board")
     start = time.monotonic()
     pattern = {
         "fifo": r"\[stuck board\] .* within 0.2 s; 1200 of 1200 sent, 20 of 160 received; .*Usual cause",
@@ -185,27 +182,42 @@ def test_a_stuck_network_ends_in_time_and_the_next_call_works(tmp_path: Path, re
     with pytest.raises(ToolError, match=pattern):
         assess(overlay, driver, timeout_s=0.2)
     assert time.monotonic() - start < 2
+    faults.inject("stuck network")
+    driver.timeout_s = 0.1
     with pytest.raises(DeviceTimeout):
-        Classifier(driver, overlay.manifest, 0.1).run(overlay.vectors.inputs)
-    board.served = 1000
+        Classifier(driver, overlay.manifest).run(overlay.vectors.inputs)
     assert assess(overlay, driver).mismatches == 0
 
 
 def test_a_foreign_write_is_noticed(tmp_path: Path) -> None:
     """Someone else fills the FIFO: the sticky overflow bit tells."""
     overlay = build_overlay(MODEL, data(), tmp_path)
+    faults = Faults()
+    board = SimulatedComBlock(overlay.manifest, reference_network(MODEL), faults)
+    driver = Algorithm1.over(board, overlay.manifest)
+    driver.reset()
+    for fault in ("overflow", "underflow"):
+        faults.inject(fault, 2)  # the first is cleared by the reset's status
+        with pytest.raises(DeviceError, match=rf"without overflow or underflow .* {fault}.*another program"):
+            Classifier(driver, overlay.manifest).run(overlay.vectors.inputs)
+        assert Classifier(driver, overlay.manifest).run(overlay.vectors.inputs).shape == (40, 4)
 
-    class Shared(SimulatedComBlock):
-        def write(self, offset: int, value: int) -> None:
-            super().write(offset, value)
-            if offset == OFIFO_VALUE:
-                self._overflow = True
 
-    board = Shared(overlay.manifest, reference_network(MODEL))
-    with pytest.raises(DeviceError, match=r"without overflow or underflow .* overflow.*another program"):
-        Classifier(ComBlock(board, overlay.manifest.transport), overlay.manifest).run(overlay.vectors.inputs)
-    with pytest.raises(DeviceError, match="register of the manifest is required; got 'OREG77'"):
-        ComBlock(board, overlay.manifest.transport).write_register("OREG77", 1)
+def test_comblock_refuses(tmp_path: Path) -> None:
+    overlay = build_overlay(MODEL, data(), tmp_path)
+    board = SimulatedComBlock(overlay.manifest, reference_network(MODEL))
+    comblock = ComBlock(board, "cb", overlay.manifest.transport.ofifo_depth)  # type: ignore[union-attr]
+    comblock.write_register("OREG0", 1)
+    for call, message in (
+        (lambda: comblock.read_register("OREG77"), "register of the ComBlock is required; got 'OREG77'"),
+        (lambda: comblock.write_register("IREG0", 1), "OREG0 to OREG15, is required; got 'IREG0'"),
+        (lambda: comblock.read_fifo(1), r"\[cb input FIFO\] 1 words are required; it holds 0"),
+        (lambda: comblock.write_fifo([0] * 1025), "room for 1025 words is required; got 1024"),
+    ):
+        with pytest.raises(DeviceError, match=message):
+            call()
+    comblock.write_fifo([1, 2, 3])
+    assert comblock.status().sent == 3
 
 
 def test_classifier_takes_raw_inputs(tmp_path: Path) -> None:

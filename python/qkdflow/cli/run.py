@@ -48,6 +48,7 @@ def add(verbs: Any) -> None:
     hls.add_argument("--reuse-factor", type=int, default=1, help="weights that share a multiplier")
     hls.add_argument("--strategy", default="Latency", help="Latency or Resource")
     hls.add_argument("--io", default="io_parallel", dest="io_type", help="io_parallel or io_stream")
+    run.add_argument("--transport", help="what carries the words on the board: comblock, axi_dma or axi_lite")
     run.set_defaults(command=_run)
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from qkdflow import plots
 from qkdflow.accuracy import wilson
+from qkdflow.report import board
 from qkdflow.report.html import Child, Html, figure, join, scroll, table, tag
 from qkdflow.report.verdicts import compared, percent, verdicts, why_not
 
@@ -240,5 +241,6 @@ SECTIONS: dict[str, Callable[[Report], Html | None]] = {
     "Training": _training,
     "Frozen network": _frozen,
     "Verification": _verification,
+    "On the board": board.section,
     "Provenance": _provenance,
 }
