@@ -4,75 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from qkdflow import _core
-from qkdflow._core import FixedPoint, Key
+from qkdflow._core import Key
 from qkdflow.errors import ConfigError
 from qkdflow.fixed import FixedModel
 from qkdflow.freeze import freeze
 from qkdflow.hardware.estimator import Target, estimate_for
-from qkdflow.layers import Dense, Input, QActivation, QDense
-from qkdflow.models import Sequential
-from qkdflow.quantizers import quantized_bits, quantized_relu
+from qkdflow.workloads import EMULATIONS, WORKLOADS
 
-COUNTS = FixedPoint(10, 10, False, "RND", "SAT")  # of the data sets' digitiser
 EMULATED = 100_000  # samples a run of the emulator
 SECONDS = 1.0  # of steady training, after one second of warming up
-BATCHES = 300  # in the data set: one epoch
-
-
-@dataclass(frozen=True)
-class Workload:
-    """A network, a batch size, and whether it is pruned to a half and distilled from cached logits."""
-
-    build: Callable[[], Sequential]
-    batch: int
-    student: bool
-
-
-def _psd_student() -> Sequential:
-    chain: list[QDense | QActivation] = []
-    for i, units in enumerate((20, 10, 10, 4)):
-        chain.append(
-            QDense(
-                units,
-                kernel_quantizer=quantized_bits(9, 1, alpha=1),
-                bias_quantizer=quantized_bits(23, 15, alpha=1),
-            )
-        )
-        if i < 3:
-            chain.append(QActivation(quantized_relu(16, 15)))
-    return Sequential([Input((30,)), *chain])
-
-
-def _psd_counted() -> Sequential:
-    """The student on a digitiser's counts: an input without a type cannot be frozen."""
-    return Sequential([Input((30,), type=COUNTS), *_psd_student().layers[1:]])
-
-
-def _psd_teacher() -> Sequential:
-    return Sequential([Input((30,)), *(Dense(n, "relu") for n in (128, 72, 40)), Dense(4)])
-
-
-WORKLOADS = {
-    "psd-student-b32": Workload(_psd_student, 32, True),
-    "psd-student-b256": Workload(_psd_student, 256, True),
-    "psd-teacher-b32": Workload(_psd_teacher, 32, False),
-}
-
-
-EMULATIONS = {"psd": _psd_counted}
 
 
 def train(name: str, threads: int = 1) -> dict[str, Any]:
     """Times whole optimiser steps: gather, forward, loss, backward, quantisers, mask, Adam.
 
-    Returns workload, threads, params and s_per_step: the median over epochs of an epoch's seconds by its steps.
+    Returns workload, threads, params, s_per_step (the median over epochs of an epoch's seconds by its steps),
+    memory_mb (activations, their gradients and workspace, 10^6 bytes) and gflop_per_s (of the layers' products, three
+    times a forward pass's).
     """
     if name not in WORKLOADS:
         raise ConfigError(f"[bench train] --workload must be one of {', '.join(WORKLOADS)}; got {name!r}")
@@ -81,8 +34,8 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
     _core.set_threads(threads)
     w, key = WORKLOADS[name], Key(0)
     model = w.build()
-    n, features, classes = BATCHES * w.batch, model.input_shape[0], model.output_shape[0]
-    x = key.fold("x").uniform(n * features).reshape(n, features).astype(np.float32)
+    n, shape, classes = w.steps * w.batch, model.input_shape, model.output_shape[0]
+    x = key.fold("x").uniform(n * math.prod(shape)).reshape(n, *shape).astype(np.float32)
     y = (key.fold("y").uniform(n) * classes).astype(np.int32)
     logits = key.fold("teacher").normal(n * classes).reshape(n, classes).astype(np.float32) if w.student else None
     schedule = _core.Schedule(0.5, 0.5, 0, -1, 10**9, 1.0) if w.student else None
@@ -96,7 +49,7 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
         trainer.epoch(epoch, [1e-3])
         now = time.perf_counter()
         if start - begun > 1.0:
-            times.append((now - start) / BATCHES)
+            times.append((now - start) / w.steps)
         if len(times) >= 5 and now - begun > 1.0 + SECONDS:
             break
     return {
@@ -104,6 +57,8 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
         "threads": threads,
         "params": model.count_params(),
         "s_per_step": float(np.median(times)),
+        "memory_mb": model.graph.arena_bytes(w.batch, True) / 1e6,
+        "gflop_per_s": 6e-9 * model.graph.products * w.batch / float(np.median(times)),
         "simd": _core.simd_level(),
     }
 

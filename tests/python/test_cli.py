@@ -89,12 +89,12 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bench_lists_and_measures(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from qkdflow import bench
+    from qkdflow import bench, workloads
 
     monkeypatch.setattr(bench, "SECONDS", 0.01)
     assert cli.main(["bench", "train", "--list"]) == 0
     names = capsys.readouterr().out.split()
-    assert names == list(bench.WORKLOADS)
+    assert names == list(workloads.WORKLOADS)
     assert cli.main(["bench", "train", "--workload", names[0], "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured["params"] == 984

@@ -32,11 +32,12 @@ def add(verbs: Any) -> None:
 
 def _bench_train(args: argparse.Namespace) -> int:
     from qkdflow import bench
+    from qkdflow.workloads import WORKLOADS
 
     if args.list:
-        print("\n".join(bench.WORKLOADS))
+        print("\n".join(WORKLOADS))
         return 0
-    for name in [args.workload] if args.workload else bench.WORKLOADS:
+    for name in [args.workload] if args.workload else WORKLOADS:
         measured = bench.train(name, args.threads)
         if args.json:
             print(json.dumps(measured))
