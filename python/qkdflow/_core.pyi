@@ -109,7 +109,7 @@ class ParamSpec(metaclass=_Bound):
         initializer: str = "zeros",
         type: FixedPoint | None = None,
         scaled: ScaledQuantizer | None = None,
-        regularizer: tuple[float, float] = ...,
+        regularizer: tuple[float, float] = (0.0, 0.0),
     ) -> None: ...
 
 class Layer(metaclass=_Bound):

@@ -96,13 +96,13 @@ def test_every_trial_of_the_student_search_obeys_the_limit(whole: tuple[Path, di
 def test_the_test_part_is_not_trained_or_chosen_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every array that reaches `fit` is of the train or validation part."""
     seen: list[np.ndarray] = []
-    fit = stages.Sequential.fit
+    fit = stages.Model.fit
 
     def watched(self: Any, x: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
         seen.extend([np.asarray(x), np.asarray(args[2][0])])
         return fit(self, x, y, *args, **kwargs)
 
-    monkeypatch.setattr(stages.Sequential, "fit", watched)
+    monkeypatch.setattr(stages.Model, "fit", watched)
     workflow.run(PSD, tmp_path / "r")
     test = {row.tobytes() for row in load_run(tmp_path / "r").dataset.test.x}
     allowed = {

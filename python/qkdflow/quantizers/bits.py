@@ -101,11 +101,13 @@ class csd_bits(quantized_bits):
 
     alpha: float | str | None = 1
     digits: int = 2
+    arguments: ClassVar[tuple[str, ...]] = ("bits", "integer", "symmetric", "keep_negative", "alpha", "digits")
 
     def __post_init__(self) -> None:
         if self.digits < 1:
             raise ConfigError(f"[csd_bits] digits must be at least 1; got {self.digits}")
         super().__post_init__()
+        self.type()
 
     def type(self) -> FixedPoint:
         t = super().type()
