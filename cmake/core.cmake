@@ -16,11 +16,7 @@ target_compile_options(qkdflow_core PRIVATE -fno-math-errno -fno-trapping-math)
 # The vector kernels are compiled once for each x86-64 level; kernels.cpp picks one at run time. Elsewhere v2.cpp is
 # built for the plain target. Multiply and add are fused where the level has it, so that v3 and v4 agree bit for bit.
 set(simd ${CMAKE_SOURCE_DIR}/cpp/base/simd)
-# A loop that copies stays a loop: rows of a few numbers are shorter than a call of memcpy.
 set(kernel_flags -O3 -ffp-contract=fast)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  list(APPEND kernel_flags -fno-tree-loop-distribute-patterns)
-endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_definitions(qkdflow_core PRIVATE QKDFLOW_X86_LEVELS)
   set_source_files_properties(${simd}/v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v2")

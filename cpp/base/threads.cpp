@@ -14,11 +14,19 @@ extern "C" int omp_get_max_threads(void);
 
 namespace qkd {
 
-void set_threads(int count) {
-  require(count >= 1 && count <= 1024, "threads", "must be 1 to 1024; got ", count);
+namespace {
+
+void set([[maybe_unused]] int count) noexcept {
 #ifdef QKDFLOW_OPENMP
   omp_set_num_threads(count);
 #endif
+}
+
+}  // namespace
+
+void set_threads(int count) {
+  require(count >= 1 && count <= 1024, "threads", "must be 1 to 1024; got ", count);
+  set(count);
 }
 
 int threads() {
@@ -51,7 +59,7 @@ void parallel(int count, const std::function<void(int)>& body) {
 #endif
 }
 
-SingleThread::SingleThread() : before_(threads()) { set_threads(1); }
-SingleThread::~SingleThread() { set_threads(before_); }
+SingleThread::SingleThread() : before_(threads()) { set(1); }
+SingleThread::~SingleThread() { set(before_); }
 
 }  // namespace qkd

@@ -43,6 +43,7 @@ VectorXd Acquisition::gains(const std::vector<Posterior::Batch>& batches, const 
 VectorXd Acquisition::operator()(const MatrixXd& codes) const {
   const MatrixXd x = space_.encode(codes);
   std::vector<Posterior::Batch> batches;
+  batches.reserve(objectives_.size());
   for (const Posterior* posterior : objectives_) batches.push_back(posterior->predict(x));
   VectorXd values = gains(batches, codes);
   for (const Limit& limit : limits_) {
@@ -57,6 +58,7 @@ VectorXd Acquisition::operator()(const MatrixXd& codes) const {
 VectorXd Acquisition::bound(const MatrixXd& codes) const {
   const MatrixXd x = space_.encode(codes);
   std::vector<Posterior::Batch> batches;
+  batches.reserve(objectives_.size());
   for (const Posterior* posterior : objectives_) batches.push_back(posterior->bound(x));
   return gains(batches, codes);  // more variance is more improvement; a log probability is 0 at most
 }
@@ -66,6 +68,7 @@ double Acquisition::at(const VectorXd& x, double cost, VectorXd& gradient) const
   double value = 0;
   if (improvement_) {
     std::vector<Posterior::Local> locals;
+    locals.reserve(objectives_.size());
     for (const Posterior* posterior : objectives_) locals.push_back(posterior->predict_with_slopes(x));
     const auto objectives = static_cast<Eigen::Index>(locals.size());
     MatrixXd mean(locals[0].mean.size(), objectives);

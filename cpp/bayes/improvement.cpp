@@ -112,9 +112,10 @@ double HypervolumeImprovement::operator()(const MatrixXd& mean, const VectorXd& 
     slopes->deviation.setZero(objectives);
     const int first = known_cost_ ? 1 : 0;
     for (Eigen::Index j = 0; j < draws; ++j) {
-      for (Eigen::Index m = 0; m < objectives; ++m) {
-        slopes->mean(j, m) = logs[j] * gains[static_cast<std::size_t>(j)].mean[first + m];
-        slopes->deviation[m] += logs[j] * gains[static_cast<std::size_t>(j)].deviation[first + m];
+      const Strips::Gain& gain = gains[static_cast<std::size_t>(j)];
+      for (Eigen::Index m = 0; m < objectives && first + m < 2; ++m) {
+        slopes->mean(j, m) = logs[j] * gain.mean[first + m];
+        slopes->deviation[m] += logs[j] * gain.deviation[first + m];
       }
     }
   }

@@ -19,8 +19,8 @@ class Trainer {
   Trainer(nn::Graph& graph, Array<float> x, Array<std::int32_t> y, std::optional<Array<float>> teacher,
           const std::string& optimizer, const std::map<std::string, double>& options, int batch_size, Key key,
           std::optional<std::pair<float, float>> distillation, std::optional<prune::Schedule> pruning,
-          std::int64_t first_step, std::optional<std::vector<float>> class_weights, float label_smoothing,
-          bool flip, int crop)
+          std::int64_t first_step, const std::optional<std::vector<float>>& class_weights,
+          float label_smoothing, bool flip, int crop)
       : graph_(graph), x_(std::move(x)), y_(std::move(y)), teacher_(std::move(teacher)) {
     const Data data{view<float>(x_, "x"), view<std::int32_t>(y_, "y"),
                     teacher_ ? view<float>(*teacher_, "teacher") : std::span<const float>()};

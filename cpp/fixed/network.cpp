@@ -63,7 +63,7 @@ FixedPoint Network::exact_type(const Layer& layer, const std::vector<std::string
   return FixedPoint(bits, bits - r.fraction);
 }
 
-void Network::add(std::shared_ptr<const Layer> layer, const std::vector<std::string>& sources) {
+void Network::add(const std::shared_ptr<const Layer>& layer, const std::vector<std::string>& sources) {
   require(!layer->name().empty(), "Network", "every layer needs a name; got an empty one");
   require(std::ranges::find(names_, layer->name()) == names_.end(), layer->name(),
           "layer names must differ, and from 'input'");

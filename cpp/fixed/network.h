@@ -24,7 +24,7 @@ class Network {
   FixedPoint exact_type(const Layer& layer, const std::vector<std::string>& sources) const;
 
   // Throws ValueError, naming the layer, where the result type could round or overflow a sum.
-  void add(std::shared_ptr<const Layer> layer, const std::vector<std::string>& sources);
+  void add(const std::shared_ptr<const Layer>& layer, const std::vector<std::string>& sources);
 
   const Shape& shape(const std::string& name) const { return tensors_[find(name)].shape; }
   const FixedPoint& type(const std::string& name) const { return tensors_[find(name)].type; }

@@ -8,7 +8,7 @@ namespace qkd::fixed {
 namespace {
 
 Shape pooled(const Window& window, bool global, const Shape& src, const std::string& where) {
-  const Shape dst = window.over(src, src[src.rank() - 1], where);
+  Shape dst = window.over(src, src[src.rank() - 1], where);
   if (!global) return dst;
   require(dst.size() == static_cast<std::size_t>(src[src.rank() - 1]), where,
           "its window must be its whole input of ", src.text());

@@ -101,6 +101,7 @@ std::unique_ptr<Step> Concatenate::bind(std::span<const Binding> shards) const {
 void Concatenate::evaluate(const Evaluation& e) const {
   std::size_t width = 0, at = 0;
   for (const Shape& s : e.shapes) width += last(s);
+  if (width == 0) return;
   for (std::size_t k = 0; k < e.srcs.size(); ++k) {
     const std::size_t w = last(e.shapes[k]);
     for (std::size_t r = 0; r < e.dst.size() / width; ++r)
