@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qkdflow import _core
 from qkdflow._core import FixedPoint, Key
-from qkdflow.importers.build import load_model
-from qkdflow.models import History, Model, Sequential
+
+if TYPE_CHECKING:
+    from qkdflow.importers.build import load_model
+    from qkdflow.models import History, Model, Sequential
+    from qkdflow.workflow import load_run
 
 __version__: str
 __all__ = ["FixedPoint", "History", "Key", "Model", "Sequential", "__version__", "load_model", "load_run"]
@@ -25,15 +28,22 @@ if _core.onednn_version()[:2] != _core.ONEDNN_BUILT_WITH[:2]:
         stacklevel=2,
     )
 
-# What brings hls4ml's or rich's weight is imported when it is first named: qkdflow.stages, qkdflow.load_run.
+# What needs more than the engine is imported when it is first named: qkdflow.Sequential, qkdflow.stages.
+_HOMES = {
+    "History": "models",
+    "Model": "models",
+    "Sequential": "models",
+    "load_model": "importers.build",
+    "load_run": "workflow",
+}
 _LATER = ("datasets", "export", "fixed", "freeze", "plots", "report", "stages", "tune", "workflow", "zoo")
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":  # reading a distribution's metadata is a fifth of the import's time
         return importlib.import_module("importlib.metadata").version("qkdflow")
-    if name == "load_run":
-        return importlib.import_module("qkdflow.workflow").load_run
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"qkdflow.{_HOMES[name]}"), name)
     if name in _LATER:
         return importlib.import_module(f"qkdflow.{name}")
     raise AttributeError(f"module 'qkdflow' has no attribute {name!r}")
