@@ -71,6 +71,13 @@ def single(value: int | Sequence[int], what: str) -> int:
     return one[0]
 
 
+def need_rank(layer: Layer, src: Shape, rank: int) -> None:
+    """ConfigError unless a source has this many axes: three of an image, two of a series."""
+    if len(src) != rank:
+        what = "an image (height, width, channels)" if rank == 3 else "a series (length, channels)"
+        raise ConfigError(f"[{layer.name}] {type(layer).__name__} takes {what} per sample; got {src}")
+
+
 def param(
     initializer: str, quantizer: Quantizer | str | None = None, regularizer: L1L2 | None = None
 ) -> _core.ParamSpec:

@@ -7,17 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from qkdflow import _core
-from qkdflow.errors import ConfigError
 from qkdflow.layers.activations import after
-from qkdflow.layers.base import Layer, Pair, Shape, pair, param, set_quantizers, single
+from qkdflow.layers.base import Layer, Pair, Shape, need_rank, pair, param, set_quantizers, single
 from qkdflow.quantizers import Quantizer
 from qkdflow.regularizers import L1L2
-
-
-def _need(layer: Layer, src: Shape, rank: int) -> None:
-    if len(src) != rank:
-        what = "an image (height, width, channels)" if rank == 3 else "a series (length, channels)"
-        raise ConfigError(f"[{layer.name}] {type(layer).__name__} takes {what} per sample; got {src}")
 
 
 @dataclass(frozen=True)
@@ -41,7 +34,7 @@ class Conv2D(Layer):
         return None, None
 
     def core(self, src: Shape) -> list[_core.Layer]:
-        _need(self, src, 3)
+        need_rank(self, src, 3)
         return _convolution(self, self.filters, pair(self.kernel_size, "kernel_size"), pair(self.strides, "strides"))
 
 
@@ -83,7 +76,7 @@ class Conv1D(Layer):
         return None, None
 
     def core(self, src: Shape) -> list[_core.Layer]:
-        _need(self, src, 2)
+        need_rank(self, src, 2)
         kernel, stride = single(self.kernel_size, "kernel_size"), single(self.strides, "strides")
         return _convolution(self, self.filters, (1, kernel), (1, stride))
 
@@ -125,7 +118,7 @@ class DepthwiseConv2D(Layer):
         return None, None
 
     def core(self, src: Shape) -> list[_core.Layer]:
-        _need(self, src, 3)
+        need_rank(self, src, 3)
         kernel, strides = pair(self.kernel_size, "kernel_size"), pair(self.strides, "strides")
         return _convolution(self, self.depth_multiplier, kernel, strides, depthwise=True)
 

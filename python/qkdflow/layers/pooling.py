@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from qkdflow import _core
-from qkdflow.errors import ConfigError
-from qkdflow.layers.base import Layer, Pair, Shape, pair, single
+from qkdflow.layers.base import Layer, Pair, Shape, need_rank, pair, single
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class _Pool(Layer):
     rank: ClassVar[int]
 
     def _make(self, src: Shape, pool: Pair, strides: Pair, padding: str) -> list[_core.Layer]:
-        _need(self, src, self.rank)
+        need_rank(self, src, self.rank)
         return [_core.Pooling(self.name, self.average, pool, strides, padding, False, False)]
 
 
@@ -51,7 +50,7 @@ class _Global(_Pool):
     keepdims: bool = False
 
     def core(self, src: Shape) -> list[_core.Layer]:
-        _need(self, src, self.rank)
+        need_rank(self, src, self.rank)
         return [_core.Pooling(self.name, self.average, (1, 1), (1, 1), "valid", True, self.keepdims)]
 
 
@@ -121,9 +120,3 @@ class GlobalAveragePooling1D(_Global):
     average: ClassVar[bool] = True
     rank: ClassVar[int] = 2
     base_name: ClassVar[str] = "global_average_pooling1d"
-
-
-def _need(layer: Layer, src: Shape, rank: int) -> None:
-    if len(src) != rank:
-        what = "an image (height, width, channels)" if rank == 3 else "a series (length, channels)"
-        raise ConfigError(f"[{layer.name}] {type(layer).__name__} takes {what} per sample; got {src}")
