@@ -94,8 +94,6 @@ void nn(py::module_& m) {
           py::arg("node"), "Indices of a node's parameter tensors.")
       .def_property_readonly("products", &Graph::products, "Multiplications of one sample's forward pass.")
       .def(
-          "trainable", [](const Graph& g, std::size_t i) { return param_at(g, i).spec.trainable; }, py::arg("index"))
-      .def(
           "effective",
           [](const Graph& g, std::size_t i) {
             const auto& p = param_at(g, i);
