@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
@@ -21,7 +22,7 @@ AUTO = ("auto", "auto_po2")
 
 
 @dataclass(frozen=True)
-class Quantizer:
+class Quantizer(ABC):
     """A quantiser. Equal fields, equal values."""
 
     # QKeras's arguments in their order, for texts; those that are no field here do not change what is inferred.
@@ -39,12 +40,12 @@ class Quantizer:
         """The engine's layer of this quantiser as an activation. ConfigError where it has none."""
         return _core.Activation(name, "linear", self.type())
 
+    @abstractmethod
     def effective(self, x: ArrayLike) -> FloatArray:
         """The values that the network computes with for `x`, any shape, float32; a kernel's last axis is the channel.
 
         This is the definition, in NumPy; the engine computes the same.
         """
-        raise NotImplementedError
 
     def for_weights(self) -> Quantizer:
         """What QKeras makes of it as a kernel's quantiser: alpha=None becomes one power of two a channel."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -61,7 +62,7 @@ def check_range(name: str, low: float, high: float, step: float | None, sampling
 
 
 @dataclass(frozen=True)
-class Parameter:
+class Parameter(ABC):
     """What all hyper-parameters share."""
 
     name: str
@@ -70,19 +71,19 @@ class Parameter:
     kind: ClassVar[str]
 
     @property
-    def levels(self) -> int | None:
-        raise NotImplementedError
+    @abstractmethod
+    def levels(self) -> int | None: ...
 
-    def value_at(self, code: float) -> Value:
-        raise NotImplementedError
+    @abstractmethod
+    def value_at(self, code: float) -> Value: ...
 
+    @abstractmethod
     def code_of(self, value: Value) -> float:
         """The code of a value; a ConfigError where it is not one of the values."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dimension(self, conditions: list[tuple[int, list[int]]]) -> Dimension:
         """The same for the optimiser; conditions as (index of the parent, its levels)."""
-        raise NotImplementedError
 
     def refuse(self, value: Any) -> ConfigError:
         return ConfigError(f"[{self.name}] must be {self.describe()}; got {value!r}")
