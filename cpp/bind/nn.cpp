@@ -107,6 +107,14 @@ void nn(py::module_& m) {
                                for (const auto& p : g.params().list()) names.push_back(p.spec.name);
                                return names;
                              })
+      .def_property_readonly("prunable_params",
+                             [](const Graph& g) {
+                               std::vector<std::size_t> found;
+                               for (std::size_t i = 0; i < g.params().list().size(); ++i)
+                                 if (g.params().list()[i].spec.prunable) found.push_back(i);
+                               return found;
+                             },
+                             "Indices of the kernels.")
       .def(
           "param_shape",
           [](const Graph& g, std::size_t i) { return py::tuple(py::cast(param_at(g, i).spec.shape.sizes())); },

@@ -1,8 +1,10 @@
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <array>
+
 #include "bind/arrays.h"
 #include "bind/module.h"
-#include "prune/magnitude.h"
 #include "train/trainer.h"
 
 namespace qkd::bind {
@@ -11,6 +13,14 @@ namespace {
 using train::Data;
 using train::Metrics;
 
+train::Teaching teaching_from(const std::string& name) {
+  constexpr std::array kNames = {"logits", "logits_mse", "probabilities", "reference"};
+  const auto* found = std::ranges::find(kNames, name);
+  require(found != kNames.end(), "distillation",
+          "must be logits, logits_mse, probabilities or reference; got '", name, "'");
+  return static_cast<train::Teaching>(found - kNames.begin());
+}
+
 py::tuple tuple_of(const Metrics& m) { return py::make_tuple(m.loss, m.accuracy); }
 
 // Keeps the arrays alive that the trainer looks at.
@@ -18,17 +28,18 @@ class Trainer {
  public:
   Trainer(nn::Graph& graph, Array<float> x, Array<std::int32_t> y, std::optional<Array<float>> teacher,
           const std::string& optimizer, const std::map<std::string, double>& options, int batch_size, Key key,
-          std::optional<std::pair<float, float>> distillation, std::optional<prune::Schedule> pruning,
+          const std::optional<train::Distillation>& distillation, std::vector<train::PruneRule> pruning,
           std::int64_t first_step, const std::optional<std::vector<float>>& class_weights,
-          float label_smoothing, bool flip, int crop)
+          float label_smoothing, bool flip, int crop, std::vector<train::Hint> hints)
       : graph_(graph), x_(std::move(x)), y_(std::move(y)), teacher_(std::move(teacher)) {
     const Data data{view<float>(x_, "x"), view<std::int32_t>(y_, "y"),
                     teacher_ ? view<float>(*teacher_, "teacher") : std::span<const float>()};
     train::Trainer::Options o;
     o.batch_size = batch_size;
     o.key = key;
-    if (distillation) o.distillation = train::Distillation{distillation->first, distillation->second};
-    o.pruning = pruning;
+    o.distillation = distillation;
+    o.pruning = std::move(pruning);
+    o.hints = std::move(hints);
     o.first_step = first_step;
     o.labels = {class_weights.value_or(std::vector<float>()), label_smoothing};
     o.augmentation = {flip, crop};
@@ -51,6 +62,11 @@ class Trainer {
   }
 
   std::int64_t steps() const { return trainer_->steps(); }
+
+  std::map<std::string, std::vector<double>> optimizer_state() const {
+    return trainer_->optimizer().state(graph_.params());
+  }
+  void set_optimizer_state(const train::Optimizer::State& state) { trainer_->set_optimizer_state(state); }
 
  private:
   static std::unique_ptr<train::Optimizer> make(const std::string& name,
@@ -89,17 +105,22 @@ class Trainer {
 
 // The value and gradient of the loss alone, for the tests that hold it against finite differences.
 py::tuple loss_of(const Array<float>& logits, const Array<std::int32_t>& labels,
-                  const std::optional<Array<float>>& teacher, float alpha, float temperature) {
+                  const std::optional<Array<float>>& teacher, float alpha, float temperature,
+                  const std::string& teaching) {
   require(logits.ndim() == 2, "logits", "must be (samples, classes)");
   const int n = static_cast<int>(logits.shape(0)), classes = static_cast<int>(logits.shape(1));
   require(labels.size() == n, "labels", "must be (", n, ",)");
   train::Loss loss(classes, n);
   Array<float> diff({logits.shape(0), logits.shape(1)});
   train::LossResult result;
-  if (teacher) {
+  const train::Distillation d{alpha, temperature, teaching_from(teaching)};
+  if (teacher && d.teaching != train::Teaching::logits) {
+    const auto t = view<float>(*teacher, "teacher");
+    result = loss.teach(n, logits.data(), labels.data(), t.data(), d, diff.mutable_data());
+  } else if (teacher) {
     const train::SoftTargets t = train::soft_targets(view<float>(*teacher, "teacher"), classes, temperature);
-    result = loss.distill(n, logits.data(), labels.data(), t.probabilities.data(), t.entropy.data(),
-                          {alpha, temperature}, diff.mutable_data());
+    result = loss.distill(n, logits.data(), labels.data(), t.probabilities.data(), t.entropy.data(), d,
+                          diff.mutable_data());
   } else {
     result = loss.cross_entropy(n, logits.data(), labels.data(), diff.mutable_data());
   }
@@ -121,21 +142,49 @@ void train(py::module_& m) {
       .def("due", &prune::Schedule::due, py::arg("step"))
       .def("sparsity", &prune::Schedule::sparsity, py::arg("step"));
 
+  py::class_<train::PruneTarget>(m, "PruneTarget", "A tensor to prune: groups, blocks and what follows them.")
+      .def(py::init([](std::size_t param, std::vector<std::int32_t> group, std::vector<std::int32_t> block,
+                       std::vector<std::size_t> followers) {
+             return train::PruneTarget{param, {std::move(group), std::move(block)}, std::move(followers)};
+           }),
+           py::arg("param"), py::arg("group") = std::vector<std::int32_t>(),
+           py::arg("block") = std::vector<std::int32_t>(), py::arg("followers") = std::vector<std::size_t>());
+  py::class_<train::PruneRule>(m, "PruneRule", "A schedule and what it prunes.")
+      .def(py::init([](const prune::Schedule& schedule, std::vector<train::PruneTarget> targets,
+                       bool global) { return train::PruneRule{schedule, std::move(targets), global}; }),
+           py::arg("schedule"), py::arg("targets"), py::arg("is_global") = false);
+  py::class_<train::Distillation>(m, "Distillation")
+      .def(py::init([](float alpha, float temperature, const std::string& teaching) {
+             return train::Distillation{alpha, temperature, teaching_from(teaching)};
+           }),
+           py::arg("alpha"), py::arg("temperature"), py::arg("teaching") = "logits");
+  py::class_<train::Hint>(m, "Hint", "What of a student's inside is compared with a teacher's.")
+      .def(py::init([](const std::string& kind, int pixels, int channels, float weight) {
+             require(kind == "features" || kind == "attention", "hint",
+                     "must be features or attention; got '", kind, "'");
+             using Kind = train::Hint::Kind;
+             return train::Hint{kind == "features" ? Kind::features : Kind::attention, pixels, channels,
+                                weight};
+           }),
+           py::arg("kind"), py::arg("pixels"), py::arg("channels"), py::arg("weight"));
+
   py::class_<Trainer>(m, "Trainer", "Trains a graph epoch by epoch with the GIL released.")
       .def(py::init<nn::Graph&, Array<float>, Array<std::int32_t>, std::optional<Array<float>>,
                     const std::string&, const std::map<std::string, double>&, int, Key,
-                    std::optional<std::pair<float, float>>, std::optional<prune::Schedule>, std::int64_t,
-                    std::optional<std::vector<float>>, float, bool, int>(),
+                    std::optional<train::Distillation>, std::vector<train::PruneRule>, std::int64_t,
+                    std::optional<std::vector<float>>, float, bool, int, std::vector<train::Hint>>(),
            py::keep_alive<1, 2>(), py::arg("graph"), py::arg("x"), py::arg("y"), py::arg("teacher"),
            py::arg("optimizer"), py::arg("options"), py::arg("batch_size"), py::arg("key"),
            py::arg("distillation"), py::arg("pruning"), py::arg("first_step") = 0,
            py::arg("class_weights") = std::nullopt, py::arg("label_smoothing") = 0.0F,
-           py::arg("flip") = false, py::arg("crop") = 0)
+           py::arg("flip") = false, py::arg("crop") = 0, py::arg("hints") = std::vector<train::Hint>())
       .def("epoch", &Trainer::epoch, py::arg("index"), py::arg("learning_rates"),
            "Trains on every sample once, with one learning rate a step or one for all; returns (mean loss, "
            "accuracy). "
            "Ctrl-C raises KeyboardInterrupt.")
-      .def_property_readonly("steps", &Trainer::steps);
+      .def_property_readonly("steps", &Trainer::steps)
+      .def("optimizer_state", &Trainer::optimizer_state, "What the optimiser remembers: m/fc1/kernel, ...")
+      .def("set_optimizer_state", &Trainer::set_optimizer_state, py::arg("state"));
 
   m.def(
       "evaluate",
@@ -152,15 +201,20 @@ void train(py::module_& m) {
       "(mean cross-entropy, accuracy) of a graph on a labelled set.");
   m.def(
       "loss", &loss_of, py::arg("logits"), py::arg("labels"), py::arg("teacher") = std::nullopt,
-      py::arg("alpha") = 1.0F, py::arg("temperature") = 1.0F,
+      py::arg("alpha") = 1.0F, py::arg("temperature") = 1.0F, py::arg("teaching") = "logits",
       "(mean loss, d loss / d logits) of cross-entropy, or of distillation where teacher logits are given.");
   m.def(
-      "magnitude_mask",
-      [](const Array<float>& values, double sparsity) {
-        const auto mask = prune::magnitude_mask(view<float>(values, "values"), sparsity);
-        return to_array<float>(mask, {values.shape(), values.shape() + values.ndim()});
+      "attention_map",
+      [](const Array<float>& a) {
+        require(a.ndim() == 3, "attention_map", "needs (samples, pixels, channels)");
+        Array<float> out({a.shape(0), a.shape(1)});
+        for (py::ssize_t i = 0; i < a.shape(0); ++i)
+          qkd::train::attention_map(static_cast<int>(a.shape(1)), static_cast<int>(a.shape(2)),
+                                    a.data(i, 0, 0), out.mutable_data(i, 0));
+        return out;
       },
-      py::arg("values"), py::arg("sparsity"));
+      py::arg("a"),
+      "(samples, pixels): sums of squares over channels, of norm one (Zagoruyko & Komodakis 2017).");
 }
 
 }  // namespace qkd::bind

@@ -9,7 +9,8 @@ namespace qkd::train {
 struct Data {
   std::span<const float> x;         // (samples, features)
   std::span<const std::int32_t> y;  // (samples,)
-  std::span<const float> teacher;   // (samples, classes) logits; empty without a teacher
+  std::span<const float>
+      teacher;  // (samples, classes) logits, then what hints compare; empty without a teacher
 
   std::size_t samples() const { return y.size(); }
 };

@@ -39,4 +39,19 @@ LossResult Loss::distill(int batch, const float* logits, const std::int32_t* lab
                   options_.smoothing, teacher, entropy, d.alpha, d.temperature, scratch_.data(), diff});
 }
 
+LossResult Loss::teach(int batch, const float* logits, const std::int32_t* labels, const float* teacher,
+                       const Distillation& d, float* diff) {
+  LossResult result = cross_entropy(batch, logits, labels, diff);
+  const std::size_t columns = static_cast<std::size_t>(classes_),
+                    n = static_cast<std::size_t>(batch) * columns;
+  for (std::size_t i = 0; i < n; ++i) diff[i] *= d.alpha;
+  const double share = 1 - static_cast<double>(d.alpha);
+  TeachingTerm term(d.teaching, classes_, d.temperature);
+  double sum = 0;
+  for (std::size_t at = 0; at < n; at += columns)
+    sum += term.add(logits + at, teacher + at, share / batch, diff + at);
+  result.loss = static_cast<double>(d.alpha) * result.loss + share * sum;
+  return result;
+}
+
 }  // namespace qkd::train

@@ -7,12 +7,14 @@
 //   distillation   alpha * CE + (1 - alpha) * T^2 * KL(p_T(t) || p_T(s))            Hinton et al. 2015,
 //   section 2.1
 // The factor T^2 keeps the two gradients of one size. Both softmaxes are of logits: the published code of the
-// letter applies them to probabilities, which leaves almost nothing to learn from.
+// letter applies them to probabilities, which leaves almost nothing to learn from. Other terms in place of
+// T^2 * KL: train/teaching.h.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 #include "base/simd/kernels.h"
+#include "train/teaching.h"
 
 namespace qkd::train {
 
@@ -24,6 +26,7 @@ struct LossResult {
 struct Distillation {
   float alpha;
   float temperature;
+  Teaching teaching = Teaching::logits;
 };
 
 // How labels count.
@@ -42,6 +45,10 @@ class Loss {
   // teacher (batch, classes) = p_T(t), entropy (batch) = sum p_T(t) log p_T(t), both made once per dataset.
   LossResult distill(int batch, const float* logits, const std::int32_t* labels, const float* teacher,
                      const float* entropy, const Distillation& d, float* diff);
+
+  // alpha * CE + (1 - alpha) * another term; teacher (batch, classes) are logits.
+  LossResult teach(int batch, const float* logits, const std::int32_t* labels, const float* teacher,
+                   const Distillation& d, float* diff);
 
  private:
   LossResult compute(const simd::SoftmaxLoss& terms);

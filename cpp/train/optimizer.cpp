@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/check.h"
+
 namespace qkd::train {
 namespace {
 
@@ -20,6 +22,8 @@ std::size_t block_size(const nn::Params& params) {
   for (const nn::Param& p : params.list()) end = p.offset + p.size;
   return end;
 }
+
+}  // namespace
 
 class Adam final : public Optimizer {
  public:
@@ -49,6 +53,9 @@ class Adam final : public Optimizer {
   }
 
  private:
+  std::vector<Memory> memories() override { return {{"m", m_.span()}, {"v", v_.span()}}; }
+  std::map<std::string, double*> numbers() override { return {{"power1", &power1_}, {"power2", &power2_}}; }
+
   AdamOptions options_;
   double power1_ = 1, power2_ = 1;  // beta1^t, beta2^t
   Buffer<float> m_, v_;
@@ -70,11 +77,41 @@ class Sgd final : public Optimizer {
   }
 
  private:
+  std::vector<Memory> memories() override { return {{"velocity", velocity_.span()}}; }
+
   SgdOptions options_;
   Buffer<float> velocity_;
 };
 
-}  // namespace
+Optimizer::State Optimizer::state(const nn::Params& params) const {
+  State found;
+  auto& self = const_cast<Optimizer&>(*this);  // memories are views that only set_state writes through
+  for (const auto& [name, value] : self.numbers()) found[name] = {*value};
+  for (const Memory& memory : self.memories())
+    for (const nn::Param& p : params.list()) {
+      if (!p.spec.trainable) continue;
+      const auto own = memory.values.subspan(p.offset, p.size);
+      found[memory.name + "/" + p.spec.name].assign(own.begin(), own.end());
+    }
+  return found;
+}
+
+void Optimizer::set_state(const nn::Params& params, const State& state) {
+  for (const auto& [name, value] : numbers())
+    if (const auto found = state.find(name); found != state.end()) {
+      require(found->second.size() == 1, name, "must be one number; got ", found->second.size());
+      *value = found->second[0];
+    }
+  for (const Memory& memory : memories())
+    for (const nn::Param& p : params.list()) {
+      const auto found = state.find(memory.name + "/" + p.spec.name);
+      if (found == state.end()) continue;
+      require(found->second.size() == p.size, found->first, "must have ", p.size, " numbers; got ",
+              found->second.size());
+      for (std::size_t i = 0; i < p.size; ++i)
+        memory.values[p.offset + i] = static_cast<float>(found->second[i]);
+    }
+}
 
 std::unique_ptr<Optimizer> make_adam(const nn::Params& params, const AdamOptions& options) {
   return std::make_unique<Adam>(params, options);

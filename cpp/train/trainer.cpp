@@ -5,22 +5,48 @@
 
 #include "base/check.h"
 #include "base/flush_denormals.h"
-#include "prune/magnitude.h"
 
 namespace qkd::train {
 namespace {
 
-void check(const nn::Graph& graph, const Data& data) {
-  const std::size_t features = graph.input().size(), classes = graph.output().size();
+void check(const nn::Graph& graph, const Data& data, std::size_t classes, std::size_t teacher) {
+  const std::size_t features = graph.input().size();
   require(data.samples() > 0, "fit", "the data hold no sample");
   require(data.x.size() == data.samples() * features, "fit", "x must hold ", data.samples(), " x ", features,
           " numbers, one row a label; got ", data.x.size());
   for (const std::int32_t y : data.y)
     require(y >= 0 && static_cast<std::size_t>(y) < classes, "fit", "labels must be 0 to ", classes - 1,
             " for a network of ", classes, " outputs; got ", y);
-  require(data.teacher.empty() || data.teacher.size() == data.samples() * classes, "fit",
-          "teacher logits must be (", data.samples(), ", ", classes, "); got ", data.teacher.size(),
+  require(data.teacher.empty() || data.teacher.size() == data.samples() * teacher, "fit",
+          "teacher logits must be (", data.samples(), ", ", teacher, "); got ", data.teacher.size(),
           " numbers");
+}
+
+std::size_t classes_of(const nn::Graph& graph, const std::vector<Hint>& hints) {
+  std::size_t numbers = 0;
+  for (const Hint& h : hints) {
+    require(h.pixels > 0 && h.channels > 0 && h.weight > 0, "hint",
+            "pixels, channels and weight must be positive; got ", h.pixels, ", ", h.channels, " and ",
+            h.weight);
+    numbers += static_cast<std::size_t>(h.student_size());
+  }
+  require(numbers < graph.output().size(), "hint", "must leave the graph's logits; hints take ", numbers,
+          " of ", graph.output().size(), " outputs");
+  return graph.output().size() - numbers;
+}
+
+std::size_t teacher_columns(std::size_t classes, const std::vector<Hint>& hints) {
+  for (const Hint& h : hints) classes += static_cast<std::size_t>(h.teacher_size());
+  return classes;
+}
+
+// The first `columns` of rows of `width`.
+std::vector<float> first_columns(std::span<const float> rows, std::size_t width, std::size_t columns) {
+  std::vector<float> out;
+  for (std::size_t at = 0; at < rows.size(); at += width)
+    out.insert(out.end(), rows.begin() + static_cast<std::ptrdiff_t>(at),
+               rows.begin() + static_cast<std::ptrdiff_t>(at + columns));
+  return out;
 }
 
 }  // namespace
@@ -30,54 +56,91 @@ Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data da
       optimizer_(std::move(optimizer)),
       data_(data),
       options_(options),
+      classes_(classes_of(graph, options.hints)),
       step_(options_.first_step),
-      loss_(static_cast<int>(graph.output().size()), std::max(options_.batch_size, 1), options_.labels),
+      loss_(static_cast<int>(classes_), std::max(options_.batch_size, 1), options_.labels),
       labels_(static_cast<std::size_t>(std::max(options_.batch_size, 0))),
-      teacher_(labels_.size() * graph.output().size()),
+      teacher_(labels_.size() * classes_),
       entropy_(labels_.size()) {
   require(options_.batch_size > 0, "fit", "batch_size must be positive; got ", options_.batch_size);
-  check(graph_, data_);
+  const std::size_t columns = teacher_columns(classes_, options_.hints);
+  check(graph_, data_, classes_, columns);
   options_.augmentation.check(graph_.input());
-  if (options_.pruning) options_.pruning->check();
+  for (const PruneRule& rule : options_.pruning) rule.check(graph_.params());
+  require(options_.hints.empty() || options_.distillation, "fit", "hints come with distillation");
   if (!options_.distillation) return;
   const Distillation& d = *options_.distillation;
   require(!data_.teacher.empty(), "fit", "distillation needs the teacher's logits");
   require(d.alpha >= 0 && d.alpha <= 1, "fit", "alpha must be between 0 and 1; got ", d.alpha);
   require(d.temperature > 0, "fit", "temperature must be positive; got ", d.temperature);
-  targets_ = soft_targets(data_.teacher, static_cast<int>(graph_.output().size()), d.temperature);
+  std::span<const float> logits = data_.teacher;
+  if (!options_.hints.empty()) {
+    require(!options_.augmentation.wanted(), "fit",
+            "hints of a teacher need images as they are, not augmented");
+    logits_.resize(labels_.size() * classes_);
+    diff_.resize(logits_.size());
+    teacher_logits_ = first_columns(data_.teacher, columns, classes_);
+    logits = teacher_logits_;
+  }
+  if (d.teaching == Teaching::logits)
+    targets_ = soft_targets(logits, static_cast<int>(classes_), d.temperature);
+  else if (teacher_logits_.empty())
+    teacher_logits_.assign(logits.begin(), logits.end());
 }
 
 void Trainer::prune_if_due() {
-  if (!options_.pruning || !options_.pruning->due(step_)) return;
-  const double sparsity = options_.pruning->sparsity(step_);
-  nn::Params& params = graph_.params();
-  for (std::size_t i = 0; i < params.list().size(); ++i) {
-    const nn::Param& p = params.list()[i];
-    if (p.spec.prunable) params.set_mask(i, prune::magnitude_mask(params.value(p), sparsity));
+  bool changed = false;
+  for (const PruneRule& rule : options_.pruning) changed = rule.apply(step_, graph_.params()) || changed;
+  if (changed) graph_.params().refresh();
+}
+
+LossResult Trainer::learn(int batch, const float* logits, std::span<const std::uint32_t> rows, float* diff) {
+  if (!options_.distillation) return loss_.cross_entropy(batch, logits, labels_.data(), diff);
+  const Distillation& d = *options_.distillation;
+  const bool tempered = d.teaching == Teaching::logits;
+  const std::vector<float>& told = tempered ? targets_.probabilities : teacher_logits_;
+  simd::kernels().gather(batch, rows.data(), static_cast<int>(classes_), told.data(), teacher_.data());
+  if (!tempered) return loss_.teach(batch, logits, labels_.data(), teacher_.data(), d, diff);
+  for (std::size_t i = 0; i < rows.size(); ++i) entropy_[i] = targets_.entropy[rows[i]];
+  return loss_.distill(batch, logits, labels_.data(), teacher_.data(), entropy_.data(), d, diff);
+}
+
+LossResult Trainer::compare(nn::Plan& plan, std::span<const std::uint32_t> rows) {
+  const int batch = static_cast<int>(rows.size());
+  if (options_.hints.empty()) return learn(batch, plan.dst(), rows, plan.diff_dst());
+  const std::size_t outputs = graph_.output().size(), columns = teacher_columns(classes_, options_.hints);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    std::copy_n(plan.dst() + i * outputs, classes_, logits_.data() + i * classes_);
+  LossResult result = learn(batch, logits_.data(), rows, diff_.data());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const float* student = plan.dst() + i * outputs + classes_;
+    const float* teacher = data_.teacher.data() + rows[i] * columns + classes_;
+    float* diff = plan.diff_dst() + i * outputs;
+    std::copy_n(diff_.data() + i * classes_, classes_, diff);
+    diff += classes_;
+    for (const Hint& h : options_.hints) {
+      result.loss += h.apply(student, teacher, 1.0 / batch, diff);
+      student += h.student_size();
+      diff += h.student_size();
+      teacher += h.teacher_size();
+    }
   }
-  params.refresh();
+  return result;
 }
 
 LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rate, Key key) {
   prune_if_due();
   const int batch = static_cast<int>(rows.size());
-  const std::size_t features = graph_.input().size(), classes = graph_.output().size();
+  const std::size_t features = graph_.input().size();
   nn::Plan& plan = graph_.plan(batch, true);
 
   const simd::Kernels& k = simd::kernels();
   k.gather(batch, rows.data(), static_cast<int>(features), data_.x.data(), plan.src());
   options_.augmentation.apply(key.fold("augmentation"), graph_.input(), batch, plan.src());
   for (std::size_t i = 0; i < rows.size(); ++i) labels_[i] = data_.y[rows[i]];
-  if (options_.distillation) {
-    k.gather(batch, rows.data(), static_cast<int>(classes), targets_.probabilities.data(), teacher_.data());
-    for (std::size_t i = 0; i < rows.size(); ++i) entropy_[i] = targets_.entropy[rows[i]];
-  }
 
   plan.forward({key});
-  LossResult result = options_.distillation
-                          ? loss_.distill(batch, plan.dst(), labels_.data(), teacher_.data(), entropy_.data(),
-                                          *options_.distillation, plan.diff_dst())
-                          : loss_.cross_entropy(batch, plan.dst(), labels_.data(), plan.diff_dst());
+  LossResult result = compare(plan, rows);
   plan.backward();
   result.loss += batch * graph_.params().regularize();
   optimizer_->step(graph_.params(), learning_rate);
@@ -115,7 +178,7 @@ Metrics Trainer::epoch(int index, std::span<const float> learning_rates, const s
 }
 
 Metrics evaluate(nn::Graph& graph, const Data& data) {
-  check(graph, data);
+  check(graph, data, graph.output().size(), graph.output().size());
   const std::size_t features = graph.input().size();
   const int most = graph.inference_batch();
   const auto step = static_cast<std::size_t>(most);

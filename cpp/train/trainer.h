@@ -6,11 +6,11 @@
 
 #include "base/key.h"
 #include "nn/graph.h"
-#include "prune/schedule.h"
 #include "train/augment.h"
 #include "train/data.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
+#include "train/pruning.h"
 
 namespace qkd::train {
 
@@ -23,11 +23,13 @@ class Trainer {
   struct Options {
     int batch_size = 32;
     std::optional<Distillation> distillation;  // needs Data::teacher
-    std::optional<prune::Schedule> pruning;
+    std::vector<PruneRule> pruning;
     Key key{0};                   // of the shuffles
     std::int64_t first_step = 0;  // of the pruning schedule: where an earlier training ended
     Labels labels{};
     Augmentation augmentation{};
+    // The graph's outputs are the logits, then the numbers of each hint in turn; so are a teacher's columns.
+    std::vector<Hint> hints{};
   };
 
   Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, const Options& options);
@@ -38,20 +40,26 @@ class Trainer {
   Metrics epoch(int index, std::span<const float> learning_rates, const std::function<bool()>& stop);
 
   std::int64_t steps() const { return step_; }
+  const Optimizer& optimizer() const { return *optimizer_; }
+  void set_optimizer_state(const Optimizer::State& state) { optimizer_->set_state(graph_.params(), state); }
 
  private:
   void prune_if_due();
+  LossResult compare(nn::Plan& plan, std::span<const std::uint32_t> rows);
+  LossResult learn(int batch, const float* logits, std::span<const std::uint32_t> rows, float* diff);
   LossResult step(std::span<const std::uint32_t> rows, float learning_rate, Key key);
 
   nn::Graph& graph_;
   std::unique_ptr<Optimizer> optimizer_;
   Data data_;
   Options options_;
+  std::size_t classes_;
   SoftTargets targets_;
+  std::vector<float> teacher_logits_;  // (samples, classes), where the loss needs them
   std::int64_t step_;
   Loss loss_;
   std::vector<std::int32_t> labels_;
-  std::vector<float> teacher_, entropy_;  // one batch's
+  std::vector<float> teacher_, entropy_, logits_, diff_;  // one batch's
 };
 
 // Mean cross-entropy and accuracy of a graph on a labelled set.

@@ -14,6 +14,7 @@ from qkdflow.errors import ConfigError
 from qkdflow.fixed import FixedModel
 from qkdflow.freeze import freeze
 from qkdflow.hardware.estimator import Target, estimate_for
+from qkdflow.sparsity import ConstantSparsity, core_rules, prune_low_magnitude
 from qkdflow.workloads import EMULATIONS, WORKLOADS
 
 EMULATED = 100_000  # samples a run of the emulator
@@ -38,10 +39,10 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
     x = key.fold("x").uniform(n * math.prod(shape)).reshape(n, *shape).astype(np.float32)
     y = (key.fold("y").uniform(n) * classes).astype(np.int32)
     logits = key.fold("teacher").normal(n * classes).reshape(n, classes).astype(np.float32) if w.student else None
-    schedule = _core.Schedule(0.5, 0.5, 0, -1, 10**9, 1.0) if w.student else None
-    trainer = _core.Trainer(
-        model.graph, x, y, logits, "adam", {}, w.batch, key, (0.1, 4.0) if w.student else None, schedule
-    )
+    if w.student:
+        prune_low_magnitude(model, ConstantSparsity(0.5, frequency=10**9))
+    teaching = _core.Distillation(0.1, 4.0) if w.student else None
+    trainer = _core.Trainer(model.graph, x, y, logits, "adam", {}, w.batch, key, teaching, core_rules(model))
     times: list[float] = []
     begun = time.perf_counter()
     for epoch in range(10**6):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from qkdflow.models.model import Model, Sequential
 from qkdflow.models.saving import load_model
+from qkdflow.models.teaching import AttentionHint, FeatureHint
 from qkdflow.models.training import History
 from qkdflow.models.weights import Weights
 
-__all__ = ["History", "Model", "Sequential", "Weights", "load_model"]
+__all__ = ["AttentionHint", "FeatureHint", "History", "Model", "Sequential", "Weights", "load_model"]

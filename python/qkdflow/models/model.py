@@ -15,11 +15,12 @@ from qkdflow.errors import ConfigError
 from qkdflow.layers import Input, Layer, Tensor
 from qkdflow.layers.activations import is_softmax
 from qkdflow.models import saving, training
-from qkdflow.models.arrays import finite, inputs, labels
+from qkdflow.models.arrays import inputs, labels
+from qkdflow.models.teaching import Hint, lesson
 from qkdflow.models.topology import Topology, between, build, chain, count
 from qkdflow.models.training import Augmentation, History
 from qkdflow.models.weights import FloatArray, Weights
-from qkdflow.sparsity import PruningSchedule
+from qkdflow.sparsity import PruningRule, core_rules
 
 LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
 
@@ -46,7 +47,7 @@ class Model:
         self.name = name
         self.layers = topology.layers
         self.inbound = topology.inbound
-        self.pruning_schedule: PruningSchedule | None = None
+        self.pruning: tuple[PruningRule, ...] = ()  # what prune_low_magnitude asks for
         self.optimizer: optimizers.Optimizer = optimizers.Adam()
         self.steps = 0  # of optimiser, since compile: where a pruning schedule goes on in the next fit
         self.graph, self.stages = build(topology)
@@ -100,10 +101,12 @@ class Model:
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         callbacks: Sequence[Callback] = (),
         *,
-        teacher: Model | None = None,
+        teacher: Model | Sequence[Model] | None = None,
         teacher_logits: ArrayLike | None = None,
         temperature: float = 4.0,
         alpha: float = 0.1,
+        distillation: str = "logits",
+        hints: Sequence[Hint] = (),
         class_weight: Mapping[int, float] | None = None,
         label_smoothing: float = 0.0,
         augmentation: Augmentation | None = None,
@@ -111,8 +114,11 @@ class Model:
     ) -> History:
         """Trains; returns the history. x (samples, *input_shape) raw, y labels (samples,) or one-hot rows.
 
-        With a teacher (a model, or its logits (samples, classes) computed before) the loss is
-        alpha * CE + (1 - alpha) * T^2 * KL(softmax(teacher / T) || softmax(logits / T)), Hinton et al. 2015.
+        With a teacher (a model, several whose logits' mean teaches, or logits (samples, classes) computed before) the
+        loss is alpha * CE + (1 - alpha) * T^2 * KL(softmax(teacher / T) || softmax(logits / T)), Hinton et al. 2015.
+        `distillation` puts another term in place of T^2 * KL: "logits_mse", the logits' mean squared difference;
+        "probabilities", the squared distance of the two softmaxes at T; "reference", the published code's softmax of
+        softmaxes without T^2, which hardly teaches (for comparison). `hints` compare the teacher's inside too.
         `class_weight` gives classes (0, 1, ...) a weight, 1 where it names none; `label_smoothing` moves that share of
         each label to all classes. The loss holds the layers' regularisers, which validation leaves out.
         A pruning schedule goes on where the last fit ended; the optimiser's moments start anew.
@@ -121,32 +127,31 @@ class Model:
         """
         x = inputs(x, "x", self.input_shape)
         y = self._labels(y, "y", len(x))
-        if teacher is not None:
-            teacher_logits = teacher.logits(x)
-        logits = None if teacher_logits is None else finite(teacher_logits, "teacher")
+        told = lesson(self, x, teacher, teacher_logits, hints, _key(key))
         valid = None
         if validation_data is not None:
             x_valid = inputs(validation_data[0], "validation x", self.input_shape)
             valid = x_valid, self._labels(validation_data[1], "validation y", len(x_valid))
         change = augmentation or Augmentation()
         trainer = _core.Trainer(
-            self.graph,
+            told.student.graph,
             x,
             y,
-            logits,
+            told.targets,
             optimizers.core_name(self.optimizer),
             self.optimizer.options(),
             batch_size,
             _key(key),
-            None if logits is None else (alpha, temperature),
-            None if self.pruning_schedule is None else self.pruning_schedule.core(),
+            None if told.targets is None else _core.Distillation(alpha, temperature, distillation),
+            core_rules(self),
             self.steps,
             _class_weights(class_weight, self.output_shape[-1]),
             label_smoothing,
             change.flip,
             change.crop,
+            told.core_hints,
         )
-        return training.epochs(self, trainer, epochs, -(-len(x) // batch_size), valid, callbacks)
+        return training.epochs(self, told, trainer, epochs, -(-len(x) // batch_size), valid, callbacks)
 
     def _labels(self, y: ArrayLike, name: str, samples: int) -> NDArray[np.int32]:
         return labels(y, name, samples, self.output_shape[-1])

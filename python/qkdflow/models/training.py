@@ -15,6 +15,7 @@ from qkdflow.models.weights import FloatArray
 
 if TYPE_CHECKING:
     from qkdflow.models.model import Model
+    from qkdflow.models.teaching import Lesson
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Augmentation:
 
 def epochs(
     model: Model,
+    told: Lesson,
     trainer: _core.Trainer,
     count: int,
     steps: int,
@@ -55,7 +57,9 @@ def epochs(
         callback.on_train_begin(model, state)
     for epoch in range(count):
         rates = state.rates(epoch, steps)
+        told.begin_epoch()
         loss, accuracy = trainer.epoch(epoch, rates)
+        told.end_epoch()
         model.steps = trainer.steps
         logs: Logs = {"loss": loss, "accuracy": accuracy}
         if valid is not None:

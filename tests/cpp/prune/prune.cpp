@@ -17,6 +17,37 @@ TEST_CASE("magnitude pruning removes the smallest, at least as many as asked", "
           3);  // 0.3 * 10 is a little more than 3 in binary
 }
 
+TEST_CASE("groups go as one, weakest mean first", "[prune]") {
+  const std::vector<float> w{5, 1, 1, 2, 2, 9};
+  const Groups pairs{{0, 0, 1, 1, 2, 2}, {}};
+  const Tensor t{w, &pairs};
+  REQUIRE(magnitude_masks({&t, 1}, 0.3)[0] == std::vector<float>{1, 1, 0, 0, 1, 1});
+  REQUIRE(magnitude_masks({&t, 1}, 0.34)[0] == std::vector<float>{0, 0, 0, 0, 1, 1});
+  REQUIRE(magnitude_masks({&t, 1}, 0.99)[0] == std::vector<float>{0, 0, 0, 0, 1, 1});  // the last group stays
+}
+
+TEST_CASE("blocks give their share each", "[prune]") {
+  const std::vector<float> w{1, 2, 3, 4, 9, 8, 7, 6};
+  const Groups fours{{}, {0, 0, 0, 0, 1, 1, 1, 1}};
+  const Tensor t{w, &fours};
+  REQUIRE(magnitude_masks({&t, 1}, 0.5)[0] == std::vector<float>{0, 0, 1, 1, 1, 1, 0, 0});
+}
+
+TEST_CASE("tensors pruned together share one pool and keep a weight each", "[prune]") {
+  const std::vector<float> small{0.1f, 0.2f, 0.3f}, large{1, 2, 3};
+  const std::vector<Tensor> both{{small}, {large}};
+  const auto half = magnitude_masks(both, 0.5);
+  REQUIRE(half[0] == std::vector<float>{0, 0, 1});
+  REQUIRE(half[1] == std::vector<float>{0, 1, 1});
+}
+
+TEST_CASE("groups that make no sense are refused", "[prune]") {
+  REQUIRE_THROWS_AS((Groups{{0, 1}, {}}.check(3, "w")), std::invalid_argument);
+  REQUIRE_THROWS_AS((Groups{{0, 3, 1}, {}}.check(3, "w")), std::invalid_argument);
+  REQUIRE_THROWS_AS((Groups{{0, 0, 1}, {0, 1, 1}}.check(3, "w")), std::invalid_argument);
+  REQUIRE_NOTHROW(Groups{{0, 0, 1}, {0, 0, 1}}.check(3, "w"));
+}
+
 TEST_CASE("polynomial decay follows its equation and its steps", "[prune]") {
   const Schedule s{0.0, 0.8, 100, 200, 20, 3};
   REQUIRE_FALSE(s.due(99));

@@ -1,20 +1,12 @@
-"""Magnitude pruning in TFMOT's words. Steps count optimiser steps."""
+"""How much is pruned, and when. Steps count optimiser steps."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from qkdflow import _core
 from qkdflow.errors import ConfigError
-
-if TYPE_CHECKING:
-    from typing import TypeVar
-
-    from qkdflow.models import Model
-
-    AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -57,8 +49,12 @@ class ConstantSparsity:
         steps = _Steps(samples, batch_size)
         return cls(target_sparsity, steps.at(begin), steps.at(end) if end >= 0 else -1, steps.every(frequency))
 
+    @property
+    def final_sparsity(self) -> float:
+        return self.target_sparsity
+
     def core(self) -> _core.Schedule:
-        s = self.target_sparsity
+        s = self.final_sparsity
         return _core.Schedule(s, s, self.begin_step, self.end_step, self.frequency, 1.0)
 
 
@@ -106,13 +102,3 @@ class PolynomialDecay:
 
 
 PruningSchedule = ConstantSparsity | PolynomialDecay
-
-
-def prune_low_magnitude(model: AnyModel, pruning_schedule: PruningSchedule) -> AnyModel:
-    """The same model; its kernels are pruned by magnitude, layer by layer, while `fit` trains it.
-
-    No wrapper layers and no callback: masks are part of the model, and travel with it when it is saved.
-    """
-    model.pruning_schedule = pruning_schedule
-    model.steps = 0
-    return model
