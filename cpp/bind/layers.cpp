@@ -29,12 +29,29 @@ using qkd::nn::ParamSpec;
 using Pair = std::pair<int, int>;
 using Quantizer = std::shared_ptr<const ScaledQuantizer>;
 
+using Learned =
+    std::tuple<std::string, float, float, float>;  // granularity; initial, least, most fraction bits
+
+qkd::nn::LearnedBits learned_bits(const Learned& given) {
+  using Granularity = qkd::nn::LearnedBits::Granularity;
+  const auto& [name, initial, least, most] = given;
+  require(name == "weight" || name == "channel" || name == "layer", "learned_bits",
+          "granularity must be weight, channel or layer; got '", name, "'");
+  const Granularity granularity = name == "weight"    ? Granularity::weight
+                                  : name == "channel" ? Granularity::channel
+                                                      : Granularity::layer;
+  const qkd::nn::LearnedBits bits{granularity, initial, least, most};
+  bits.check("learned_bits");
+  return bits;
+}
+
 ParamSpec param(const std::string& initializer, std::optional<FixedPoint> type, const Quantizer& scaled,
-                std::pair<float, float> regularizer) {
+                std::pair<float, float> regularizer, const std::optional<Learned>& learned) {
   ParamSpec spec;
   spec.initializer = qkd::nn::initializer_from(initializer);
   spec.type = type;
   spec.scaled = scaled;
+  if (learned) spec.learned = learned_bits(*learned);
   spec.regularizer = {regularizer.first, regularizer.second};
   return spec;
 }
@@ -103,7 +120,8 @@ void layers(py::module_& m) {
   bind_quantizers(m);
   py::class_<ParamSpec>(m, "ParamSpec", "How a parameter tensor is initialised, quantised and regularised.")
       .def(py::init(&param), py::arg("initializer") = "zeros", py::arg("type") = std::nullopt,
-           py::arg("scaled") = nullptr, py::arg("regularizer") = std::pair{0.0F, 0.0F});
+           py::arg("scaled") = nullptr, py::arg("regularizer") = std::pair{0.0F, 0.0F},
+           py::arg("learned") = std::nullopt);
   py::class_<Layer, std::shared_ptr<Layer>>(m, "Layer")
       .def_property_readonly("name", &Layer::name)
       .def(

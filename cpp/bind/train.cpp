@@ -63,10 +63,21 @@ class Trainer {
 
   std::int64_t steps() const { return trainer_->steps(); }
 
-  std::map<std::string, std::vector<double>> optimizer_state() const {
-    return trainer_->optimizer().state(graph_.params());
+  std::map<std::string, Array<double>> optimizer_state() const {
+    std::map<std::string, Array<double>> arrays;
+    for (const auto& [name, values] : trainer_->optimizer().state(graph_.params()))
+      arrays.emplace(name, to_array<double>(values, {static_cast<py::ssize_t>(values.size())}));
+    return arrays;
   }
-  void set_optimizer_state(const train::Optimizer::State& state) { trainer_->set_optimizer_state(state); }
+  void set_bit_costs(double weight, const std::vector<double>& widths) {
+    trainer_->set_bit_costs(weight, widths);
+  }
+  void set_optimizer_state(const std::map<std::string, Array<double>>& arrays) {
+    train::Optimizer::State state;
+    for (const auto& [name, values] : arrays)
+      state[name].assign(values.data(), values.data() + values.size());
+    trainer_->set_optimizer_state(state);
+  }
 
  private:
   static std::unique_ptr<train::Optimizer> make(const std::string& name,
@@ -184,7 +195,9 @@ void train(py::module_& m) {
            "Ctrl-C raises KeyboardInterrupt.")
       .def_property_readonly("steps", &Trainer::steps)
       .def("optimizer_state", &Trainer::optimizer_state, "What the optimiser remembers: m/fc1/kernel, ...")
-      .def("set_optimizer_state", &Trainer::set_optimizer_state, py::arg("state"));
+      .def("set_bit_costs", &Trainer::set_bit_costs, py::arg("weight"), py::arg("widths"),
+           "What a learned bit of a weight costs in the loss: weight * widths[its tensor].")
+      .def("set_optimizer_state", &Trainer::set_optimizer_state, py::arg("arrays"));
 
   m.def(
       "evaluate",

@@ -51,26 +51,35 @@ Initializer initializer_from(const std::string& name) {
       name + "'");
 }
 
-Params::Params(std::vector<ParamSpec> specs) {
+void Params::append(ParamSpec spec) {
   constexpr std::size_t kLane = kAlignment / sizeof(float);
-  std::size_t total = 0;
-  for (ParamSpec& spec : specs) {
-    const std::size_t size = spec.shape.size();
-    Param p{std::move(spec), total, size, std::nullopt, false};
-    if (p.spec.type) p.quantizer = fake_quantizer(*p.spec.type, p.spec.name);
-    list_.push_back(std::move(p));
-    total += (size + kLane - 1) / kLane * kLane;
+  const std::size_t size = spec.shape.size();
+  Param p{std::move(spec), end_, size, std::nullopt};
+  if (p.spec.type) p.quantizer = fake_quantizer(*p.spec.type, p.spec.name);
+  list_.push_back(std::move(p));
+  end_ += (size + kLane - 1) / kLane * kLane;
+}
+
+Params::Params(std::vector<ParamSpec> specs) {
+  for (ParamSpec& spec : specs) append(std::move(spec));
+  for (std::size_t i = 0, n = list_.size(); i < n; ++i) {
+    if (!list_[i].spec.learned) continue;
+    const LearnedBits bits = *list_[i].spec.learned;
+    bits.check(list_[i].spec.name.c_str());
+    list_[i].fraction = list_.size();
+    append({list_[i].spec.name + "_fraction", bits.shape(list_[i].spec.shape)});
+    list_.back().fractions_of = bits;
   }
-  value_ = Buffer<float>(total);
-  gradient_ = Buffer<float>(total);
-  mask_ = Buffer<float>(total);
-  effective_ = Buffer<float>(total);
+  value_ = Buffer<float>(end_);
+  gradient_ = Buffer<float>(end_);
+  mask_ = Buffer<float>(end_);
+  effective_ = Buffer<float>(end_);
   std::ranges::fill(mask_.span(), 1.0f);
 }
 
 std::size_t Params::count() const {
   return std::accumulate(list_.begin(), list_.end(), std::size_t{0},
-                         [](std::size_t n, const Param& p) { return n + p.size; });
+                         [](std::size_t n, const Param& p) { return n + (p.fractions_of ? 0 : p.size); });
 }
 
 void Params::initialize(Key key) {
@@ -78,6 +87,10 @@ void Params::initialize(Key key) {
     const double width = limit(p.spec.initializer, p.spec.shape);
     const Key own = key.fold(p.spec.name);
     std::span<float> values = value(p);
+    if (p.fractions_of) {
+      std::ranges::fill(values, p.fractions_of->initial);
+      continue;
+    }
     for (std::size_t i = 0; i < p.size; ++i)
       values[i] = p.spec.initializer == Initializer::ones ? 1.0f
                   : width == 0 ? 0.0f
@@ -104,11 +117,27 @@ void Params::clear_mask(std::size_t index) {
 std::vector<double> Params::exact(std::size_t index) const {
   const Param& p = list_[index];
   if (p.spec.scaled) return {effective(index), effective(index) + p.size};  // its steps are what float32 says
+  if (p.fraction) {
+    std::vector<double> exact(p.size);
+    for (std::size_t i = 0; i < p.size; ++i) exact[i] = learned(p).quantize(i);
+    return exact;
+  }
   const auto values = value(p), masks = mask(p);
   std::vector<double> exact(values.begin(), values.end());
   for (std::size_t i = 0; i < exact.size(); ++i)
     exact[i] = static_cast<double>(masks[i]) * (p.spec.type ? p.spec.type->quantize(exact[i]) : exact[i]);
   return exact;
+}
+
+LearnedKernel Params::learned(const Param& p) const {
+  const auto channels = static_cast<std::size_t>(p.spec.shape[p.spec.shape.rank() - 1]);
+  return {channels, value(p), mask(p), value(list_[*p.fraction])};
+}
+
+void Params::learn_fractions(std::span<const double> costs) {
+  for (std::size_t i = 0; i < list_.size(); ++i)
+    if (const Param& p = list_[i]; p.fraction)
+      learned(p).learn(gradient(p), costs.empty() ? 0 : costs[i], gradient(list_[*p.fraction]));
 }
 
 double Params::regularize() {
@@ -141,6 +170,9 @@ void Params::refresh() {
     else if (p.spec.scaled) {
       p.spec.scaled->quantize(p.spec.shape, {value, p.size}, {effective, p.size});
       if (mask) k.multiply(p.size, effective, mask, effective);
+    } else if (p.fraction) {
+      const LearnedKernel kernel = learned(p);
+      for (std::size_t i = 0; i < p.size; ++i) effective[i] = static_cast<float>(kernel.quantize(i));
     } else  // masked values are already zero
       std::copy_n(value, p.size, effective);
   }

@@ -14,6 +14,7 @@
 #include "base/key.h"
 #include "base/shape.h"
 #include "base/simd/kernels.h"
+#include "nn/learned_bits.h"
 #include "quant/fixed_point.h"
 #include "quant/scaled_quantizer.h"
 
@@ -37,6 +38,7 @@ struct ParamSpec {
   bool trainable = true;  // moving statistics are not
   Regularizer regularizer{};
   std::shared_ptr<const ScaledQuantizer> scaled{};  // in place of a type: its step depends on the values
+  std::optional<LearnedBits> learned{};  // in place of a type: another tensor holds its fraction bits
 };
 
 struct Param {
@@ -44,6 +46,8 @@ struct Param {
   std::size_t offset, size;  // in every flat block
   std::optional<simd::FakeQuantizer> quantizer;
   bool masked = false;
+  std::optional<std::size_t> fraction{};      // index of the tensor of its fraction bits
+  std::optional<LearnedBits> fractions_of{};  // this is such a tensor, NAME_fraction, behind all others
 };
 
 class Params {
@@ -51,7 +55,7 @@ class Params {
   explicit Params(std::vector<ParamSpec> specs);
 
   const std::vector<Param>& list() const { return list_; }
-  std::size_t count() const;  // of numbers, without padding
+  std::size_t count() const;  // of numbers, without padding and without fraction bits
 
   std::span<float> value(const Param& p) { return {value_.data() + p.offset, p.size}; }
   std::span<const float> value(const Param& p) const { return {value_.data() + p.offset, p.size}; }
@@ -71,6 +75,10 @@ class Params {
   void set_mask(std::size_t index, std::span<const float> mask);
   void clear_mask(std::size_t index);
 
+  // Gradients of the fraction bits from those of their kernels; costs[i] is what a bit of a weight of tensor
+  // i adds to the loss (empty: nothing).
+  void learn_fractions(std::span<const double> costs);
+
   // Adds the regularisers' gradients; returns their loss.
   double regularize();
 
@@ -78,7 +86,11 @@ class Params {
   void refresh();
 
  private:
+  LearnedKernel learned(const Param& p) const;
+  void append(ParamSpec spec);
+
   std::vector<Param> list_;
+  std::size_t end_ = 0;  // of the flat blocks
   Buffer<float> value_, gradient_, mask_, effective_;
 };
 

@@ -14,6 +14,7 @@ struct Range {
 
 Range range_of(const nn::Param& p) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (p.fractions_of) return {p.fractions_of->least, p.fractions_of->most};
   return p.quantizer ? Range{p.quantizer->low, p.quantizer->high} : Range{-kInfinity, kInfinity};
 }
 

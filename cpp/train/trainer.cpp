@@ -88,6 +88,13 @@ Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data da
     teacher_logits_.assign(logits.begin(), logits.end());
 }
 
+void Trainer::set_bit_costs(double weight, const std::vector<double>& widths) {
+  require(widths.size() == graph_.params().list().size(), "bit costs", "must be ",
+          graph_.params().list().size(), " widths, one a parameter tensor; got ", widths.size());
+  bit_costs_ = widths;
+  for (double& cost : bit_costs_) cost *= weight;
+}
+
 void Trainer::prune_if_due() {
   bool changed = false;
   for (const PruneRule& rule : options_.pruning) changed = rule.apply(step_, graph_.params()) || changed;
@@ -142,6 +149,7 @@ LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rat
   plan.forward({key});
   LossResult result = compare(plan, rows);
   plan.backward();
+  graph_.params().learn_fractions(bit_costs_);
   result.loss += batch * graph_.params().regularize();
   optimizer_->step(graph_.params(), learning_rate);
   graph_.params().refresh();

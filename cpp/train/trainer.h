@@ -41,6 +41,9 @@ class Trainer {
 
   std::int64_t steps() const { return step_; }
   const Optimizer& optimizer() const { return *optimizer_; }
+  // What a bit of a weight costs in the loss: `weight` times `widths`, the bits of what each parameter
+  // tensor's numbers are multiplied with (0: they cost nothing). For kernels whose bits are learned.
+  void set_bit_costs(double weight, const std::vector<double>& widths);
   void set_optimizer_state(const Optimizer::State& state) { optimizer_->set_state(graph_.params(), state); }
 
  private:
@@ -56,6 +59,7 @@ class Trainer {
   std::size_t classes_;
   SoftTargets targets_;
   std::vector<float> teacher_logits_;  // (samples, classes), where the loss needs them
+  std::vector<double> bit_costs_;
   std::int64_t step_;
   Loss loss_;
   std::vector<std::int32_t> labels_;

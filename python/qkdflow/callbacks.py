@@ -26,6 +26,8 @@ class FitState:
     learning_rate: float
     stop: bool = False
     schedule: Callable[[float], float] | None = None
+    bit_weight: float = 0.0  # of learned bits in the loss, from the next epoch on
+    epoch: int = 0  # the first one of this training
 
     def rates(self, epoch: int, steps: int) -> list[float]:
         """The learning rate of every step of an epoch, or one for all of them."""
@@ -137,7 +139,7 @@ class LearningRateScheduler(Callback):
 
     def on_train_begin(self, model: Model, state: FitState) -> None:
         self.initial = state.learning_rate
-        state.learning_rate = self.schedule(0, self.initial)
+        state.learning_rate = self.schedule(state.epoch, self.initial)
         if self.per_step:
             state.schedule = lambda at: self.schedule(at, self.initial)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -14,8 +14,9 @@ from qkdflow import layers, quantizers
 from qkdflow._core import Key
 from qkdflow.errors import ConfigError
 from qkdflow.layers import Layer
-from qkdflow.models import Model, Sequential, Weights
+from qkdflow.models import Model, Sequential
 from qkdflow.models.arrays import inputs
+from qkdflow.models.teaching import copy_shared
 from qkdflow.models.topology import Topology
 from qkdflow.quantizers import Quantizer, quantized_bits, quantized_relu, quantized_sigmoid, quantized_tanh
 
@@ -72,17 +73,13 @@ def calibrated(student: Model, trained: Model, x: ArrayLike) -> Model:
 
 
 def copy_weights(source: Model, target: Model) -> None:
-    """Parameters and masks by name. ConfigError where the two do not hold the same tensors."""
-    have = dict(zip(source.graph.param_names, range(len(source.graph.param_names)), strict=True))
-    names = target.graph.param_names
-    if set(names) != set(have):
+    """Parameters and masks by name. ConfigError where the two do not hold the same tensors, learned bits aside."""
+    have, names = ({n for n in m.graph.param_names if not n.endswith("_fraction")} for m in (source, target))
+    if names != have:
         raise ConfigError(
-            f"[{target.name}] must have the tensors of {source.name}; they differ in "
-            f"{', '.join(sorted(set(names) ^ set(have)))}"
+            f"[{target.name}] must have the tensors of {source.name}; they differ in {', '.join(sorted(names ^ have))}"
         )
-    given = source.get_weights()
-    places = [have[n] for n in names]
-    target.set_weights(Weights(tuple(given.values[i] for i in places), tuple(given.masks[i] for i in places)))
+    copy_shared(source, target)
 
 
 def rebuilt(model: Model, made: tuple[Layer, ...], key: Key | int = 0) -> Model:
@@ -90,6 +87,31 @@ def rebuilt(model: Model, made: tuple[Layer, ...], key: Key | int = 0) -> Model:
     if isinstance(model, Sequential):
         return Sequential(made, model.name, key)
     return Model.of(Topology(made, model.inbound), model.name, key)
+
+
+def with_bits(model: Model, bits: Sequence[int] | Mapping[str, int], key: Key | int = 0) -> Model:
+    """An untrained network of the same topology whose layers have other widths: one for each layer with a kernel, in
+    order, or by the names of such layers and of QActivations. ConfigError for a name or quantiser without a width."""
+    kernels = [layer.name for layer in model.layers if any(getattr(layer, k, None) is not None for k in KERNELS)]
+    if not isinstance(bits, Mapping):
+        if len(bits) != len(kernels):
+            raise ConfigError(f"[with_bits] one number a layer is required, for {', '.join(kernels)}; got {list(bits)}")
+        bits = dict(zip(kernels, bits, strict=True))
+    widened = [*kernels, *(layer.name for layer in model.layers if isinstance(layer, layers.QActivation))]
+    if strange := [name for name in bits if name not in widened]:
+        raise ConfigError(f"[with_bits] layers must be among {', '.join(widened)}; got {', '.join(strange)}")
+    made = []
+    for layer in model.layers:
+        changes: dict[str, Any] = {}
+        for key_ in (*KERNELS, "activation"):
+            quantizer = getattr(layer, key_, None)
+            own = key_ != "activation" or isinstance(layer, layers.QActivation)
+            if layer.name in bits and own and quantizer is not None:
+                if not hasattr(quantizer, "bits"):
+                    raise ConfigError(f"[{layer.name}] {quantizer} has no width to change")
+                changes[key_] = replace(quantizer, bits=bits[layer.name])
+        made.append(replace(layer, **changes))
+    return rebuilt(model, tuple(made), key)
 
 
 def _float_layer(layer: Layer) -> Layer:

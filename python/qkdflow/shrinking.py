@@ -30,6 +30,8 @@ def shrink(model: Model) -> Model:
         units[channels.layer] = len(keep)
         for name in (channels.kernel, *channels.followers, *channels.moving):
             kept[name] = keep
+            if f"{name}_fraction" in names and model.parameter(f"{name}_fraction")[0].size > 1:
+                kept[f"{name}_fraction"] = keep
         for name in channels.depthwise:
             inputs[f"{name}/depthwise_kernel"] = keep
         for name in channels.readers:
@@ -54,7 +56,8 @@ def shrink(model: Model) -> Model:
         if array is None:
             return None
         array = array if name not in kept else np.take(array, kept[name], axis=-1)
-        return np.ascontiguousarray(array if name not in inputs else np.take(array, inputs[name], axis=-2))
+        rows = inputs.get(name.removesuffix("_fraction"))
+        return np.ascontiguousarray(array if rows is None or array.ndim == 1 else np.take(array, rows, axis=-2))
 
     values = tuple(cut(n, v) for n, v in zip(names, given.values, strict=True))
     masks = tuple(cut(n, m) for n, m in zip(names, given.masks, strict=True))

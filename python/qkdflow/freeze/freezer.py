@@ -166,7 +166,7 @@ class _Freezer:
     def codes(self, name: str, quantizer: Quantizer) -> tuple[Codes, FixedPoint]:
         """A tensor's integers, quantised and masked, and their type."""
         values = self.model.effective(name)
-        if quantizer.scaled() is not None:
+        if quantizer.scaled() is not None or quantizer.learned() is not None:
             return narrowest(values, name)
         kind = quantizer.type()
         return kind.encode(values), kind

@@ -10,10 +10,13 @@ from qkdflow._core import Key
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import (
+    Bits,
     bias_quantizer,
     distillation,
     kernel_quantizer,
+    layer_bits,
     learning_rate,
+    least_bits,
     q_dense,
     q_relu,
     relu_integer,
@@ -126,12 +129,13 @@ class TeacherCNN(_CNN):
 class StudentCNN(_CNN):
     """Kernels 1 to 10, dense layers 1 to 20 wide, weights and activations of `bits` bits, rounded half up.
 
+    bits: of all layers, or (least, most): then each layer's are searched too, bits_conv1 and so on.
     The letter's student has eight convolutions, a pool after every second, and three dense layers. digits: signed
     digits that a weight may have (csd_bits). The hyper-parameters temperature and alpha belong to the distillation
     that trains it.
     """
 
-    bits: int
+    bits: Bits
     digits: int | None = None
     convolutions: int = 8
     pool_every: int = 2
@@ -149,34 +153,37 @@ class StudentCNN(_CNN):
     def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
         filters = [hp.Int(f"conv{i}", 1, 10, default=5) for i, _ in self._pools(self.convolutions, self.pool_every)]
         widths = [hp.Int(f"fc{i}", 1, 20, default=5) for i in range(1, self.dense + 1)]
-        reach = relu_integer(hp, self.bits)
+        names = [*(f"conv{i + 1}" for i in range(len(filters))), *(f"fc{i + 1}" for i in range(len(widths))), "output"]
+        bits = {name: layer_bits(hp, self.bits, name) for name in names}
+        reach = relu_integer(hp, least_bits(self.bits))
         rate = learning_rate(hp, 1e-2)
         distillation(hp)
         chain: list[Layer] = [Input(self.dataset.shape, self.dataset.input_type, name="input"), self.scaling]
         for i, pooled in self._pools(self.convolutions, self.pool_every):
-            chain += self._convolution(filters[i - 1], reach, i)
+            chain += self._convolution(filters[i - 1], bits[f"conv{i}"], reach, i)
             chain += [MaxPooling2D(name=f"pool{i}")] if pooled else []
         if self.global_pooling:  # a mean is quantised as what it is the mean of
-            chain += [GlobalAveragePooling2D(name="pool"), q_relu(self.bits, reach, "relu_pool")]
+            chain += [GlobalAveragePooling2D(name="pool"), q_relu(bits[names[len(filters) - 1]], reach, "relu_pool")]
         else:
             chain += [Flatten(name="flatten")]
         for i, width in enumerate(widths, 1):
-            chain += [q_dense(width, self.bits, self.digits, f"fc{i}"), q_relu(self.bits, reach, f"relu_fc{i}")]
-        chain += [q_dense(self.dataset.classes, self.bits, self.digits, "output")]
+            own = bits[f"fc{i}"]
+            chain += [q_dense(width, own, self.digits, f"fc{i}"), q_relu(own, reach, f"relu_fc{i}")]
+        chain += [q_dense(self.dataset.classes, bits["output"], self.digits, "output")]
         model = Sequential(chain, name="student", key=key)
         model.compile(Adam(rate))
         return model
 
-    def _convolution(self, filters: int, reach: int, i: int) -> list[Layer]:
+    def _convolution(self, filters: int, bits: int, reach: int, i: int) -> list[Layer]:
         conv = QConv2D(
             filters,
             KERNEL,
             padding="same",
             use_bias=not self.batch_normalization,
             kernel_initializer="he_uniform",
-            kernel_quantizer=kernel_quantizer(self.bits, self.digits),
+            kernel_quantizer=kernel_quantizer(bits, self.digits),
             bias_quantizer=bias_quantizer(),
             name=f"conv{i}",
         )
         norm = [BatchNormalization(name=f"norm{i}")] if self.batch_normalization else []
-        return [conv, *norm, q_relu(self.bits, reach, f"relu_conv{i}")]
+        return [conv, *norm, q_relu(bits, reach, f"relu_conv{i}")]

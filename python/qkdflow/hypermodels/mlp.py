@@ -7,7 +7,16 @@ from functools import cached_property
 
 from qkdflow._core import Key
 from qkdflow.datasets import Dataset
-from qkdflow.hypermodels.parts import distillation, learning_rate, q_dense, q_relu, relu_integer
+from qkdflow.hypermodels.parts import (
+    Bits,
+    distillation,
+    layer_bits,
+    learning_rate,
+    least_bits,
+    q_dense,
+    q_relu,
+    relu_integer,
+)
 from qkdflow.hypermodels.scaling import power_of_two_scaling, standardization
 from qkdflow.layers import Dense, Input, QActivation, QDense, Rescaling
 from qkdflow.models import Sequential
@@ -52,12 +61,13 @@ class TeacherMLP:
 class StudentMLP:
     """One or two hidden layers, weights and activations of `bits` bits, rounded half up.
 
+    bits: of all layers, or (least, most): then each layer's are searched too, bits_fc1 and so on.
     digits: signed digits that a weight may have (csd_bits); with two, no product needs a DSP. The hyper-parameters
     temperature and alpha belong to the distillation that trains it.
     """
 
     dataset: Dataset
-    bits: int
+    bits: Bits
     digits: int | None = None
 
     @cached_property
@@ -67,26 +77,29 @@ class StudentMLP:
     def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
         depth = hp.Int("depth", 1, 2)
         widths = [hp.Int("fc1", 1, 20, default=15)]
+        own = [layer_bits(hp, self.bits, "fc1")]
         with hp.conditional_scope("depth", [2]):
             second = hp.Int("fc2", 1, 20, default=10)
+            own.append(layer_bits(hp, self.bits, "fc2"))
         if depth == 2:
             widths.append(second)
-        reach = relu_integer(hp, self.bits)
+        last = layer_bits(hp, self.bits, "output")
+        reach = relu_integer(hp, least_bits(self.bits))
         rate = learning_rate(hp, 1e-2)
         distillation(hp)
 
         chain: list[QDense | QActivation] = []
         for i, width in enumerate(widths):
             chain += [
-                q_dense(width, self.bits, self.digits, f"fc{i + 1}"),
-                q_relu(self.bits, reach, f"relu{i + 1}"),
+                q_dense(width, own[i], self.digits, f"fc{i + 1}"),
+                q_relu(own[i], reach, f"relu{i + 1}"),
             ]
         model = Sequential(
             [
                 Input(self.dataset.shape, self.dataset.input_type, name="input"),
                 self.scaling,
                 *chain,
-                q_dense(self.dataset.classes, self.bits, self.digits, "output"),
+                q_dense(self.dataset.classes, last, self.digits, "output"),
             ],
             name="student",
             key=key,

@@ -40,6 +40,18 @@ def relu_integer(hp: HyperParameters, bits: int) -> int:
     return int(hp.Int("relu_integer", 0, min(3, bits), default=min(2, bits)))
 
 
+Bits = int | tuple[int, int]  # of every layer, or (least, most), searched layer by layer
+
+
+def layer_bits(hp: HyperParameters, bits: Bits, name: str) -> int:
+    """A layer's width: the one of all layers, or its own hyper-parameter bits_NAME."""
+    return bits if isinstance(bits, int) else int(hp.Int(f"bits_{name}", *bits, default=bits[1]) or bits[1])
+
+
+def least_bits(bits: Bits) -> int:
+    return bits if isinstance(bits, int) else bits[0]
+
+
 def learning_rate(hp: HyperParameters, default: float) -> float:
     return float(hp.Choice("learning_rate", LEARNING_RATES, default=default))
 

@@ -85,6 +85,9 @@ def param(
     pull = (0.0, 0.0) if regularizer is None else (regularizer.l1, regularizer.l2)
     if quantizer is None:
         return _core.ParamSpec(initializer, regularizer=pull)
+    learned = quantizers.get(quantizer).learned()
+    if learned is not None:
+        return _core.ParamSpec(initializer, learned=learned, regularizer=pull)
     scaled = quantizers.get(quantizer).scaled()
     if scaled is not None:
         return _core.ParamSpec(initializer, scaled=scaled, regularizer=pull)

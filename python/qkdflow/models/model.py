@@ -110,6 +110,9 @@ class Model:
         class_weight: Mapping[int, float] | None = None,
         label_smoothing: float = 0.0,
         augmentation: Augmentation | None = None,
+        bit_widths: Mapping[str, float] | None = None,
+        initial_epoch: int = 0,
+        optimizer_state: dict[str, NDArray[np.float64]] | None = None,
         key: Key | int = 0,
     ) -> History:
         """Trains; returns the history. x (samples, *input_shape) raw, y labels (samples,) or one-hot rows.
@@ -121,7 +124,10 @@ class Model:
         softmaxes without T^2, which hardly teaches (for comparison). `hints` compare the teacher's inside too.
         `class_weight` gives classes (0, 1, ...) a weight, 1 where it names none; `label_smoothing` moves that share of
         each label to all classes. The loss holds the layers' regularisers, which validation leaves out.
-        A pruning schedule goes on where the last fit ended; the optimiser's moments start anew.
+        `bit_widths` says what kernels with learned bits are multiplied with (see `ebops.fit_to_budget`).
+        A pruning schedule goes on where the last fit ended; the optimiser's moments start anew, unless
+        `optimizer_state` has them (tensors that it does not name start anew): it is left as they are after.
+        Epochs count from `initial_epoch` to `epochs`, as Keras has it.
         `key` orders the samples: same data, model and key, same bits. Ctrl-C raises KeyboardInterrupt; the model
         keeps what it has learnt. ValueError (DataError) for arrays that do not fit.
         """
@@ -151,7 +157,14 @@ class Model:
             change.crop,
             told.core_hints,
         )
-        return training.epochs(self, told, trainer, epochs, -(-len(x) // batch_size), valid, callbacks)
+        if optimizer_state is not None:
+            trainer.set_optimizer_state(optimizer_state)
+        steps = -(-len(x) // batch_size)
+        history = training.epochs(self, told, trainer, epochs, steps, valid, callbacks, bit_widths, initial_epoch)
+        if optimizer_state is not None:
+            optimizer_state.clear()
+            optimizer_state.update(trainer.optimizer_state())
+        return history
 
     def _labels(self, y: ArrayLike, name: str, samples: int) -> NDArray[np.int32]:
         return labels(y, name, samples, self.output_shape[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -62,14 +62,26 @@ class Lesson:
 
     def begin_epoch(self) -> None:
         if self.student is not self.model:
-            mine, twins = self.model.get_weights(), self.student.get_weights()
-            n = len(mine.values)
-            self.student.set_weights(Weights(mine.values + twins.values[n:], mine.masks + twins.masks[n:]))
+            copy_shared(self.model, self.student)
+
+    def widths(self, by_name: Mapping[str, float]) -> list[float]:
+        """What each tensor's numbers are multiplied with, in bits; 0 where nothing is said."""
+        return [by_name.get(name, 0.0) for name in self.student.graph.param_names]
 
     def end_epoch(self) -> None:
         if self.student is not self.model:
-            n, twins = len(self.model.graph.param_names), self.student.get_weights()
-            self.model.set_weights(Weights(twins.values[:n], twins.masks[:n]))
+            copy_shared(self.student, self.model)
+
+
+def copy_shared(source: Model, target: Model) -> None:
+    """Values and masks of the tensors that both have, by name."""
+    places = {name: i for i, name in enumerate(target.graph.param_names)}
+    given, own = source.get_weights(), target.get_weights()
+    values, masks = list(own.values), list(own.masks)
+    for name, value, mask in zip(source.graph.param_names, given.values, given.masks, strict=True):
+        if name in places:
+            values[places[name]], masks[places[name]] = value, mask
+    target.set_weights(Weights(tuple(values), tuple(masks)))
 
 
 def mean_logits(teachers: Sequence[Model], x: ArrayLike) -> FloatArray:
@@ -130,10 +142,7 @@ def until(model: Model, name: str) -> Model:
     if is_softmax(last):
         raise ConfigError(f"[{name}] a softmax is no layer to compare; take the one before")
     part = model.of(Topology((*kept, last), {n: model.inbound[n] for n in wanted}), f"{model.name}_{name}")
-    names = model.graph.param_names
-    weights = model.get_weights()
-    places = [names.index(n) for n in part.graph.param_names]
-    part.set_weights(Weights(tuple(weights.values[i] for i in places), tuple(weights.masks[i] for i in places)))
+    copy_shared(model, part)
     return part
 
 

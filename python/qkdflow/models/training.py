@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,15 +49,19 @@ def epochs(
     steps: int,
     valid: tuple[FloatArray, NDArray[np.int32]] | None,
     callbacks: Sequence[Callback],
+    bit_widths: Mapping[str, float] | None = None,
+    first: int = 0,
 ) -> History:
-    """Trains for up to `count` epochs of `steps` steps, with the callbacks between them."""
+    """Trains from epoch `first` to before epoch `count`, of `steps` steps each, with the callbacks between them."""
     history: dict[str, list[float]] = {}
-    state = FitState(model.optimizer.learning_rate)
+    state = FitState(model.optimizer.learning_rate, epoch=first)
     for callback in callbacks:
         callback.on_train_begin(model, state)
-    for epoch in range(count):
+    for epoch in range(first, count):
         rates = state.rates(epoch, steps)
         told.begin_epoch()
+        if bit_widths is not None:
+            trainer.set_bit_costs(state.bit_weight, told.widths(bit_widths))
         loss, accuracy = trainer.epoch(epoch, rates)
         told.end_epoch()
         model.steps = trainer.steps

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from qkdflow.quantizers.base import Quantizer, TrainedRounding
 from qkdflow.quantizers.bits import csd_bits, quantized_bits, quantized_linear
+from qkdflow.quantizers.learned import learned_bits
 from qkdflow.quantizers.po2 import quantized_po2, quantized_relu_po2
 from qkdflow.quantizers.relu import quantized_relu
 from qkdflow.quantizers.signs import binary, stochastic_binary, stochastic_ternary, ternary
@@ -23,6 +24,7 @@ __all__ = [
     "from_dict",
     "from_keras",
     "get",
+    "learned_bits",
     "quantized_bits",
     "quantized_linear",
     "quantized_po2",

@@ -36,6 +36,10 @@ class Quantizer(ABC):
         """The engine's quantiser of weights where a type alone does not say it. ConfigError where it has none."""
         return None
 
+    def learned(self) -> tuple[str, float, float, float] | None:
+        """Granularity and initial, least and most fraction bits where these are learned with the weights."""
+        return None
+
     def activation(self, name: str) -> _core.Activation:
         """The engine's layer of this quantiser as an activation. ConfigError where it has none."""
         return _core.Activation(name, "linear", self.type())

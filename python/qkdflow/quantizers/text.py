@@ -10,6 +10,7 @@ from typing import Any
 from qkdflow.errors import ConfigError
 from qkdflow.quantizers.base import Quantizer
 from qkdflow.quantizers.bits import csd_bits, quantized_bits, quantized_linear
+from qkdflow.quantizers.learned import learned_bits
 from qkdflow.quantizers.po2 import quantized_po2, quantized_relu_po2
 from qkdflow.quantizers.relu import quantized_relu
 from qkdflow.quantizers.signs import binary, ternary
@@ -17,7 +18,7 @@ from qkdflow.quantizers.smooth import quantized_sigmoid, quantized_tanh
 
 _CLASSES: tuple[type[Quantizer], ...] = (
     *(quantized_bits, csd_bits, quantized_linear, quantized_relu, quantized_tanh, quantized_sigmoid),
-    *(binary, ternary, quantized_po2, quantized_relu_po2),
+    *(binary, ternary, quantized_po2, quantized_relu_po2, learned_bits),
 )
 _KNOWN: dict[str, type[Quantizer]] = {c.__name__: c for c in _CLASSES}
 _STOCHASTIC = {
