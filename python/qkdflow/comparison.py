@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qkdflow import plots, stages
+from qkdflow import plots, stages, teachers
 from qkdflow._core import Key
 from qkdflow.compression import FLOAT_BITS, CompressionConfig
 from qkdflow.datasets import Dataset
 from qkdflow.files import read_json, write_atomic, write_json
-from qkdflow.models import Model
+from qkdflow.models import Model, load_model
 from qkdflow.runs import Run, open_run
 from qkdflow.terminal import progress
 
@@ -32,15 +32,18 @@ class Comparison:
     teacher: Model | None
     config: CompressionConfig
     seed: int = 0
+    teacher_config: CompressionConfig | None = None  # how the teacher is compressed before it teaches
+    teacher_bits: int = 8
     seeds: int = 1  # trainings of each method from different keys; accuracies are reported as mean and spread
 
     def run(self, methods: Sequence[str], out: str | Path) -> dict[str, Any]:
         """Trains what is not there yet; writes compress.json, compress.md and compress.svg, and returns the first."""
         configs = [replace(self.config, method=m) for m in methods]
         with open_run(Path(out), self._settings()) as directory:
+            teacher, compressed = self._teacher(directory)
             logits = None
-            if self.teacher is not None and any(c.distils for c in configs):
-                logits = stages.teacher_logits(self.teacher, self.data)
+            if teacher is not None and any(c.distils for c in configs):
+                logits = stages.teacher_logits(teacher, self.data)
             rows: list[list[dict[str, Any]]] = []
             with progress("compress", len(configs) * self.seeds) as bar:
                 for config in configs:
@@ -50,10 +53,30 @@ class Comparison:
                         bar.update(self.seeds * len(rows) + len(found), found[-1]["accuracy_valid"])
                     rows.append(found)
             report = self._report([_row(found) for found in rows])
+            if compressed:
+                report["teacher_compressed"] = compressed
             write_json(directory.path / "compress.json", report)
             write_atomic(directory.path / "compress.md", markdown(report))
             plots.accuracy_against_size(report).savefig(directory.path / "compress.svg")
         return report
+
+    def _teacher(self, directory: Run) -> tuple[Model | None, dict[str, Any]]:
+        """Who teaches, and what compressing it changed."""
+        teacher, config = self.teacher, self.teacher_config
+        if teacher is None or config is None:
+            return teacher, {}
+
+        def compute(folder: Path) -> tuple[Model, dict[str, Any]]:
+            key = Key(self.seed).fold("compress teacher")
+            made = stages.compress_teacher(teacher, self.data, self.teacher_bits, config, key)
+            found = teachers.before_after(teacher, made, self.data, folder)
+            write_json(folder / "facts.json", found)
+            return made.model, found
+
+        def load(folder: Path) -> tuple[Model, dict[str, Any]]:
+            return load_model(folder / "after"), dict(read_json(folder / "facts.json"))
+
+        return Run(directory.path, directory.config).stage("teacher", self._settings(), compute, load)
 
     def _one(
         self, directory: Run, config: CompressionConfig, seed: int, logits: NDArray[np.float32] | None
@@ -79,6 +102,8 @@ class Comparison:
         return {
             **config,
             "seed": self.seed,
+            "teacher_config": None if self.teacher_config is None else asdict(self.teacher_config),
+            "teacher_bits": self.teacher_bits,
             "student": [layer.config() for layer in self.student.layers],
             "teacher": None if self.teacher is None else _digest(self.teacher.get_weights().values),
             "data": _digest((self.data.x, self.data.y)),
@@ -122,7 +147,8 @@ def markdown(report: dict[str, Any]) -> str:
     batch = report["settings"]["batch_size"]
     equal = f"{first['epochs']} epochs, {first['steps']:,} optimiser steps of {batch} samples"
     lines += ["", f"{report['data']}, {report['samples_test']:,} test samples, seeds {first['seeds']}. Each: {equal}."]
-    return "\n".join(lines) + "\n"
+    compressed = report.get("teacher_compressed")
+    return "\n".join(lines) + "\n" + (f"\n{teachers.markdown(compressed)}" if compressed else "")
 
 
 def _row(found: list[dict[str, Any]]) -> dict[str, Any]:

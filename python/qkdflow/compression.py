@@ -8,6 +8,7 @@ weights, samples and steps.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,11 +92,16 @@ class Compressed:
     def model(self) -> Model:
         return self.trained.model
 
+    def _kernels(self) -> list[int]:
+        return self.model.graph.prunable_params
+
     def facts(self, data: Dataset) -> dict[str, Any]:
         """Accuracies, counts, widths and sizes; of the frozen integers where there are some, else of float32."""
-        fixed = self.fixed
-        kernels = [v for n, v in _values(self.model).items() if n.endswith("kernel")]
+        fixed, widths = self.fixed, precision.widths(self.model)
+        names, shapes = self.model.graph.param_names, self.model.graph.param_shape
+        kernels = [self.model.effective(names[i]) for i in self._kernels()]
         zeros = sum(int(v.size - np.count_nonzero(v)) for v in kernels)
+        stored = sum(math.prod(shapes(i)) * widths.get(n, FLOAT_BITS) for i, n in enumerate(names))
         predict = self.model.logits if fixed is None else fixed.predict
         return {
             "method": self.config.method,
@@ -103,8 +109,10 @@ class Compressed:
             "accuracy_test": _accuracy(predict(data.test.x), data.test.y),
             "parameters": fixed.parameters if fixed else self.model.count_params(),
             "sparsity": fixed.sparsity if fixed else zeros / sum(v.size for v in kernels),
-            "bits": fixed.bits if fixed else FLOAT_BITS,
-            "size_bits": fixed.size_bits if fixed else FLOAT_BITS * self.model.count_params(),
+            "bits": fixed.bits
+            if fixed
+            else max((widths.get(names[i], FLOAT_BITS) for i in self._kernels()), default=0),
+            "size_bits": fixed.size_bits if fixed else stored,
             "epochs": self.config.epochs,
             "steps": self.trained.history.epochs * -(-len(data.train.x) // self.config.batch_size),
         }
@@ -116,10 +124,12 @@ def compress(
     teacher_logits: NDArray[np.float32] | None,
     config: CompressionConfig,
     key: Key,
+    start: Model | None = None,
 ) -> Compressed:
     """A new network of the quantised `student`'s topology, trained as `config` says; the student is left alone.
 
-    teacher_logits (training samples, classes) are needed where kd is on. ConfigError where they are missing.
+    teacher_logits (training samples, classes) are needed where kd is on. It begins with new weights, or with those of
+    `start`, the same network in any precision. ConfigError where logits or tensors are missing.
     """
     if config.distils and teacher_logits is None:
         raise ConfigError("[compress] distillation needs a teacher. Give --teacher, or leave kd out")
@@ -127,6 +137,8 @@ def compress(
     own = key.fold("weights")
     blank = precision.rebuilt(student, student.layers, own)
     model = blank if config.quantizes else precision.floated(student, own)
+    if start is not None:
+        precision.copy_weights(start, model)
     model.compile(Adam(config.learning_rate))
     if config.prunes:
         prune_low_magnitude(model, recipe.pruning(config.sparsity, config.epochs, data, config.batch_size))
@@ -136,8 +148,25 @@ def compress(
     trained = recipe.fit(model, data, config.epochs, config.batch_size, key.fold("fit"), **teaching)
     if config.calibrates:
         trained = replace(trained, model=precision.calibrated(blank, trained.model, data.train.x))
-    quantised = config.quantizes or config.calibrates
-    return Compressed(config, trained, freeze(trained.model, data.class_names) if quantised else None)
+    if not (config.quantizes or config.calibrates):
+        return Compressed(config, trained, None)
+    try:
+        fixed = freeze(trained.model, data.class_names)
+    except ConfigError:
+        if start is None:  # a student that cannot be frozen is of no use
+            raise
+        fixed = None
+    return Compressed(config, trained, fixed)
+
+
+def compress_teacher(teacher: Model, data: Dataset, bits: int, config: CompressionConfig, key: Key) -> Compressed:
+    """A trained float32 teacher of this data, compressed before it teaches: from its own weights on, in kernels and
+    ReLUs of `bits` bits with calibrated ranges where q or ptq is on; where kd is on, it is its own teacher.
+
+    `fixed` is None where its scaling is no power of two: such a teacher teaches, and is not frozen.
+    """
+    logits = teacher.logits(data.train.x) if config.distils else None
+    return compress(precision.quantized(teacher, bits, data.train.x), data, logits, config, key, teacher)
 
 
 def fitted_to(student: Model, data: Dataset) -> Model:
@@ -161,10 +190,6 @@ def fitted_to(student: Model, data: Dataset) -> Model:
     if isinstance(student, Sequential):
         return Sequential(made, student.name)
     return Model.of(Topology(tuple(made), inbound), student.name)
-
-
-def _values(model: Model) -> dict[str, NDArray[np.float32]]:
-    return dict(zip(model.graph.param_names, model.get_weights().values, strict=True))
 
 
 def _accuracy(logits: NDArray[Any], y: NDArray[np.int64]) -> float:

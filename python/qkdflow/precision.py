@@ -89,6 +89,12 @@ def rebuilt(model: Model, made: tuple[Layer, ...], key: Key | int = 0) -> Model:
     return Model.of(Topology(made, model.inbound), model.name, key)
 
 
+def widths(model: Model) -> dict[str, int]:
+    """The bits of each quantised tensor whose quantiser has a width."""
+    quantised = [(getattr(layer, key), tensor) for layer in model.layers for key, tensor in _tensors(layer)]
+    return {tensor: quantizer.bits for quantizer, tensor in quantised if hasattr(quantizer, "bits")}
+
+
 def with_bits(model: Model, bits: Sequence[int] | Mapping[str, int], key: Key | int = 0) -> Model:
     """An untrained network of the same topology whose layers have other widths: one for each layer with a kernel, in
     order, or by the names of such layers and of QActivations. ConfigError for a name or quantiser without a width."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from qkdflow import datasets, hypermodels, recipe
 from qkdflow._core import Key
 from qkdflow.assess import assess
-from qkdflow.compression import compress
+from qkdflow.compression import compress, compress_teacher
 from qkdflow.config import Budget, RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
@@ -44,6 +44,7 @@ __all__ = [
     "build_overlay",
     "check_limit",
     "compress",
+    "compress_teacher",
     "dataset",
     "freeze",
     "given_teacher",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qkdflow import Key, cli, precision, stages, zoo
+from qkdflow import Key, cli, precision, stages, teachers, zoo
+from qkdflow.comparison import Comparison
 from qkdflow.compression import METHODS, CompressionConfig, fitted_to
 from qkdflow.datasets import Dataset, psd
 from qkdflow.errors import ConfigError
@@ -164,6 +165,58 @@ def test_the_command_compares_and_resumes(
     assert again["q"] == first["methods"][0]
 
 
-def test_the_command_says_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def trained_teacher(data: Dataset) -> Model:
+    model = TeacherMLP(data)(HyperParameters(), Key(1))
+    model.fit(data.train.x, data.train.y, epochs=10, key=2)
+    return model
+
+
+def test_a_teacher_is_compressed_from_its_own_weights(data: Dataset, trained_teacher: Model, tmp_path: Path) -> None:
+    config = replace(SHORT, method="q+p", sparsity=0.6, epochs=6, learning_rate=1e-3)
+    made = stages.compress_teacher(trained_teacher, data, 6, config, Key(5))
+    found = teachers.before_after(trained_teacher, made, data, tmp_path)
+    before, after = found["before"], found["after"]
+    assert (before["bits"], after["bits"]) == (32, 6)
+    assert before["sparsity"] < 0.01
+    assert after["sparsity"] >= 0.6
+    assert before["parameters"] == after["parameters"] == trained_teacher.count_params()
+    assert after["size_bits"] < before["size_bits"] / 5
+    assert after["accuracy_test"] > before["accuracy_test"] - 0.05
+    assert before["file_bytes"] == sum(f.stat().st_size for f in (tmp_path / "before").iterdir())
+    blank = precision.rebuilt(made.model, made.model.layers, Key(5))
+    blank.compile("adam")
+    blank.fit(data.train.x, data.train.y, epochs=1, key=6)
+    first = made.trained.history.history["loss"][0]
+    assert first < blank.evaluate(data.train.x, data.train.y)[0]  # it did not begin anew
+    assert made.fixed is None  # its scaling is no power of two
+    table = teachers.markdown(found)
+    assert f"| parameters | {before['parameters']:,} | {before['parameters']:,} | 1.00 |" in table
+    assert "| zeros | 0.0 % | 60." in table
+
+
+def test_a_compressed_teacher_teaches(
+    data: Dataset, student: Model, trained_teacher: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    real = stages.teacher_logits
+    monkeypatch.setattr(stages, "teacher_logits", lambda t, d: (told.append(t), real(t, d))[1])
+    config = replace(SHORT, epochs=2)
+    small = replace(config, method="q+p")
+    for _ in range(2):  # the second time it is loaded
+        comparison = Comparison(student, data, trained_teacher, config, 0, small, 5)
+        report = comparison.run(["full"], tmp_path)
+    assert report["teacher_compressed"]["after"]["bits"] == 5
+    assert [{k.kernel_quantizer.bits for k in t.layers if hasattr(k, "kernel_quantizer")} for t in told] == [{5}, {5}]
+    np.testing.assert_array_equal(told[0].logits(data.test.x), told[1].logits(data.test.x))
+    assert "| teacher (q+p) | before | after | ratio |" in (tmp_path / "compress.md").read_text()
+
+
+def test_the_command_says_what_it_lacks(
+    data: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "dataset", lambda config: data)
     assert cli.main(["compress", "psd"]) == 2
     assert "--out" in capsys.readouterr().err
+    assert cli.main(["compress", "psd", "--out", str(tmp_path), "--teacher-method", "q", "--method", "q"]) == 2
+    assert "needs a teacher" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,10 @@ def add(verbs: Any) -> None:
     verb.add_argument("--out", metavar="DIR", help="where results are kept and resumed (a run: its folder compress)")
     verb.add_argument("--student", metavar="NAME|FILE", help="a zoo name or a model's file; default: the run's student")
     verb.add_argument("--teacher", metavar="FILE", help="a model to learn from; default: the run's teacher")
+    verb.add_argument(
+        "--teacher-method", metavar="NAME", help="compress the teacher first, as q+p, and teach with what is left"
+    )
+    verb.add_argument("--teacher-bits", type=int, default=8, help="of a compressed teacher (default: 8)")
     verb.add_argument("--label", default="class", help="a CSV's label column (default: class)")
     verb.add_argument("--bits", type=int, default=8, help="of a student that neither a run nor --student gives")
     verb.add_argument("--sparsity", type=float, help="least share of zero kernel numbers (default: 0.5, or the run's)")
@@ -62,7 +66,6 @@ def _compress(args: argparse.Namespace) -> int:
 
 
 def _of_run(args: argparse.Namespace, path: Path) -> Comparison:
-    from qkdflow.comparison import Comparison
     from qkdflow.datasets import Dataset
     from qkdflow.models import load_model
     from qkdflow.workflow import load_report
@@ -75,19 +78,30 @@ def _of_run(args: argparse.Namespace, path: Path) -> Comparison:
     data = Dataset.load(path / "01_dataset")
     teacher = load_model(path / "03_teacher") if args.teacher is None else _model(args.teacher)
     student = load_model(path / "05_student") if args.student is None else _model(args.student)
-    return Comparison(student, data, teacher, _config(args, taken), args.seed, args.seeds)
+    return _comparison(args, student, data, teacher, taken)
 
 
 def _of_data(args: argparse.Namespace) -> Comparison:
     from qkdflow import stages
-    from qkdflow.comparison import Comparison
     from qkdflow.config import PRESETS, RunConfig
 
     data = args.target if args.target in PRESETS else str(Path(args.target).resolve())
     dataset = stages.dataset(RunConfig(data, args.label, args.seed))
     student = _default_student(dataset, args.bits) if args.student is None else _model(args.student)
     teacher = None if args.teacher is None else stages.given_teacher(args.teacher, dataset)
-    return Comparison(student, dataset, teacher, _config(args, {}), args.seed, args.seeds)
+    return _comparison(args, student, dataset, teacher, {})
+
+
+def _comparison(
+    args: argparse.Namespace, student: Model, data: Dataset, teacher: Model | None, taken: dict[str, Any]
+) -> Comparison:
+    from qkdflow.comparison import Comparison
+
+    config = _config(args, taken)
+    if args.teacher_method and teacher is None:
+        raise ConfigError("[--teacher-method] needs a teacher. Give --teacher, or a run")
+    teachers = replace(config, method=args.teacher_method) if args.teacher_method else None
+    return Comparison(student, data, teacher, config, args.seed, teachers, args.teacher_bits, args.seeds)
 
 
 def _config(args: argparse.Namespace, taken: dict[str, Any]) -> CompressionConfig:

@@ -143,6 +143,7 @@ def accuracy_against_size(report: Mapping[str, Any]) -> Figure:
     ax = figure.add_subplot(xlabel="bytes", ylabel="test accuracy [%]", xscale="log")
     y = percent_axis(ax, [*(b for bar in bars for b in bar), *([teacher["accuracy_test"]] if teacher else [])], samples)
     sizes = [row["size_bits"] / 8 for row in rows]
+    ax.set_xlim(min(sizes) / 1.5, max(sizes) * 1.5)
     for i, (row, size, (low, high)) in enumerate(zip(rows, sizes, bars, strict=True)):
         score = y(row["accuracy_test"])
         x = size * 1.04 ** (sizes[:i].count(size))  # methods of one size beside each other
@@ -152,7 +153,6 @@ def accuracy_against_size(report: Mapping[str, Any]) -> Figure:
         )  # fmt: skip
     if teacher:
         ax.axhline(y(teacher["accuracy_test"]), color=MUTED, lw=1.1, ls="--", label="teacher")
-    ax.set_xlim(min(sizes) / 1.5, max(sizes) * 1.5)
     log_ticks(ax.xaxis, *ax.get_xlim())
     ax.grid(True, axis="x")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))

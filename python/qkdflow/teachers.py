@@ -1,0 +1,85 @@
+"""A teacher before and after it was compressed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qkdflow.compression import FLOAT_BITS, Compressed
+from qkdflow.datasets import Dataset
+from qkdflow.models import Model
+
+# What is compared: its name in the table, and whether before over after says how much was won.
+ROWS = {
+    "file_bytes": ("file [bytes]", True),
+    "parameters": ("parameters", True),
+    "size_bits": ("weights [bits]", True),
+    "bits": ("bits", True),
+    "sparsity": ("zeros", False),
+    "accuracy_test": ("accuracy (test)", False),
+    "microseconds": ("inference [us a sample]", True),
+}
+
+
+def before_after(before: Model, after: Compressed, data: Dataset, folder: Path) -> dict[str, dict[str, Any]]:
+    """What each of ROWS was and is; both networks are saved in `folder`, in before/ and after/.
+
+    File sizes are those of what `save` wrote: float32 numbers, or integers where the network is frozen. Inference is
+    the engine's in float32, the best of five passes over the test part: of what trains, not of the hardware.
+    """
+    before.save(folder / "before")
+    after.model.save(folder / "after")
+    kept = folder / "after"
+    if after.fixed is not None:
+        kept = folder / "after_fixed"
+        after.fixed.save(kept)
+    kernels = [before.effective(before.graph.param_names[i]) for i in before.graph.prunable_params]
+    sizes = sum(k.size for k in kernels)
+    first = {
+        "file_bytes": _bytes(folder / "before"),
+        "parameters": before.count_params(),
+        "size_bits": FLOAT_BITS * before.count_params(),
+        "bits": FLOAT_BITS,
+        "sparsity": sum(k.size - int(np.count_nonzero(k)) for k in kernels) / sizes,
+        "accuracy_test": before.evaluate(*data.test)[1],
+        "microseconds": microseconds(before, data),
+    }
+    facts = after.facts(data)
+    second = {**{k: facts[k] for k in ROWS if k in facts}, "file_bytes": _bytes(kept)}
+    second["microseconds"] = microseconds(after.model, data)
+    return {"before": first, "after": {**second, "method": facts["method"]}}
+
+
+def microseconds(model: Model, data: Dataset) -> float:
+    """A sample's inference in the engine's float32, the best of five passes over the test part."""
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        model.logits(data.test.x)
+        seconds.append(time.perf_counter() - start)
+    return 1e6 * min(seconds) / len(data.test.x)
+
+
+def markdown(found: dict[str, dict[str, Any]]) -> str:
+    """The table: before, after, and before over after where smaller is better."""
+    before, after = found["before"], found["after"]
+    lines = [f"| teacher ({after['method']}) | before | after | ratio |", "| --- | --- | --- | --- |"]
+    for name, (what, is_ratio) in ROWS.items():
+        ratio = f"{before[name] / after[name]:.2f}" if is_ratio else ""
+        lines.append(f"| {what} | {_text(name, before[name])} | {_text(name, after[name])} | {ratio} |")
+    return "\n".join(lines) + "\n"
+
+
+def _text(name: str, value: float) -> str:
+    if name == "sparsity":
+        return f"{100 * value:.1f} %"
+    if name == "accuracy_test":
+        return f"{value:.4f}"
+    return f"{value:.2f}" if name == "microseconds" else f"{value:,}"
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
