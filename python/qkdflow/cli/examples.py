@@ -7,6 +7,7 @@ EXAMPLES = """examples:
   qkdflow inspect teacher.h5                                   layers, zeros, quantisers and NaNs of a network
   qkdflow estimate runs/psd --part xc7z020clg400-1 --reuse-factor 1,16 --strategy resource
   qkdflow assess runs/psd --device sim                         the drivers on a simulated board
+  qkdflow report runs/* --out runs.html                        finished runs side by side
   qkdflow doctor                                               what is installed, what is missing
   qkdflow bench train --workload psd-student-b32 --json
   qkdflow bench bo --problems main --peers optuna_gp,keras_tuner
