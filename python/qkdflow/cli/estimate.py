@@ -115,8 +115,8 @@ def _show(found: Estimate, factor: int) -> None:
     for word in ("reuse", *COUNTS.values()):
         table.add_column(word, justify="right", no_wrap=True)
     for layer in (*found.layers, found.total):
-        reuse = "" if layer.kind != "dense" else str(layer.reuse_factor)
-        if layer.kind == "dense" and layer.asked != layer.reuse_factor:
+        reuse = str(layer.reuse_factor) if layer.has_weights else ""
+        if layer.has_weights and layer.asked != layer.reuse_factor:
             reuse += f"\nnot {layer.asked}"
         table.add_row(layer.name, reuse, *(_cell(getattr(layer, word)) for word in COUNTS))
     table.add_row("of the part", "", *(f"{found.share(r):.1%}" for r in RESOURCES))
