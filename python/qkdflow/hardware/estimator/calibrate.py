@@ -22,9 +22,9 @@ from qkdflow.hardware.estimator.dense import last_width, lay_out
 from qkdflow.hardware.estimator.fit import TARGETS, Row, fit
 from qkdflow.hardware.estimator.kernel import Kernel
 from qkdflow.hardware.estimator.network import estimate_for
-from qkdflow.hardware.estimator.reports import ToolReport
 from qkdflow.hardware.estimator.target import Target
 from qkdflow.hardware.estimator.terms import Terms
+from qkdflow.hardware.vendor_reports import Report, Synthesis, Timing
 
 FORMAT = "qkdflow.reports/2"
 _OTHER = "not dense"  # what other kinds of layers are estimated at
@@ -72,25 +72,25 @@ def bills(fixed: FixedModel, target: Target, factors: Mapping[str, int]) -> dict
 
 
 def remember(
-    reports: Sequence[ToolReport], fixed: FixedModel, target: Target, factors: Mapping[str, int], path: Path
+    reports: Mapping[Path, Report], fixed: FixedModel, target: Target, factors: Mapping[str, int], path: Path
 ) -> int:
     """Add the reports to the local table; how many are new. ConfigError where none belongs to the network."""
     entries = _read(path)
     layers = bills(fixed, target, factors)
     whole = {t: _sum(layer[t] for layer in layers.values()) for t in TARGETS}
-    numbers = {int(m[1]) for r in reports if _is_dense(r.name) and (m := _CONFIG.search(r.name))}
+    counted = {file: report for file, report in reports.items() if not isinstance(report, Timing)}
+    modules = [report.top for report in counted.values()]
+    numbers = {int(m[1]) for name in modules if _is_dense(name) and (m := _CONFIG.search(name))}
     names = [layer.name for layer in fixed.dense]
     # hls4ml numbers layers in order; with some of them missing nobody knows which is which.
     dense = dict(zip(sorted(numbers), names, strict=True)) if len(numbers) == len(names) else {}
     built = (target.part.name, target.strategy, target.io, *(str(factors[name]) for name in names))
     design, added, known = " ".join((fixed.digest[:12], *built)), 0, 0
-    for report in reports:
-        if not report.counts:
-            continue
-        if report.clock_ns is not None and abs(report.clock_ns - target.clock_ns) > 1e-6:
-            raise ConfigError(f"[{report.path}] is for {report.clock_ns:g} ns; give --clock {report.clock_ns:g}")
-        config = _CONFIG.search(report.name)
-        if config and (not _is_dense(report.name) or int(config[1]) not in dense):
+    for file, report in counted.items():
+        if isinstance(report, Synthesis) and abs(report.target_ns - target.clock_ns) > 1e-6:
+            raise ConfigError(f"[{file}] is for {report.target_ns:g} ns; give --clock {report.target_ns:g}")
+        config = _CONFIG.search(report.top)
+        if config and (not _is_dense(report.top) or int(config[1]) not in dense):
             continue  # a part that is no dense layer of ours
         terms = layers[dense[int(config[1])]] if config else whole
         name = f"{design}/{dense[int(config[1])]}" if config else design
