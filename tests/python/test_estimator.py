@@ -211,7 +211,7 @@ def test_a_wrong_setting_is_named(settings: dict[str, object], message: str) -> 
 
 
 def test_a_layer_name_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ConfigError, match="must name dense layers"):
+    with pytest.raises(ConfigError, match="must name layers with weights"):
         estimate(mlp(Key(3), (8, 3)), board="pynq-z2", reuse_factor={"fc9": 2})
 
 

@@ -91,6 +91,7 @@ def dense(
         ii=ii,
         asked=asked,
         reuse_factor=rf,
+        has_weights=True,
         ebops=kernel.nonzero * weight_bits * widths[0],
         basis=prices.constants()["basis"][layout.bill.group] + ("" if seen else "; beyond what these reports show"),
     )

@@ -51,8 +51,9 @@ def total(parts: Iterable[Quantity]) -> Quantity:
 class LayerEstimate:
     """One layer as HLS would report it (csynth). bram counts blocks of 18 Kb; latency_clk and ii are clocks.
 
-    reuse_factor: what hls4ml takes, which differs from `asked` where that is not valid; ebops: bit operations that
-    are not multiplied by zero; basis: the reports behind the constants.
+    reuse_factor: what hls4ml takes, which differs from `asked` where that is not valid, both of layers with weights;
+    words: of a stream, that make one sample; ebops: bit operations that are not multiplied by zero; basis: the reports
+    behind the constants.
     """
 
     name: str
@@ -65,6 +66,8 @@ class LayerEstimate:
     ii: Quantity
     asked: int = 1
     reuse_factor: int = 1
+    has_weights: bool = False
+    words: int = 1
     ebops: int = 0
     basis: str = ""
 
