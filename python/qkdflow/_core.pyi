@@ -137,6 +137,19 @@ class Convolution(Layer):
 class BatchNormalization(Layer):
     def __init__(self, name: str, momentum: float, epsilon: float, center: bool, scale: bool) -> None: ...
 
+class FoldedBatchNormalization(Layer):
+    def __init__(
+        self,
+        inner: Layer,
+        momentum: float,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        folding_mode: str,
+        ema_freeze_delay: int | None,
+        bias: ParamSpec,
+    ) -> None: ...
+
 class Pooling(Layer):
     def __init__(
         self,
