@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
+
 namespace qkd::nn {
 namespace {
 
@@ -28,6 +30,7 @@ std::vector<double> quantized(const ParamSpec& spec, std::vector<double> values)
 Folded fold(const Options& o, const ParamSpec& kernel, const Unfolded& n, const Statistics& moving,
             const Statistics* batch) {
   const std::size_t channels = moving.mean.size();
+  require(channels > 0, "fold", "needs a channel");
   const double epsilon = static_cast<double>(o.epsilon);
   Folded f;
   f.with = batch ? *batch : moving;
@@ -59,6 +62,7 @@ double followed(double past, double now, float momentum) {
 Gradients unfold(const Options& o, const Folded& f, const Unfolded& n, const std::vector<double>& diff_kernel,
                  const std::vector<double>& diff_bias, double count) {
   const std::size_t channels = diff_bias.size();
+  require(channels > 0, "unfold", "needs a channel");
   const double epsilon = static_cast<double>(o.epsilon);
   const std::vector<double> zeros(channels);
   Gradients g{diff_kernel, zeros, zeros, diff_bias, zeros, zeros};
