@@ -65,6 +65,12 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
         }
         if layer["kind"] in ("table", "softmax"):
             names[name]["TableSize"] = layer["table_size"]
+        if layer["kind"] == "softmax":
+            names[name] |= {
+                "ExpTableT": precision(layer["exponential_type"]),
+                "InvTableT": precision(layer["inverse_type"]),
+                "InvInpT": precision(layer["sum_type"]),
+            }
         if layer["kind"] == "softmax" and layer["implementation"] == "stable":
             distance = {**layer["input_type"], "is_signed": False, "rounding": "TRN", "overflow": "WRAP"}
             names[name]["InpNormT"] = precision(distance)
@@ -94,8 +100,7 @@ def precisions(layer: Entry) -> Entry:
     elif layer["kind"] == "table":
         found |= {"table": "table_type"}
     elif layer["kind"] == "softmax":
-        found |= {"exp_table": "exponential_type", "inv_table": "inverse_type"}
-        found |= {"accum": "accum_type", "inv_inp": "sum_type"}
+        found |= {"accum": "accum_type"}  # hls4ml reads those of the tables elsewhere
     elif layer.get("activation") == "leaky_relu":
         found |= {"param": "slope_type"}
     return {name: precision(layer[kind]) for name, kind in found.items()}
