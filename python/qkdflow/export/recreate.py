@@ -62,6 +62,7 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
             "Precision": precisions(layer),
             "Strategy": hls["strategies"][name],
             "ReuseFactor": hls["reuse_factor"].get(name, 1),
+            "Trace": True,
         }
         if layer["kind"] in ("table", "softmax"):
             names[name]["TableSize"] = layer["table_size"]
@@ -74,6 +75,7 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
         if layer["kind"] == "softmax" and layer["implementation"] == "stable":
             distance = {**layer["input_type"], "is_signed": False, "rounding": "TRN", "overflow": "WRAP"}
             names[name]["InpNormT"] = precision(distance)
+    config["TraceOutput"] = True  # csim can say what every layer gave; synthesis does not see it
     config["HLSConfig"] = {"Model": {"ReuseFactor": 1, "Strategy": hls["strategy"]}, "LayerName": names}
     return config
 
