@@ -66,8 +66,7 @@ def run(config: RunConfig, out: str | Path) -> dict[str, Any]:
 def load_run(out: str | Path) -> RunResult:
     """The artefacts of a finished run. DataError where a stage is missing or damaged."""
     path = Path(out)
-    if not (path / "report.json").exists():
-        raise DataError(f"[{path}] holds no finished run. Finish it with: qkdflow run ... --out {path}")
+    report = load_report(path)
     return RunResult(
         path,
         Dataset.load(path / "01_dataset"),
@@ -77,8 +76,15 @@ def load_run(out: str | Path) -> RunResult:
         HlsProject.load(path / "07_hls" / "project"),
         Overlay.load(path / "08_overlay"),
         Assessment.load(path / "09_assessment"),
-        read_json(path / "report.json"),
+        report,
     )
+
+
+def load_report(path: Path) -> dict[str, Any]:
+    """report.json of a finished run. DataError where there is none."""
+    if not (path / "report.json").exists():
+        raise DataError(f"[{path}] holds no finished run. Finish it with: qkdflow run ... --out {path}")
+    return dict(read_json(path / "report.json"))
 
 
 class _Line:

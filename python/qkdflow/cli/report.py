@@ -30,7 +30,7 @@ def add(verbs: Any) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from qkdflow.comparison import compare, markdown, page
+    from qkdflow.overview import compare, markdown, page
     from qkdflow.files import write_atomic
 
     out = None if args.out is None else Path(args.out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qkdflow.comparison.rows import Row, Spread
+from qkdflow.overview.rows import Row, Spread
 from qkdflow.hardware.estimator.values import RESOURCES
 
 COLUMNS = (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fixed_models import mlp
 from qkdflow import Key, cli
-from qkdflow.comparison import COLUMNS, cells, compare, markdown
+from qkdflow.overview import COLUMNS, cells, compare, markdown
 from qkdflow.errors import DataError
 from report_example import example_report
 

@@ -7,8 +7,8 @@ from os.path import relpath
 from pathlib import Path
 
 from qkdflow import plots
-from qkdflow.comparison.rows import Compared, Row
-from qkdflow.comparison.table import COLUMNS, NOTE, NUMERIC, cells
+from qkdflow.overview.rows import Compared, Row
+from qkdflow.overview.table import COLUMNS, NOTE, NUMERIC, cells
 from qkdflow.report.html import Child, Html, figure, join, table, tag
 from qkdflow.report.page import document
 from qkdflow.report.verdicts import headline
@@ -27,13 +27,13 @@ def page(rows: Sequence[Row], folder: str | Path = ".") -> str:
     """One HTML file without script; links to the runs' own reports are relative to `folder`, where it will lie."""
     runs = [run for row in rows for run in row.runs]
     top = join(
-        tag("p", tag("span", "qkdflow · ", tag("strong", "comparison")), class_="run"),
+        tag("p", tag("span", "qkdflow · ", tag("strong", "runs side by side")), class_="run"),
         tag("h1", f"{len(runs)} runs of {len(rows)} configurations" if len(runs) > 1 else "One run"),
     )
     drawn = [(title, _drawing(title, rows)) for title in _DRAWN]
     tables = [("Networks", _table(rows, 0, _HARDWARE)), ("Hardware", _table(rows, _HARDWARE, len(COLUMNS)))]
     parts = [*tables, *drawn, ("Runs", _links(runs, folder))]
-    return document("comparison", top, parts)
+    return document("runs", top, parts)
 
 
 def _table(rows: Sequence[Row], first: int, end: int) -> Html:
