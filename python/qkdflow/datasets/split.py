@@ -1,7 +1,8 @@
-"""Stratified parts of a data set: 70 % train, 15 % valid, 15 % test in every class, and k folds."""
+"""Stratified parts of a data set: 70 % train, 15 % valid, 15 % test in every class; given parts; k folds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,36 @@ def split(y: I64, class_names: tuple[str, ...], key: Key) -> Indices:
     valid = [r[s : 2 * s] for r, s in zip(rows, sizes, strict=True)]
     train = [r[2 * s :] for r, s in zip(rows, sizes, strict=True)]
     return _mixed(train, valid, test, key)
+
+
+def keep_parts(y: I64, class_names: tuple[str, ...], given: Mapping[str, I64], key: Key) -> Indices:
+    """Parts that a data set comes with, kept; 15 % of each class of its train rows make each part that is missing.
+
+    given: rows by part, `train` among them. DataError where a class has too few train rows to cut from.
+    """
+    missing = [part for part in ("valid", "test") if part not in given]
+    train = given["train"]
+    purpose = f"a {' and a '.join(missing)} part cut from it" if missing else "training"
+    places = _shuffled_by_class(y[train], class_names, key, least=1 + len(missing), purpose=purpose)
+    rows = [train[p] for p in places]
+    sizes = [_part_size(len(r)) for r in rows]
+    cut = {part: [r[i * s : (i + 1) * s] for r, s in zip(rows, sizes, strict=True)] for i, part in enumerate(missing)}
+    kept = {part: [given[part]] for part in ("valid", "test") if part in given}
+    rest = [r[len(missing) * s :] for r, s in zip(rows, sizes, strict=True)]
+    parts = {**cut, **kept}
+    return _mixed(rest, parts["valid"], parts["test"], key)
+
+
+def fewer(indices: Indices, y: I64, train_rows: int, key: Key) -> Indices:
+    """The same parts with at most `train_rows` rows to train on, each class's share kept, at least one row a class."""
+    train = indices.train
+    if len(train) <= train_rows:
+        return indices
+    share = train_rows / len(train)
+    mixed = train[key.fold("fewer").permutation(len(train))]
+    kept = [mine[: max(1, round(share * len(mine)))] for c in np.unique(y) if len(mine := mixed[y[mixed] == c])]
+    rows = np.concatenate(kept)
+    return indices._replace(train=rows[key.fold("order").permutation(len(rows))])
 
 
 def folds(y: I64, class_names: tuple[str, ...], k: int, key: Key) -> list[Indices]:
