@@ -1,48 +1,18 @@
-"""The networks that a search may build. One function of `hp` a network: what is searched is what is trained.
-
-Spaces are the letter's (Molina et al. 2024, section II-A): teacher widths 32 to 300, student widths 1 to 20, learning
-rates 0.01, 0.001 and 0.0001.
-"""
+"""Multilayer perceptrons, and the linear classifier."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from qkdflow._core import Key
 from qkdflow.datasets import Dataset
+from qkdflow.hypermodels.parts import distillation, learning_rate, q_dense, q_relu, relu_integer
+from qkdflow.hypermodels.scaling import power_of_two_scaling, standardization
 from qkdflow.layers import Dense, Input, QActivation, QDense, Rescaling
 from qkdflow.models import Sequential
 from qkdflow.optimizers import Adam
-from qkdflow.quantizers import csd_bits, quantized_bits, quantized_relu
 from qkdflow.tune import HyperParameters
-
-LEARNING_RATES = (1e-2, 1e-3, 1e-4)
-BIAS_BITS = 16  # biases cost one adder input each; more bits than the weights' let them be of any size
-
-
-def standardization(dataset: Dataset) -> Rescaling:
-    """(x - mean) / deviation, per feature, from the training part: for float networks."""
-    x = dataset.train.x.reshape(len(dataset.train.x), -1).astype(np.float64)
-    deviation = np.maximum(x.std(axis=0), 1e-3 * max(float(x.std()), 1e-12))
-    scale = (1.0 / deviation).astype(np.float32)
-    return Rescaling(scale, -x.mean(axis=0) * scale, name="rescaling")
-
-
-def power_of_two_scaling(dataset: Dataset) -> Rescaling:
-    """(x - round(mean)) * 2^-k, one k for all features, from the training part: exact in fixed point.
-
-    k takes the spread of all features together to between 1/2 and 1.
-    """
-    x = dataset.train.x.reshape(len(dataset.train.x), -1).astype(np.float64)
-    step = dataset.input_type.step
-    mean = np.round(x.mean(axis=0) / step) * step
-    spread = max(float(np.sqrt(np.mean((x - mean) ** 2))), step)
-    scale = 2.0 ** -math.ceil(math.log2(spread))
-    return Rescaling(scale, -mean * scale, name="rescaling")
 
 
 @dataclass(frozen=True)
@@ -62,7 +32,7 @@ class TeacherMLP:
             hp.Int("fc3", 10, 50, step=10),
             hp.Int("fc4", 10, 50, step=10),
         ]
-        rate = hp.Choice("learning_rate", LEARNING_RATES, default=1e-3)
+        rate = learning_rate(hp, 1e-3)
         hidden = [Dense(w, "relu", kernel_initializer="he_uniform", name=f"fc{i + 1}") for i, w in enumerate(widths)]
         model = Sequential(
             [
@@ -101,41 +71,28 @@ class StudentMLP:
             second = hp.Int("fc2", 1, 20, default=10)
         if depth == 2:
             widths.append(second)
-        reach = hp.Int("relu_integer", 0, min(3, self.bits), default=min(2, self.bits))
-        rate = hp.Choice("learning_rate", LEARNING_RATES, default=1e-2)
-        hp.Choice("temperature", [1.0, 2.0, 4.0, 8.0], default=2.0)
-        hp.Float("alpha", 0.1, 0.9, step=0.1, default=0.5)
+        reach = relu_integer(hp, self.bits)
+        rate = learning_rate(hp, 1e-2)
+        distillation(hp)
 
         chain: list[QDense | QActivation] = []
         for i, width in enumerate(widths):
             chain += [
-                self._dense(width, f"fc{i + 1}"),
-                QActivation(quantized_relu(self.bits, reach, rounding="RND"), name=f"relu{i + 1}"),
+                q_dense(width, self.bits, self.digits, f"fc{i + 1}"),
+                q_relu(self.bits, reach, f"relu{i + 1}"),
             ]
         model = Sequential(
             [
                 Input(self.dataset.shape, self.dataset.input_type, name="input"),
                 self.scaling,
                 *chain,
-                self._dense(self.dataset.classes, "output"),
+                q_dense(self.dataset.classes, self.bits, self.digits, "output"),
             ],
             name="student",
             key=key,
         )
         model.compile(Adam(rate))
         return model
-
-    def _dense(self, units: int, name: str) -> QDense:
-        kernel = quantized_bits(self.bits, 1, alpha=1, rounding="RND")
-        if self.digits is not None:
-            kernel = csd_bits(self.bits, 1, rounding="RND", digits=self.digits)
-        return QDense(
-            units,
-            kernel_initializer="he_uniform",
-            kernel_quantizer=kernel,
-            bias_quantizer=quantized_bits(BIAS_BITS, 5, alpha=1, rounding="RND"),
-            name=name,
-        )
 
 
 def linear(dataset: Dataset, key: Key | int = 0) -> Sequential:
