@@ -308,5 +308,10 @@ def test_fewer_rows_to_train_on(tmp_path: Path) -> None:
     less = fewer(d.indices, d.y, 6, Key(1))
     assert set(less.train) <= set(d.indices.train)
     assert (np.bincount(d.y[less.train]) == 3).all()
+    assert set(less.valid) < set(d.indices.valid)
+    assert (np.bincount(d.y[less.valid]) == 1).all()
     np.testing.assert_array_equal(less.test, d.indices.test)
     assert fewer(d.indices, d.y, 100, Key(1)) is d.indices
+    small = d.limited(6, Key(1))
+    assert (small.samples, sizes(small)) == (14, [6, 2, 6])
+    np.testing.assert_array_equal(small.test.x, d.test.x)

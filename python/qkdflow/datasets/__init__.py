@@ -9,9 +9,11 @@ from qkdflow.datasets.dataset import Dataset, Part
 from qkdflow.datasets.idx import load_idx
 from qkdflow.datasets.images import load_images
 from qkdflow.datasets.load import load
+from qkdflow.datasets.simulators import SIMULATORS
 from qkdflow.datasets.split import Indices
 
 __all__ = [
+    "SIMULATORS",
     "Dataset",
     "Indices",
     "Part",

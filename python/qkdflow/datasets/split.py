@@ -56,15 +56,22 @@ def keep_parts(y: I64, class_names: tuple[str, ...], given: Mapping[str, I64], k
 
 
 def fewer(indices: Indices, y: I64, train_rows: int, key: Key) -> Indices:
-    """The same parts with at most `train_rows` rows to train on, each class's share kept, at least one row a class."""
-    train = indices.train
-    if len(train) <= train_rows:
+    """At most `train_rows` rows to train on and as large a share of those to validate; the test part is whole.
+
+    Each class keeps its share of both, and a row at least.
+    """
+    share = train_rows / len(indices.train)
+    if share >= 1:
         return indices
-    share = train_rows / len(train)
-    mixed = train[key.fold("fewer").permutation(len(train))]
-    kept = [mine[: max(1, round(share * len(mine)))] for c in np.unique(y) if len(mine := mixed[y[mixed] == c])]
-    rows = np.concatenate(kept)
-    return indices._replace(train=rows[key.fold("order").permutation(len(rows))])
+    train, valid = (_thinned(rows, y, share, key.fold(p)) for p, rows in zip(("train", "valid"), indices, strict=False))
+    return indices._replace(train=train, valid=valid)
+
+
+def _thinned(rows: I64, y: I64, share: float, key: Key) -> I64:
+    mixed = rows[key.fold("fewer").permutation(len(rows))]
+    kept = [mine[: max(1, int(share * len(mine)))] for c in np.unique(y) if len(mine := mixed[y[mixed] == c])]
+    chosen: I64 = np.concatenate(kept)
+    return np.asarray(chosen[key.fold("order").permutation(len(chosen))])
 
 
 def folds(y: I64, class_names: tuple[str, ...], k: int, key: Key) -> list[Indices]:
