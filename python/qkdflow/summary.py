@@ -136,9 +136,15 @@ def search_part(study: Study) -> dict[str, Any]:
 
 
 def _source(config: RunConfig) -> str:
-    if config.is_preset:
-        return "Synthetic: simulated pulses, from the published parameters of docs/datasets/psd.md."
-    return f"Read from {Path(config.data).name}, label column {config.label}."
+    if config.is_simulated:
+        page = config.data.partition("-")[0] if config.data.startswith("pest") else config.data
+        source = f"Synthetic: simulated, from the published parameters of docs/datasets/{page}.md."
+    elif config.data.lower().endswith(".csv"):
+        source = f"Read from {Path(config.data).name}, label column {config.label}."
+    else:
+        source = f"Read from {Path(config.data).name}."
+    rows = config.work.train_rows
+    return f"{source} At most {rows:,} rows of the train part were trained on." if rows else source
 
 
 def _versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from qkdflow.cli import assess, bench, compress, doctor, estimate, explain, inspect, plot, report, rtl, run, verify
+from qkdflow.cli import assess, bench, compress, doctor, estimate, explain, init, inspect, plot, report, rtl, run, verify
 from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ToolError
 
@@ -57,6 +57,6 @@ def _parser() -> argparse.ArgumentParser:
 
     parser.add_argument("--version", action="version", version=f"qkdflow {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (run, report, compress, verify, rtl, assess, estimate, explain, inspect, plot, bench, doctor):
+    for verb in (run, init, report, compress, verify, rtl, assess, estimate, explain, inspect, plot, bench, doctor):
         verb.add(verbs)
     return parser

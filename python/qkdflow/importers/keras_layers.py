@@ -12,9 +12,9 @@ from qkdflow.importers.keras_config import Spec
 from qkdflow.importers.keras_options import Options
 from qkdflow.importers.keras_weights import Weights, as_float32
 from qkdflow.importers.network import Node
-from qkdflow.importers.refusal import reading, refusal
 from qkdflow.importers.shapes import Shape
 from qkdflow.quantizers import Quantizer
+from qkdflow.refusal import reading, refusal
 
 DENSE = ("kernel", "bias")
 DEPTHWISE = ("depthwise_kernel", "bias")

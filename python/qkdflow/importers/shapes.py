@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qkdflow.importers.refusal import reading, refusal
+from qkdflow.refusal import reading, refusal
 
 Shape = tuple[int, ...]
 Tensors = dict[str, Shape]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow.errors import DataError
-from qkdflow.importers.refusal import BROKEN, refusal
+from qkdflow.refusal import BROKEN, refusal
 
 _DEFLATES_TO = 1100  # deflate makes at most 1032 bytes of one
 _SLACK = 1 << 16  # bytes that need no proof
@@ -59,6 +59,13 @@ class Hdf5:
         if isinstance(group, h5py.Group):
             self._walk(group, "", 0, found)
         return found
+
+    def dataset(self, path: str) -> NDArray[Any]:
+        """One array. DataError where there is a group, or nothing, of that name."""
+        found = self._find(path)
+        if not isinstance(found, h5py.Dataset):
+            raise refusal(self.where, f"a dataset {path!r} is required", type(found).__name__)
+        return self._read(found)
 
     def _walk(self, group: h5py.Group, prefix: str, depth: int, found: dict[str, NDArray[Any]]) -> None:
         if depth > _DEEPEST or len(found) > _MOST:
