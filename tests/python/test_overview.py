@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from fixed_models import mlp
 from qkdflow import Key, cli
-from qkdflow.overview import COLUMNS, cells, compare, markdown
 from qkdflow.errors import DataError
+from qkdflow.overview import COLUMNS, cells, compare, markdown
 from report_example import example_report
 
 

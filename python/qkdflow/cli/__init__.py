@@ -9,7 +9,21 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from qkdflow.cli import assess, bench, compress, doctor, estimate, explain, init, inspect, plot, report, rtl, run, verify
+from qkdflow.cli import (
+    assess,
+    bench,
+    compress,
+    doctor,
+    estimate,
+    explain,
+    init,
+    inspect,
+    plot,
+    report,
+    rtl,
+    run,
+    verify,
+)
 from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ToolError
 

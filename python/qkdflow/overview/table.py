@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qkdflow.overview.rows import Row, Spread
 from qkdflow.hardware.estimator.values import RESOURCES
+from qkdflow.overview.rows import Row, Spread
 
 COLUMNS = (
     "Run",
