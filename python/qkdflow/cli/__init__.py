@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from qkdflow.cli import assess, bench, estimate, explain, inspect, plot, run, verify
+from qkdflow.cli import assess, bench, estimate, explain, export, inspect, plot, run, verify
 from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ToolError
 
@@ -57,6 +57,6 @@ def _parser() -> argparse.ArgumentParser:
 
     parser.add_argument("--version", action="version", version=f"qkdflow {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (run, assess, estimate, explain, inspect, verify, plot, bench):
+    for verb in (run, assess, estimate, explain, inspect, verify, export, plot, bench):
         verb.add(verbs)
     return parser

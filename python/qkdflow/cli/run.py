@@ -7,6 +7,7 @@ import os
 from dataclasses import fields
 from typing import Any
 
+from qkdflow.cli import hls_options
 from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ConfigError
 
@@ -40,14 +41,7 @@ def add(verbs: Any) -> None:
     )
     run.add_argument("--cost", help="what it should need little of: lut, ff, dsp, bram, latency_clk or ii")
     run.add_argument("--jobs", type=int, default=1, help="trials of the searches at once, one thread each (default: 1)")
-    hls = run.add_argument_group("hls4ml project")
-    hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
-    hls.add_argument("--part", help="such as xc7z020clg400-1")
-    hls.add_argument("--board", help="such as pynq-z2, in place of the part")
-    hls.add_argument("--clock", type=float, default=5.0, dest="clock_ns", metavar="NS", help="clock period in ns")
-    hls.add_argument("--reuse-factor", type=int, default=1, help="weights that share a multiplier")
-    hls.add_argument("--strategy", default="Latency", help="Latency or Resource")
-    hls.add_argument("--io", default="io_parallel", dest="io_type", help="io_parallel or io_stream")
+    hls_options.add(run)
     run.add_argument("--transport", help="what carries the words on the board: comblock, axi_dma or axi_lite")
     run.set_defaults(command=_run)
 
@@ -69,7 +63,6 @@ def _run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from qkdflow.config import PRESETS, RunConfig
-    from qkdflow.export.hls import HlsConfig
     from qkdflow.terminal import summary_table
     from qkdflow.workflow import run
 
@@ -79,8 +72,7 @@ def _run(args: argparse.Namespace) -> int:
     values["data"] = args.name or os.path.abspath(args.data)
     if args.max_parameters is None:
         values |= PRESETS.get(args.name, {})
-    hls = {f.name: getattr(args, f.name) for f in fields(HlsConfig) if hasattr(args, f.name)}
-    report = run(RunConfig(**values, hls=HlsConfig(**hls)), args.out)
+    report = run(RunConfig(**values, hls=hls_options.config(args)), args.out)
     console = Console()
     console.print(summary_table(report, console.width))
     print(f"report: {os.path.join(args.out, 'report.html')}")
