@@ -138,7 +138,8 @@ class RunConfig:
         """What a frozen student needs of the constraints' part, built as the hls4ml project is."""
         hls = self.hls
         part = self.constraints.get("part") or hls.device.name
-        target = Target.of(part, clock_ns=hls.clock_ns, strategy=hls.strategy, io=hls.io_type)
+        strategy = hls.strategy if isinstance(hls.strategy, str) else "Latency"  # what layers not named have
+        target = Target.of(part, clock_ns=hls.clock_ns, strategy=strategy, io=hls.io_type)
         return estimate_for(fixed, target, hls.reuse_factor)
 
     @property

@@ -25,7 +25,14 @@ else:
     import tomli as tomllib
 
 Settings = dict[str, Any]
-_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "a table"}
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    dict: "a table",
+    Mapping: "a table",
+}
 
 
 def preset(name: str) -> Settings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -26,14 +27,15 @@ def keras(path: Path, x: np.ndarray) -> np.ndarray:
     return model.predict(x.astype(np.float32), verbose=0, batch_size=512).astype(np.float64)
 
 
-def simulated(path: Path, x: np.ndarray, input_type: str) -> np.ndarray:
-    """hls4ml's own way with a Keras 2 .h5, every precision but the input's its own choice."""
+def simulated(path: Path, x: np.ndarray, precisions: dict[str, str]) -> np.ndarray:
+    """hls4ml's own way with a Keras 2 .h5; what is not in `precisions` is its own choice."""
     objects: dict[str, object] = {}
     qkeras.utils._add_supported_quantized_objects(objects)
     model = tf.keras.models.load_model(path, custom_objects=objects, compile=False)
     with tempfile.TemporaryDirectory() as out, contextlib.redirect_stdout(io.StringIO()):
         config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
-        config["LayerName"][model.layers[0].name]["Precision"]["result"] = input_type
+        for name, precision in precisions.items():
+            config["LayerName"][name]["Precision"]["result"] = precision
         project = hls4ml.utils.config.create_config(output_dir=out, backend="Vitis", io_type="io_parallel")
         project["KerasH5"] = str(path)
         project["KerasModel"] = model
@@ -49,7 +51,7 @@ def main() -> int:
         given = np.load(path.with_suffix(".npz"))
         results = {"QKeras": keras(path, given["x"])}
         if path.stem in HLS4ML:
-            results["hls4ml"] = simulated(path, given["x"], str(given["input_type"]))
+            results["hls4ml"] = simulated(path, given["x"], json.loads(str(given["precisions"])))
         for reader, got in results.items():
             differ = int(np.count_nonzero(got != given["logits"]))
             wrong += differ

@@ -1,16 +1,17 @@
-"""NAME.h5 of frozen networks, and NAME.npz with inputs, the emulator's logits and the input's type."""
+"""NAME.h5 of frozen networks, and NAME.npz with inputs, the emulator's logits and precisions for hls4ml."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 from fixed_graphs import GRAPHS, Build
 from fixed_models import mlp
-from qkdflow import Key
-from qkdflow.export.keras import write_keras
-from qkdflow.fixed import FixedModel
+from qkdflow import FixedPoint, Key
+from qkdflow.export.keras import INPUT_NAME, write_keras
+from qkdflow.fixed import FixedModel, FixedWeighted
 from test_keras_export import ROUNDING, block, raw, rounding
 
 
@@ -36,12 +37,26 @@ def networks() -> dict[str, FixedModel]:
     return found
 
 
+def precisions(fixed: FixedModel) -> dict[str, str]:
+    """What hls4ml 1.3 must be told. Behind a sum whose result is left to itself it drops a QActivation(quantized_bits)
+    (MergeLinearActivation); the layer's own activation="linear", NAME_linear, is a cast then; symmetric is lost."""
+    found = {INPUT_NAME: fixed.input_type.hls4ml_type}
+    for layer in fixed.layers:
+        kind = layer.result_type
+        if isinstance(layer, FixedWeighted):  # and room for what the bias holds of the rounding
+            wide = FixedPoint(kind.bits + 16, kind.integer + 2).hls4ml_type
+            found |= {layer.name: wide, f"{layer.name}_linear": wide}
+        elif kind.overflow == "SAT_SYM":
+            found[layer.name] = FixedPoint(kind.bits, kind.integer, True, "RND_CONV", "SAT_SYM").hls4ml_type
+    return found
+
+
 def main() -> None:
     out = Path(sys.argv[1])
     for name, fixed in networks().items():
         write_keras(fixed, out / f"{name}.h5")
         x = raw(fixed, 2000)
-        np.savez(out / f"{name}.npz", x=x, logits=fixed.predict(x), input_type=np.array(fixed.input_type.hls4ml_type))
+        np.savez(out / f"{name}.npz", x=x, logits=fixed.predict(x), precisions=np.array(json.dumps(precisions(fixed))))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from qkdflow.cli import (
     doctor,
     estimate,
     explain,
+    export,
     init,
     inspect,
     plot,
@@ -71,6 +72,21 @@ def _parser() -> argparse.ArgumentParser:
 
     parser.add_argument("--version", action="version", version=f"qkdflow {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (run, init, report, compress, verify, rtl, assess, estimate, explain, inspect, plot, bench, doctor):
+    for verb in (
+        run,
+        init,
+        report,
+        compress,
+        verify,
+        export,
+        rtl,
+        assess,
+        estimate,
+        explain,
+        inspect,
+        plot,
+        bench,
+        doctor,
+    ):
         verb.add(verbs)
     return parser

@@ -7,6 +7,7 @@ import os
 from dataclasses import fields
 from typing import Any
 
+from qkdflow.cli import hls_options
 from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ConfigError
 
@@ -58,14 +59,7 @@ def add(verbs: Any) -> None:
     run.add_argument(
         "--jobs", type=int, default=unset, help="trials of the searches at once, one thread each (default: 1)"
     )
-    hls = run.add_argument_group("hls4ml project")
-    hls.add_argument("--backend", default=unset, help="Vitis, Vivado or VivadoAccelerator")
-    hls.add_argument("--part", default=unset, help="such as xc7z020clg400-1")
-    hls.add_argument("--board", default=unset, help="such as pynq-z2, in place of the part")
-    hls.add_argument("--clock", type=float, default=unset, dest="clock_ns", metavar="NS", help="clock period in ns")
-    hls.add_argument("--reuse-factor", type=int, default=unset, help="weights that share a multiplier")
-    hls.add_argument("--strategy", default=unset, help="Latency or Resource")
-    hls.add_argument("--io", default=unset, dest="io_type", help="io_parallel or io_stream")
+    hls_options.add(run)
     run.add_argument(
         "--transport", default=unset, help="what carries the words on the board: comblock, axi_dma or axi_lite"
     )
@@ -99,13 +93,11 @@ def _run(args: argparse.Namespace) -> int:
     from qkdflow import settings
     from qkdflow.config import RunConfig
     from qkdflow.datasets import SIMULATORS
-    from qkdflow.export.hls import HlsConfig
     from qkdflow.terminal import summary_table
     from qkdflow.workflow import run
 
-    given = vars(args)
-    flags = {f.name: given[f.name] for f in fields(RunConfig) if f.name in given}
-    if hls := {f.name: given[f.name] for f in fields(HlsConfig) if f.name in given}:
+    flags = {f.name: getattr(args, f.name) for f in fields(RunConfig) if hasattr(args, f.name)}
+    if hls := hls_options.given(args):
         flags["hls"] = hls
     if args.name is None and "data" not in flags:
         raise ConfigError("[run] give either a name (psd), a TOML file or --data FILE")

@@ -75,7 +75,7 @@ class Csim:
         firmware, name = self.project.directory / "firmware", self.project.config.project_name
         source, defines = ((firmware / file).read_text("utf-8") for file in (f"{name}.cpp", "defines.h"))
         traced = dict(re.findall(r'save_layer_output<(\w+)>\(\w+, "(\w+)"', source))
-        kinds = {word: kind for kind, word in re.findall(r"typedef .*?(ap_u?fixed<[^>]*>).*? (\w+);", defines)}
+        kinds = {word: kind for kind, word in re.findall(r"typedef .*?(a[pc]_u?fixed<[^>]*>).*? (\w+);", defines)}
         return {layer: kinds[word] for word, layer in traced.items() if word in kinds}
 
     def _rows(self, x: NDArray[Any]) -> Real:

@@ -247,6 +247,10 @@ class _Writer:
                 raise ConfigError(
                     f"[keras] layer {name}: {layer.activation} cannot be written; use relu or quantized_bits"
                 )
+        self.notes.append(
+            f"layer {name}: hls4ml 1.3 drops it from this file unless the layer before has a precision that is not auto"
+            + (", and reads its symmetric=1 as SAT" if kind.overflow == "SAT_SYM" else "")
+        )
         quantizer = quantized_bits(kind.bits, kind.integer, kind.is_signed, kind.overflow == "SAT_SYM")
         return self.activation_layer(name, source, quantizer)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 Entry = dict[str, Any]
 LAST = "channels_last"
+STRATEGIES = {"Unrolled": "Resource_unrolled"}  # hls4ml's spelling, where it is another
 
 
 def write_project(source: Path, out: Path) -> None:
@@ -60,7 +61,7 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
         name = layer["name"]
         names[name] = {
             "Precision": precisions(layer),
-            "Strategy": hls["strategies"][name],
+            "Strategy": STRATEGIES.get(hls["strategies"][name], hls["strategies"][name]),
             "ReuseFactor": hls["reuse_factor"].get(name, 1),
             "Trace": True,
         }
@@ -76,7 +77,10 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
             distance = {**layer["input_type"], "is_signed": False, "rounding": "TRN", "overflow": "WRAP"}
             names[name]["InpNormT"] = precision(distance)
     config["TraceOutput"] = True  # csim can say what every layer gave; synthesis does not see it
-    config["HLSConfig"] = {"Model": {"ReuseFactor": 1, "Strategy": hls["strategy"]}, "LayerName": names}
+    config["HLSConfig"] = {
+        "Model": {"ReuseFactor": 1, "Strategy": STRATEGIES.get(hls["strategy"], hls["strategy"])},
+        "LayerName": names,
+    }
     return config
 
 
