@@ -40,6 +40,11 @@ class Quantity:
         middle = round(value)
         return cls(middle, min(max(0, round(value * low)), middle), max(round(value * high), middle))
 
+    def reaching(self, others: Iterable[Quantity]) -> Quantity:
+        """The same value with an interval that holds the others' too."""
+        others = [self, *others]
+        return Quantity(self.value, min(q.low for q in others), max(q.high for q in others))
+
 
 def total(parts: Iterable[Quantity]) -> Quantity:
     """A sum with the sum of the intervals: the layers of one network err alike, so that nothing evens out."""
