@@ -23,16 +23,26 @@ def add(verbs: Any) -> None:
     verb.add_argument("--out", help="folder to write into (default: rtl in the directory)")
     verb.add_argument("--samples", type=int, default=10_000, help="random inputs to compare (default 10,000)")
     verb.add_argument("--no-simulation", action="store_true", help="write only")
+    verb.add_argument(
+        "--vendor", metavar="FOLDER", help="write nothing; compare the Verilog that Vitis or Vivado HLS wrote in FOLDER"
+    )
+    verb.add_argument(
+        "--dummies", type=int, default=0, help="with --vendor: samples of zeros behind the last, to flush its pipeline"
+    )
     verb.set_defaults(command=command)
 
 
 def command(args: argparse.Namespace) -> int:
     from qkdflow.hardware.estimator import find_fixed
-    from qkdflow.rtl import RtlConfig, check_rtl, nearest_reuse_factors, write_rtl
+    from qkdflow.rtl import RtlConfig, check_rtl, check_vendor_rtl, nearest_reuse_factors, write_rtl
 
     if args.samples < 1:
         raise ConfigError(f"[--samples] at least 1 is required; got {args.samples}")
     fixed, factor = find_fixed(args.directory), reuse_factor(args.reuse_factor)
+    if args.vendor:
+        check = check_vendor_rtl(args.vendor, fixed, args.samples, dummies=args.dummies)
+        print(check)
+        return 0 if check.passed else 1
     if args.nearest:
         if isinstance(factor, dict):
             raise ConfigError("[--nearest] one --reuse-factor for all layers is required")
