@@ -22,6 +22,9 @@ def add(verbs: Any) -> None:
     verb.add_argument("--argmax", action="store_true", help="give the number of the largest logit in place of logits")
     verb.add_argument("--out", help="folder to write into (default: rtl in the directory)")
     verb.add_argument("--samples", type=int, default=10_000, help="random inputs to compare (default 10,000)")
+    verb.add_argument(
+        "--synthesise", action="store_true", help="count LUTs, flip-flops and DSPs with Yosys (a minute or more)"
+    )
     verb.add_argument("--no-simulation", action="store_true", help="write only")
     verb.add_argument(
         "--vendor", metavar="FOLDER", help="write nothing; compare the Verilog that Vitis or Vivado HLS wrote in FOLDER"
@@ -54,6 +57,10 @@ def command(args: argparse.Namespace) -> int:
         what = f"R = {folding.reuse_factor}, {folding.multipliers} multipliers" if folding else "one register"
         print(f"{stage.name}: {what}, {stage.latency_clk} clocks, one sample every {stage.ii}")
     print(f"Verilog: {out / 'rtl'}")
+    if args.synthesise:
+        from qkdflow.rtl.yosys import synthesise
+
+        print(synthesise(project))
     if args.no_simulation:
         return 0
     checks = [check_rtl(project, top, args.samples) for top in ("core", "stream")]

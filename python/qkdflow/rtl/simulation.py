@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,13 +113,16 @@ class Rtl:
         return fixed.input_type.encode(rows)
 
 
-def compile_rtl(project: RtlProject, top: str = "core") -> Rtl:
-    """Build the simulation of a project's core or of its streams. Raises ToolError with the tools' words."""
+def compile_rtl(project: RtlProject, top: str = "core", sources: Sequence[Path] = ()) -> Rtl:
+    """Build the simulation of a project's core or of its streams, of its own Verilog or of other `sources` for it.
+
+    Raises ToolError with the tools' words.
+    """
     if top not in TOPS:
         raise ConfigError(f"[rtl] top must be one of {', '.join(TOPS)}; got {top!r}")
     interface = _stream(project) if top == "stream" else _core(project)
     patience = 20_000 + 4 * project.stream_latency_clk  # stalls of 255 in 256 clocks included
-    return Rtl(project, top, build_harness(interface, project.files, project.directory / FOLDER, patience))
+    return Rtl(project, top, build_harness(interface, sources or project.files, project.directory / FOLDER, patience))
 
 
 def _core(project: RtlProject) -> Interface:
