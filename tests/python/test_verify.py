@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from csim_models import compiled, needs_csim
 from fixed_graphs import GRAPHS
 from fixed_models import codes, mlp
-from qkdflow import FixedPoint, Key, reference
+from qkdflow import FixedPoint, Key, reference, rtl
 from qkdflow.cli import main
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
@@ -51,6 +52,7 @@ def run(tmp_path: Path) -> Path:
 def test_a_run(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a compiler three rungs run, and the others say what they need."""
     monkeypatch.setattr(rungs, "compiler_problem", lambda: "g++ is not on PATH")
+    monkeypatch.setattr(rungs.rtl, "verilator_problem", lambda: "Verilator 5 is required")
     assert main(["verify", str(run)]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "59 samples of the test part"
@@ -60,6 +62,7 @@ def test_a_run(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     assert table["fake"].split()[1:4] == ["emulator", "177", "0"]
     assert table["emulator"].split()[1:5] == ["NumPy", "reference", "177", "0"]
     assert "not run: g++ is not on PATH" in table["csim"]
+    assert "not run: Verilator 5 is required" in table["rtl"]
     assert "not run: a run's hand-over is required" in table["overlay"]
     assert main(["verify", str(run), "--rungs", "fake,csim"]) == 2  # asked for by name
     capsys.readouterr()
@@ -95,6 +98,21 @@ def test_saved_things(run: Path, tmp_path: Path) -> None:
         verify(run, ("emulator", "board"))
     with pytest.raises(ConfigError, match="whole number from 1 on; got 0"):
         verify(run, samples=0)
+
+
+@pytest.mark.skipif(rtl.verilator_problem() is not None, reason=f"rtl: {rtl.verilator_problem()}")
+def test_verilog_of_a_run(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ours, made for this; then a folder that `qkdflow rtl` left, of another network: its outputs differ."""
+    [ours] = verify(run, ("rtl",)).outcomes
+    assert (ours.outputs, ours.mismatches) == (177, 0)
+    assert re.fullmatch(r"made for this; \d+ clocks, one result every \d+, simulated", ours.note)
+    fixed = FixedModel.load(run / "06_fixed")
+    last = fixed.layers[-1]
+    assert isinstance(last, FixedDense)
+    other = replace(fixed, layers=(*fixed.layers[:-1], replace(last, bias=last.bias + 1)))
+    rtl.write_rtl(other, run / "rtl", rtl.RtlConfig(rtl.nearest_reuse_factors(other, 4)))
+    assert main(["verify", str(run), "--rungs", "rtl"]) == 1
+    assert f"rtl: first at layer {last.name}, sample 0" in capsys.readouterr().out
 
 
 @needs_csim

@@ -15,6 +15,7 @@ def add(verbs: Any) -> None:
         "--rungs", metavar="NAME,...", help="some of them; those named must be able to run. All of them where not given"
     )
     verify.add_argument("--samples", type=int, metavar="N", help="the first N of the test part, or N random ones")
+    verify.add_argument("--rtl", metavar="FOLDER", help="Verilog that Vitis or Vivado HLS wrote: the rung rtl")
     verify.add_argument("--json", action="store_true", help="one JSON object")
     verify.set_defaults(command=_verify)
 
@@ -24,7 +25,7 @@ def _verify(args: argparse.Namespace) -> int:
     from qkdflow.verify import verify
 
     rungs = tuple(args.rungs.split(",")) if args.rungs else None
-    found = verify(args.directory, rungs, args.samples)
+    found = verify(args.directory, rungs, args.samples, args.rtl)
     print(json_text(found.to_dict()) if args.json else found.text(), end="" if args.json else "\n")
     if found.mismatches:
         return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +53,17 @@ class Verification:
         return "\n".join([self.about, *(line.rstrip() for line in lines)])
 
 
-def verify(directory: str | Path, rungs: tuple[str, ...] | None = None, samples: int | None = None) -> Verification:
+def verify(
+    directory: str | Path,
+    rungs: tuple[str, ...] | None = None,
+    samples: int | None = None,
+    vendor_rtl: str | Path | None = None,
+) -> Verification:
     """Run the ladder of a run's directory, a saved student, a frozen network or an hls4ml project.
 
     rungs: the names of those wanted, all of RUNGS where None. samples: the first so many of the run's test part (all of
-    it where None); without a data set, random ones. What a rung needs and has not got is said in its outcome. Raises
+    it where None); without a data set, random ones. vendor_rtl: a folder of Verilog that Vitis or Vivado HLS wrote of
+    this network, which the rung `rtl` then simulates. What a rung needs and has not got is said in its outcome. Raises
     ConfigError, DataError.
     """
     known = [rung.name for rung in RUNGS]
@@ -65,5 +71,7 @@ def verify(directory: str | Path, rungs: tuple[str, ...] | None = None, samples:
     if unknown:
         raise ConfigError(f"[verify] rungs must be some of {', '.join(known)}; got {', '.join(unknown)}")
     subject = load(directory, samples)
+    if vendor_rtl is not None:
+        subject = replace(subject, vendor_rtl=Path(vendor_rtl))
     wanted = [rung for rung in RUNGS if rungs is None or rung.name in rungs]
     return Verification(subject.about, tuple(run(rung, subject) for rung in wanted))

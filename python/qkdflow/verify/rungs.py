@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qkdflow import layers, reference
+from qkdflow import layers, reference, rtl
 from qkdflow.assess import assess
+from qkdflow.errors import ConfigError
 from qkdflow.export.csim import Csim, compile_csim, compiler_problem, load_csim
 from qkdflow.export.hls import HlsConfig, write_hls
 from qkdflow.fixed import FixedModel, FixedTable, FixedWeighted
@@ -23,6 +24,8 @@ from qkdflow.verify.difference import Difference, Traced, locate, samples
 from qkdflow.verify.subject import Subject
 
 Real = NDArray[np.float64]
+FOLDED = 8  # the reuse factor of Verilog made here: builds in seconds, and takes every folded path
+FLUSH = 1  # a sample behind the last, for the vendors' pipelines that move on only when something comes in
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,43 @@ def _simulated(subject: Subject, csim: Csim, note: str) -> Outcome:
     return replace(found, note=note or f"{config.backend}, {config.io_type}, {config.strategy}")
 
 
+def _rtl(subject: Subject) -> Outcome:
+    """The vendor's Verilog where a folder of it was given, else ours: the directory's, or one made for this."""
+    problem = rtl.verilator_problem()
+    if problem:
+        raise Missing(problem)
+    if subject.vendor_rtl is not None:
+        vendor = rtl.compile_vendor_rtl(subject.vendor_rtl, subject.fixed)
+        said = (vendor.design.latency_clk, vendor.design.ii)
+        beside = "" if None in said else f"; csynth says {said[0]} and {said[1]}"
+        found, measured = vendor.predict(subject.x, FLUSH), vendor.measure()
+        note = f"{vendor.design.top}, {_clocks(measured)}{beside}"
+        return replace(_compared(subject, found, lambda x: {}), note=note)
+    if subject.rtl is not None:
+        return _verilog(subject, subject.rtl, "")
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            factors = rtl.nearest_reuse_factors(subject.fixed, FOLDED)
+            project = rtl.write_rtl(subject.fixed, Path(directory) / "rtl", rtl.RtlConfig(factors))
+        except ConfigError as refusal:
+            raise Missing(str(refusal)) from refusal
+        return _verilog(subject, project, "made for this; ")
+
+
+def _verilog(subject: Subject, project: rtl.RtlProject, note: str) -> Outcome:
+    compiled = rtl.compile_rtl(project)
+    if project.config.output == "argmax":
+        wrong = compiled.classify(subject.x) != subject.fixed.predict(subject.x).argmax(axis=1)
+        found = Outcome("", "", wrong.size, int(np.count_nonzero(wrong)))
+    else:
+        found = _compared(subject, compiled.predict(subject.x), lambda x: {})
+    return replace(found, note=f"{note}{_clocks(compiled.measure())}")
+
+
+def _clocks(measured: rtl.Measured) -> str:
+    return f"{measured.latency_clk} clocks, one result every {measured.ii}, simulated"
+
+
 def _overlay(subject: Subject) -> Outcome:
     if subject.overlay is None or subject.project is None:
         raise Missing("a run's hand-over is required (08_overlay, with 07_hls); `qkdflow run` writes both")
@@ -124,6 +164,7 @@ RUNGS = (
     Rung("fake", "emulator", _fake),
     Rung("emulator", "NumPy reference", _emulator),
     Rung("csim", "emulator", _csim),
+    Rung("rtl", "emulator", _rtl),
     Rung("overlay", "emulator", _overlay),
 )
 

@@ -18,6 +18,7 @@ from qkdflow.fixed import FixedModel
 from qkdflow.freeze import freeze
 from qkdflow.models import Model, load_model
 from qkdflow.overlay import RUN_FOLDER, Overlay
+from qkdflow.rtl.project import NOTE, RtlProject
 
 RANDOM_SAMPLES = 1000  # where there is no data set
 
@@ -33,6 +34,8 @@ class Subject:
     student: Model | None = None
     project: HlsProject | None = None
     overlay: Overlay | None = None
+    rtl: RtlProject | None = None
+    vendor_rtl: Path | None = None
 
 
 def load(directory: str | Path, samples: int | None = None) -> Subject:
@@ -79,6 +82,7 @@ def _run(path: Path, samples: int | None) -> Subject:
         load_model(path / "05_student") if (path / "05_student" / "model.json").is_file() else None,
         HlsProject.load(project) if (project / "source" / "hls.json").is_file() else None,
         Overlay.load(overlay) if (overlay / "manifest.json").is_file() else None,
+        RtlProject.load(path / "rtl") if (path / "rtl" / NOTE).is_file() else None,
     )
 
 
