@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import NotRequired
 
 _Codes: TypeAlias = int | Sequence[int] | NDArray[np.integer[Any]]
+_Fetch: TypeAlias = Callable[[NDArray[np.uint32]], NDArray[np.float32]]
 
 class _Bound(type): ...  # pybind11's metaclass
 
@@ -137,6 +138,19 @@ class Convolution(Layer):
 class BatchNormalization(Layer):
     def __init__(self, name: str, momentum: float, epsilon: float, center: bool, scale: bool) -> None: ...
 
+class FoldedBatchNormalization(Layer):
+    def __init__(
+        self,
+        inner: Layer,
+        momentum: float,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        folding_mode: str,
+        ema_freeze_delay: int | None,
+        bias: ParamSpec,
+    ) -> None: ...
+
 class Pooling(Layer):
     def __init__(
         self,
@@ -217,6 +231,9 @@ class Graph(metaclass=_Bound):
     def set_mask(self, index: int, mask: NDArray[np.float32] | None) -> None: ...
     def gradient(self, index: int) -> NDArray[np.float32]: ...
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]: ...
+    def predict_rows(self, x: _Fetch, samples: int) -> NDArray[np.float32]: ...
+    @property
+    def inference_batch(self) -> int: ...
     def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]: ...
     def trace(self, x: NDArray[np.float64]) -> list[NDArray[np.float64]]: ...
     def arena_bytes(self, batch: int, training: bool) -> int: ...
@@ -238,7 +255,7 @@ class Trainer(metaclass=_Bound):
     def __init__(
         self,
         graph: Graph,
-        x: NDArray[np.float32],
+        x: NDArray[np.float32] | _Fetch,
         y: NDArray[np.int32],
         teacher: NDArray[np.float32] | None,
         optimizer: str,
@@ -254,10 +271,11 @@ class Trainer(metaclass=_Bound):
         crop: int = 0,
     ) -> None: ...
     def epoch(self, index: int, learning_rates: Sequence[float]) -> tuple[float, float]: ...
+    def order(self, index: int) -> NDArray[np.uint32]: ...
     @property
     def steps(self) -> int: ...
 
-def evaluate(graph: Graph, x: NDArray[np.float32], y: NDArray[np.int32]) -> tuple[float, float]: ...
+def evaluate(graph: Graph, x: NDArray[np.float32] | _Fetch, y: NDArray[np.int32]) -> tuple[float, float]: ...
 def loss(
     logits: NDArray[np.float32],
     labels: NDArray[np.int32],

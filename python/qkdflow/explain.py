@@ -14,7 +14,6 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.export.hls import HlsConfig
 from qkdflow.files import read_json
-from qkdflow.hypermodels import StudentMLP
 from qkdflow.tune import HyperParameters
 
 
@@ -58,7 +57,7 @@ def candidate(run: str | Path, values: Mapping[str, Any]) -> list[str]:
     """Why a configuration would be refused before training; empty where it would be tried. Not in the journal."""
     config = run_config(run)
     data = Dataset.load(Path(run) / "01_dataset")
-    model = StudentMLP(data, config.bits, config.digits)(HyperParameters(dict(values)))
+    model = stages.student_family(data, config)(HyperParameters(dict(values)))
     limited = config.limited
     why = [] if limited is None else limited.refusals(stages.untrained(config, model), hopeful=True)
     if config.max_parameters is not None and model.count_params() > config.max_parameters:

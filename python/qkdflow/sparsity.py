@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qkdflow import _core
+from qkdflow.errors import ConfigError
 
 if TYPE_CHECKING:
     from typing import TypeVar
@@ -13,6 +15,26 @@ if TYPE_CHECKING:
     from qkdflow.models import Model
 
     AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Optimiser steps of epochs."""
+
+    samples: int
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if self.samples < 1 or self.batch_size < 1:
+            raise ConfigError(
+                f"[in_epochs] samples and batch_size must be positive; got {self.samples} and {self.batch_size}"
+            )
+
+    def at(self, epochs: float) -> int:
+        return int(epochs * math.ceil(self.samples / self.batch_size))
+
+    def every(self, epochs: float) -> int:
+        return max(self.at(epochs), 1)
 
 
 @dataclass(frozen=True)
@@ -26,6 +48,14 @@ class ConstantSparsity:
 
     def __post_init__(self) -> None:
         self.core()
+
+    @classmethod
+    def in_epochs(
+        cls, target_sparsity: float, begin: float, end: float, samples: int, batch_size: int, frequency: float = 1.0
+    ) -> ConstantSparsity:
+        """With begin, end (below 0: never) and frequency in epochs of `samples` training samples."""
+        steps = _Steps(samples, batch_size)
+        return cls(target_sparsity, steps.at(begin), steps.at(end) if end >= 0 else -1, steps.every(frequency))
 
     def core(self) -> _core.Schedule:
         s = self.target_sparsity
@@ -45,6 +75,24 @@ class PolynomialDecay:
 
     def __post_init__(self) -> None:
         self.core()
+
+    @classmethod
+    def in_epochs(
+        cls,
+        initial_sparsity: float,
+        final_sparsity: float,
+        begin: float,
+        end: float,
+        samples: int,
+        batch_size: int,
+        power: float = 3.0,
+        frequency: float = 1.0,
+    ) -> PolynomialDecay:
+        """With begin, end and frequency in epochs of `samples` training samples; it lasts a step at least."""
+        steps = _Steps(samples, batch_size)
+        first = steps.at(begin)
+        last = max(steps.at(end), first + 1)
+        return cls(initial_sparsity, final_sparsity, first, last, power, steps.every(frequency))
 
     def core(self) -> _core.Schedule:
         return _core.Schedule(

@@ -4,48 +4,52 @@ dataset > search_teacher > train_teacher > search_student > train_student > free
 
 Each takes values and returns a value. The command line, the notebooks and the tests call these; `workflow.run` adds a
 directory in which they resume. freeze, write_hls, build_overlay and assess stand in their own modules and are named
-here, so that the line can be read in one place.
+here, so that the line can be read in one place; so does compress, which compares ways to train one student.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qkdflow import datasets, hypermodels
+from qkdflow import datasets, hypermodels, recipe
 from qkdflow._core import Key
 from qkdflow.assess import assess
-from qkdflow.callbacks import EarlyStopping, TerminateOnNaN, cosine_decay
+from qkdflow.compression import compress
 from qkdflow.config import Budget, RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.export.hls import write_hls
-from qkdflow.fixed import FixedDense, FixedModel
+from qkdflow.fixed import FixedModel, FixedWeighted
 from qkdflow.freeze import freeze
 from qkdflow.handover import build_overlay
 from qkdflow.hardware.estimator import Estimate
 from qkdflow.hardware.estimator.constraints import Constraints
 from qkdflow.importers.build import load_model
-from qkdflow.models import History, Model
-from qkdflow.sparsity import PolynomialDecay, prune_low_magnitude
+from qkdflow.models import Model
+from qkdflow.recipe import Trained, best_accuracy, enough
+from qkdflow.sparsity import prune_low_magnitude
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 
 __all__ = [
     "Trained",
     "assess",
+    "best_accuracy",
     "build_overlay",
     "check_limit",
+    "compress",
     "dataset",
     "freeze",
     "given_teacher",
     "search_student",
     "search_teacher",
+    "student_family",
     "teacher_logits",
     "train_linear",
     "train_student",
@@ -57,49 +61,49 @@ __all__ = [
 Tick = Callable[[int, float | None], Any]  # (trials or epochs done, best value so far)
 Score = Callable[[float, Model, dict[str, Any]], tuple[float, dict[str, Any]]]
 TEACHER_BATCH, STUDENT_BATCH, BASELINE_BATCH = 128, 32, 64
-LEAST_STEPS = 4000  # of a final training: a thousand pulses need more epochs than ten thousand
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained network with its curves."""
-
-    model: Model
-    history: History
 
 
 def dataset(config: RunConfig) -> Dataset:
-    """The data set of a run: simulated from the run's seed, or read from its CSV file."""
+    """The data set of a run: simulated from the run's seed, or read whole; with as many rows to train on as allowed."""
     key = Key(config.seed).fold("dataset")
-    if config.is_preset:
-        return datasets.psd.simulate(key, config.work.samples)
-    return datasets.load_csv(config.data, label=config.label, key=key)
+    if config.is_simulated:
+        data = datasets.SIMULATORS[config.data](key, config.work.samples)
+    else:
+        data = datasets.load(config.data, key=key, label=config.label, image_size=config.image_size)
+    return data.limited(config.work.train_rows, key) if config.work.train_rows else data
 
 
 def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
     """The linear classifier that every network is compared with."""
     model = hypermodels.linear(data, key)
-    return _fit(model, data, _enough(budget.baseline_epochs, data, BASELINE_BATCH), BASELINE_BATCH, key.fold("fit"))
+    return recipe.fit(
+        model,
+        data,
+        enough(budget.baseline_epochs, data, BASELINE_BATCH, budget.least_steps),
+        BASELINE_BATCH,
+        key.fold("fit"),
+    )
 
 
 def search_teacher(
-    data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None, jobs: int = 1
+    data: Dataset, config: RunConfig, key: Key, journal: Path | None = None, tick: Tick | None = None
 ) -> Study:
     """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy."""
-    build = hypermodels.TeacherMLP(data)
+    build = hypermodels.teacher_family(data, config.teacher_network)
+    budget = config.work
 
     def train(trial: Trial) -> Trained:
         own = key.fold(trial.number)
-        return _fit(build(trial.hp, own), data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
+        return recipe.fit(build(trial.hp, own), data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
 
-    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=jobs)
+    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=config.jobs)
 
 
-def train_teacher(data: Dataset, study: Study, budget: Budget, key: Key) -> Trained:
+def train_teacher(data: Dataset, study: Study, config: RunConfig, key: Key) -> Trained:
     """The teacher with the best values found, trained for the full number of epochs."""
-    model = hypermodels.TeacherMLP(data)(_best(study), key)
-    epochs = _enough(budget.teacher_epochs, data, TEACHER_BATCH)
-    return _finite(_fit(model, data, epochs, TEACHER_BATCH, key.fold("fit")), "teacher")
+    model = hypermodels.teacher_family(data, config.teacher_network)(_best(study), key)
+    epochs = enough(config.work.teacher_epochs, data, TEACHER_BATCH, config.work.least_steps)
+    return _finite(recipe.fit(model, data, epochs, TEACHER_BATCH, key.fold("fit")), "teacher")
 
 
 def given_teacher(path: str, data: Dataset) -> Model:
@@ -133,7 +137,7 @@ def search_student(
     tick: Tick | None = None,
 ) -> Study:
     """Bayesian optimisation of the student, quantised, pruned and distilled in every trial as in the final training."""
-    build = hypermodels.StudentMLP(data, config.bits, config.digits)
+    build = student_family(data, config)
     limit, limited = config.max_parameters, config.limited
 
     def train(trial: Trial) -> Trained:
@@ -154,7 +158,8 @@ def search_student(
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
     """ConfigError, before anything is trained, where even the smallest student has too many parameters."""
-    least = hypermodels.StudentMLP(data, config.bits)(HyperParameters({"depth": 1, "fc1": 1})).count_params()
+    build = student_family(data, config)
+    least = build(HyperParameters(hypermodels.least_values(build))).count_params()
     if config.max_parameters is not None and least > config.max_parameters:
         raise ConfigError(
             f"[--max-parameters] must be at least {least}, the smallest student here; got {config.max_parameters}"
@@ -170,7 +175,7 @@ def train_student(
     tick: Tick | None = None,
 ) -> Trained:
     """The student with the best values found, trained in full from several keys; validation picks one."""
-    epochs = _enough(config.work.student_epochs, data, STUDENT_BATCH)
+    epochs = enough(config.work.student_epochs, data, STUDENT_BATCH, config.work.least_steps)
     trained = []
     for restart in range(config.work.student_restarts):
         trained.append(_student(data, logits, _best(study), config, epochs, key.fold(restart)))
@@ -182,15 +187,9 @@ def train_student(
     return _finite(max(trained, key=lambda t: limited.score(_rank(t), config.estimate(freeze(t.model)))), "student")
 
 
-def best_accuracy(history: History) -> float:
-    """Validation accuracy of the weights that the training kept; NaN where the loss was one."""
-    if not all(map(math.isfinite, history.history["loss"])):
-        return math.nan
-    return max(history.history["val_accuracy"][_first_kept(history.epochs) :])
-
-
-def _enough(epochs: int, data: Dataset, batch: int) -> int:
-    return max(epochs, math.ceil(LEAST_STEPS / math.ceil(len(data.train.x) / batch)))
+def student_family(data: Dataset, config: RunConfig) -> hypermodels.Student:
+    """The students that a run's search may build."""
+    return hypermodels.student_family(data, config.bits, config.digits, config.student_network)
 
 
 def _rank(trained: Trained) -> float:
@@ -205,21 +204,13 @@ def _finite(trained: Trained, name: str) -> Trained:
     return trained
 
 
-def _first_kept(epochs: int) -> int:
-    """The epoch from which weights may be kept: pruning has ended by then, for students and teachers alike."""
-    return min(epochs - 1, math.ceil(0.6 * epochs))
-
-
 def _student(
     data: Dataset, logits: NDArray[np.float32], hp: HyperParameters, config: RunConfig, epochs: int, key: Key
 ) -> Trained:
-    model = hypermodels.StudentMLP(data, config.bits, config.digits)(hp, key)
-    steps = math.ceil(len(data.train.x) / STUDENT_BATCH)
+    model = student_family(data, config)(hp, key)
     if config.sparsity > 0:
-        begin, end = int(0.1 * epochs * steps), int(_first_kept(epochs) * steps)
-        decay = PolynomialDecay(0.0, config.sparsity, begin, max(end, begin + 1), frequency=max(steps // 4, 1))
-        prune_low_magnitude(model, decay)
-    return _fit(
+        prune_low_magnitude(model, recipe.pruning(config.sparsity, epochs, data, STUDENT_BATCH))
+    return recipe.fit(
         model,
         data,
         epochs,
@@ -229,16 +220,6 @@ def _student(
         temperature=float(hp.get("temperature")),
         alpha=float(hp.get("alpha")),
     )
-
-
-def _fit(model: Model, data: Dataset, epochs: int, batch: int, key: Key, **distillation: Any) -> Trained:
-    """A cosine learning rate; of the last epochs the weights with the best validation accuracy are kept."""
-    keep = EarlyStopping(
-        "val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=_first_kept(epochs)
-    )
-    callbacks = [cosine_decay(epochs), TerminateOnNaN(), keep]
-    history = model.fit(data.train.x, data.train.y, batch, epochs, data.valid, callbacks, key=key, **distillation)
-    return Trained(model, history)
 
 
 def _best(study: Study) -> HyperParameters:
@@ -268,7 +249,7 @@ def _pruned(fixed: FixedModel, sparsity: float) -> FixedModel:
     """The same network with the share of its smallest kernel integers zero that training will make zero."""
     layers = []
     for layer in fixed.layers:
-        if isinstance(layer, FixedDense):
+        if isinstance(layer, FixedWeighted):
             size = np.abs(layer.weights)
             least = np.sort(size, axis=None)[int(sparsity * size.size)]
             layer = replace(layer, weights=np.where(size < least, 0, layer.weights))

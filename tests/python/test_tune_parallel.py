@@ -156,13 +156,12 @@ def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: py
 
 
 def test_the_workflow_s_searches_run_several_trials_at_once() -> None:
-    from dataclasses import replace
 
     from qkdflow import Key, datasets, stages
-    from qkdflow.config import BUDGETS
+    from qkdflow.config import RunConfig
 
     data = datasets.psd.simulate(Key(0), 400)
-    budget = replace(BUDGETS["quick"], teacher_trials=4, teacher_trial_epochs=2)
-    runs = [stages.search_teacher(data, budget, Key(1), jobs=2).trials for _ in range(2)]
+    config = RunConfig("psd", jobs=2, effort={"teacher_trials": 4, "teacher_trial_epochs": 2})
+    runs = [stages.search_teacher(data, config, Key(1)).trials for _ in range(2)]
     assert runs[0] == runs[1]
     assert [t.state for t in runs[0]] == ["complete"] * 4

@@ -130,7 +130,7 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(
     whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moment: int
 ) -> None:
     """Stopped in the `moment`-th training (baseline, two searches, teacher, students), started again."""
-    real, calls = stages._fit, []
+    real, calls = stages.recipe.fit, []
 
     def stopping(limit: int | None) -> Callable[..., Any]:
         def fit(*args: Any, **kwargs: Any) -> Any:
@@ -141,12 +141,12 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(
 
         return fit
 
-    monkeypatch.setattr(stages, "_fit", stopping(moment))
+    monkeypatch.setattr(stages.recipe, "fit", stopping(moment))
     with pytest.raises(KeyboardInterrupt):
         workflow.run(PSD, tmp_path / "r")
     assert not (tmp_path / "r" / "report.json").exists()
     stopped = len(calls) - 1
-    monkeypatch.setattr(stages, "_fit", stopping(None))
+    monkeypatch.setattr(stages.recipe, "fit", stopping(None))
     assert without_times(workflow.run(PSD, tmp_path / "r")) == without_times(whole[1])
     total = 1 + TINY.teacher_trials + 1 + TINY.student_trials + TINY.student_restarts
     lost_restarts = max(0, stopped - (total - TINY.student_restarts))  # of the stage that was stopped
@@ -159,7 +159,7 @@ def test_a_finished_run_computes_nothing_again(
     def never(*args: Any, **kwargs: Any) -> Any:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(stages, "_fit", never)
+    monkeypatch.setattr(stages.recipe, "fit", never)
     assert without_times(workflow.run(PSD, whole[0])) == without_times(whole[1])
 
 
@@ -229,7 +229,7 @@ def test_a_wrong_reuse_factor_costs_no_search(
     whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     shutil.copytree(whole[0], tmp_path / "r")
-    monkeypatch.setattr(stages, "_fit", lambda *a, **k: pytest.fail("trained again"))
+    monkeypatch.setattr(stages.recipe, "fit", lambda *a, **k: pytest.fail("trained again"))
     hls = PSD.hls
     with pytest.raises(ConfigError, match="reuse"):
         workflow.run(replace(PSD, hls=replace(hls, strategy="Resource", reuse_factor=7919)), tmp_path / "r")

@@ -9,7 +9,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from qkdflow.cli import assess, bench, doctor, estimate, explain, inspect, plot, report, run
+from qkdflow.cli import (
+    assess,
+    bench,
+    compress,
+    doctor,
+    estimate,
+    explain,
+    export,
+    init,
+    inspect,
+    plot,
+    report,
+    rtl,
+    run,
+    verify,
+)
 from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ToolError
 
@@ -65,6 +80,21 @@ def _commands() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPar
 
     parser.add_argument("--version", action="version", version=f"qkdflow {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (run, report, assess, estimate, explain, inspect, plot, bench, doctor):
+    for verb in (
+        run,
+        init,
+        report,
+        compress,
+        verify,
+        export,
+        rtl,
+        assess,
+        estimate,
+        explain,
+        inspect,
+        plot,
+        bench,
+        doctor,
+    ):
         verb.add(verbs)
     return parser, dict(verbs.choices)

@@ -53,7 +53,7 @@ def _reuse_factor(args: argparse.Namespace) -> int:
                         "device": board,
                         "mhz": mhz,
                         "asked": factor,
-                        "taken": {layer.name: layer.reuse_factor for layer in found.layers if layer.kind == "dense"},
+                        "taken": {layer.name: layer.reuse_factor for layer in found.layers if layer.has_weights},
                         "latency_clk": (clk.value, clk.low, clk.high),
                         "share": {r: found.share(r) for r in ("lut", "ff", "dsp", "bram")},
                     }

@@ -30,8 +30,8 @@ def add(verbs: Any) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from qkdflow.comparison import compare, markdown, page
     from qkdflow.files import write_atomic
+    from qkdflow.overview import compare, markdown, page
 
     out = None if args.out is None else Path(args.out)
     if out is not None and out.suffix not in (".html", ".md"):

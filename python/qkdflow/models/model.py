@@ -15,10 +15,11 @@ from qkdflow.errors import ConfigError
 from qkdflow.layers import Input, Layer, Tensor
 from qkdflow.layers.activations import is_softmax
 from qkdflow.models import saving, training
-from qkdflow.models.arrays import finite, inputs, labels
+from qkdflow.models.arrays import Samples, evaluated, finite, inputs, labels, predicted, samples
 from qkdflow.models.topology import Topology, between, build, chain, count
 from qkdflow.models.training import Augmentation, History
 from qkdflow.models.weights import FloatArray, Weights
+from qkdflow.sources import Reader, Source
 from qkdflow.sparsity import PruningSchedule
 
 LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
@@ -93,11 +94,11 @@ class Model:
 
     def fit(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: ArrayLike | Source,
+        y: ArrayLike | None = None,
         batch_size: int = 32,
         epochs: int = 1,
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: tuple[ArrayLike | Source, ArrayLike | None] | Source | None = None,
         callbacks: Sequence[Callback] = (),
         *,
         teacher: Model | None = None,
@@ -111,6 +112,8 @@ class Model:
     ) -> History:
         """Trains; returns the history. x (samples, *input_shape) raw, y labels (samples,) or one-hot rows.
 
+        x may stay on the disk: a `qkdflow.sources.Source` (its labels serve where y is None), np.load's memory map, an
+        h5py dataset. A thread reads its batches ahead; same data, same bits as in memory.
         With a teacher (a model, or its logits (samples, classes) computed before) the loss is
         alpha * CE + (1 - alpha) * T^2 * KL(softmax(teacher / T) || softmax(logits / T)), Hinton et al. 2015.
         `class_weight` gives classes (0, 1, ...) a weight, 1 where it names none; `label_smoothing` moves that share of
@@ -119,19 +122,20 @@ class Model:
         `key` orders the samples: same data, model and key, same bits. Ctrl-C raises KeyboardInterrupt; the model
         keeps what it has learnt. ValueError (DataError) for arrays that do not fit.
         """
-        x = inputs(x, "x", self.input_shape)
-        y = self._labels(y, "y", len(x))
+        learnt = samples(x, "x", self.input_shape)
+        y = self._labels(y, "y", learnt)
         if teacher is not None:
-            teacher_logits = teacher.logits(x)
+            teacher_logits = teacher.logits(learnt.source if isinstance(learnt, Reader) else learnt)
         logits = None if teacher_logits is None else finite(teacher_logits, "teacher")
         valid = None
         if validation_data is not None:
-            x_valid = inputs(validation_data[0], "validation x", self.input_shape)
-            valid = x_valid, self._labels(validation_data[1], "validation y", len(x_valid))
+            pair = validation_data if isinstance(validation_data, tuple) else (validation_data, None)
+            x_valid = samples(pair[0], "validation x", self.input_shape)
+            valid = x_valid, self._labels(pair[1], "validation y", x_valid)
         change = augmentation or Augmentation()
         trainer = _core.Trainer(
             self.graph,
-            x,
+            learnt,
             y,
             logits,
             optimizers.core_name(self.optimizer),
@@ -146,16 +150,16 @@ class Model:
             change.flip,
             change.crop,
         )
-        return training.epochs(self, trainer, epochs, -(-len(x) // batch_size), valid, callbacks)
+        return training.epochs(self, trainer, epochs, training.Set(learnt, batch_size), valid, callbacks)
 
-    def _labels(self, y: ArrayLike, name: str, samples: int) -> NDArray[np.int32]:
-        return labels(y, name, samples, self.output_shape[-1])
+    def _labels(self, y: ArrayLike | None, name: str, x: Samples) -> NDArray[np.int32]:
+        return labels(y, name, x, self.output_shape[-1])
 
-    def logits(self, x: ArrayLike) -> FloatArray:
+    def logits(self, x: ArrayLike | Source) -> FloatArray:
         """The network's last numbers before any softmax, float32 (samples, classes)."""
-        return self.graph.predict(inputs(x, "x", self.input_shape))
+        return predicted(self.graph, samples(x, "x", self.input_shape))
 
-    def predict(self, x: ArrayLike) -> FloatArray:
+    def predict(self, x: ArrayLike | Source) -> FloatArray:
         """Probabilities where the model ends in softmax, else logits; float32 (samples, classes)."""
         logits = self.logits(x)
         if not self.has_softmax:
@@ -167,10 +171,10 @@ class Model:
         """The quantised network evaluated in float64 by its definition: the reference for the frozen integers."""
         return self.graph.evaluate(inputs(x, "x", self.input_shape).astype(np.float64))
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+    def evaluate(self, x: ArrayLike | Source, y: ArrayLike | None = None) -> tuple[float, float]:
         """(mean cross-entropy, accuracy)."""
-        x = inputs(x, "x", self.input_shape)
-        return _core.evaluate(self.graph, x, self._labels(y, "y", len(x)))
+        seen = samples(x, "x", self.input_shape)
+        return evaluated(self.graph, seen, self._labels(y, "y", seen))
 
     def get_weights(self) -> Weights:
         """Copies of all parameters and masks."""

@@ -144,3 +144,35 @@ def accuracy_of_runs(
     ax.grid(True, axis="x")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
+
+
+@styled
+def accuracy_against_size(report: Mapping[str, Any]) -> Figure:
+    """Compression methods of one student by size and test accuracy: bars are the spread over seeds, or of one seed
+    the 95 % interval. The teacher's accuracy is a line.
+
+    `report` is what `qkdflow compress` writes.
+    """
+    samples, rows, teacher = report["samples_test"], report["methods"], report.get("teacher")
+    bars = []
+    for row in rows:
+        mean, spread = row["accuracy_test"], row["accuracy_test_std"]
+        bars.append((mean - spread, mean + spread) if row["seeds"] > 1 else wilson(mean, samples))
+    figure = Figure(figsize=(8.5, 4.2))
+    ax = figure.add_subplot(xlabel="bytes", ylabel="test accuracy [%]", xscale="log")
+    y = percent_axis(ax, [*(b for bar in bars for b in bar), *([teacher["accuracy_test"]] if teacher else [])], samples)
+    sizes = [row["size_bits"] / 8 for row in rows]
+    for i, (row, size, (low, high)) in enumerate(zip(rows, sizes, bars, strict=True)):
+        score = y(row["accuracy_test"])
+        x = size * 1.04 ** (sizes[:i].count(size))  # methods of one size beside each other
+        ax.errorbar(
+            x, score, [[score - y(high)], [y(low) - score]], fmt="os^Dv*Ph<"[i % 9], color=SERIES[i % len(SERIES)],
+            ms=8, mec=PAPER, mew=0.8, elinewidth=1.2, capsize=3, label=row["method"],
+        )  # fmt: skip
+    if teacher:
+        ax.axhline(y(teacher["accuracy_test"]), color=MUTED, lw=1.1, ls="--", label="teacher")
+    ax.set_xlim(min(sizes) / 1.5, max(sizes) * 1.5)
+    log_ticks(ax.xaxis, *ax.get_xlim())
+    ax.grid(True, axis="x")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure

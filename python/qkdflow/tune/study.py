@@ -79,6 +79,18 @@ class Study:
         self._claims = Claims(None if journal is None else Path(journal))
         self._journal = None if journal is None else self._open(Path(journal))
 
+    @classmethod
+    def of(cls, space: Hypermodel | Space, trials: Sequence[Trial], **options: Any) -> Study:
+        """A study in memory that holds trials of another, for its model and its figures; options as of Study."""
+        study = cls(space, **options)
+        for trial in trials:
+            study._add(Trial(trial.number, trial.values))
+        for trial in trials:
+            if trial.state != "running":
+                value = list(trial.objectives) if len(trial.objectives) > 1 else trial.value
+                study._end({"tell": trial.number, "state": trial.state, "value": value, "info": trial.info})
+        return study
+
     # Asking and telling
 
     def ask(self) -> Trial:

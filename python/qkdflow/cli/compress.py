@@ -1,0 +1,115 @@
+"""`qkdflow compress`: one student, compressed in one way or in several, at equal budgets."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qkdflow.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qkdflow.comparison import Comparison
+    from qkdflow.compression import CompressionConfig
+    from qkdflow.datasets import Dataset
+    from qkdflow.models import Model
+
+
+def add(verbs: Any) -> None:
+    verb = verbs.add_parser(
+        "compress", help="train one student with and without quantisation, pruning and distillation, and compare"
+    )
+    verb.add_argument("target", metavar="RUN|DATA", help="a finished run, or data as `qkdflow run` takes it")
+    verb.add_argument(
+        "--method",
+        default="all",
+        metavar="NAME,...",
+        help="all (default), or full, q, p, kd, q+p, q+kd, p+kd, none, ptq; several with commas between",
+    )
+    verb.add_argument("--out", metavar="DIR", help="where results are kept and resumed (a run: its folder compress)")
+    verb.add_argument("--student", metavar="NAME|FILE", help="a zoo name or a model's file; default: the run's student")
+    verb.add_argument("--teacher", metavar="FILE", help="a model to learn from; default: the run's teacher")
+    verb.add_argument("--label", default="class", help="a CSV's label column (default: class)")
+    verb.add_argument("--bits", type=int, default=8, help="of a student that neither a run nor --student gives")
+    verb.add_argument("--sparsity", type=float, help="least share of zero kernel numbers (default: 0.5, or the run's)")
+    verb.add_argument("--temperature", type=float, help="of the distillation (default: 2, or the run's)")
+    verb.add_argument("--alpha", type=float, help="the labels' share of the distillation (default: 0.5, or the run's)")
+    verb.add_argument("--learning-rate", type=float, help="of Adam (default: 0.01, or the run's)")
+    verb.add_argument("--epochs", type=int, help="of every training (default: 60)")
+    verb.add_argument("--batch-size", type=int, help="default: 32")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--seeds", type=int, default=1, help="trainings of each method; mean and spread are reported")
+    verb.set_defaults(command=_compress)
+
+
+def _compress(args: argparse.Namespace) -> int:
+    from qkdflow.comparison import markdown
+    from qkdflow.compression import METHODS
+
+    if args.seeds < 1:
+        raise ConfigError(f"[--seeds] must be at least 1; got {args.seeds}")
+    methods = list(METHODS) if args.method == "all" else args.method.split(",")
+    target = Path(args.target)
+    is_run = (target / "report.json").exists()
+    if args.out is None and not is_run:
+        raise ConfigError("[--out] must name a directory where the target is no finished run")
+    comparison = _of_run(args, target) if is_run else _of_data(args)
+    out = Path(args.out) if args.out else target / "compress"
+    print(markdown(comparison.run(methods, out)), end="")
+    print(f"results: {out / 'compress.json'}, {out / 'compress.svg'}")
+    return 0
+
+
+def _of_run(args: argparse.Namespace, path: Path) -> Comparison:
+    from qkdflow.comparison import Comparison
+    from qkdflow.datasets import Dataset
+    from qkdflow.models import load_model
+    from qkdflow.workflow import load_report
+
+    report = load_report(path)
+    found = (report.get("student_search", {}).get("best") or {}).get("values", {})
+    taken = {name: found[name] for name in ("temperature", "alpha", "learning_rate") if name in found}
+    if report["config"].get("sparsity"):
+        taken["sparsity"] = report["config"]["sparsity"]
+    data = Dataset.load(path / "01_dataset")
+    teacher = load_model(path / "03_teacher") if args.teacher is None else _model(args.teacher)
+    student = load_model(path / "05_student") if args.student is None else _model(args.student)
+    return Comparison(student, data, teacher, _config(args, taken), args.seed, args.seeds)
+
+
+def _of_data(args: argparse.Namespace) -> Comparison:
+    from qkdflow import settings, stages
+    from qkdflow.applications import APPLICATIONS
+    from qkdflow.comparison import Comparison
+
+    named = args.target in APPLICATIONS
+    base = settings.preset(args.target) if named else {"data": str(Path(args.target).resolve())}
+    own = {"label": args.label, "seed": args.seed}
+    dataset = stages.dataset(settings.make_config(settings.merged(base, own)))
+    student = _default_student(dataset, args.bits) if args.student is None else _model(args.student)
+    teacher = None if args.teacher is None else stages.given_teacher(args.teacher, dataset)
+    return Comparison(student, dataset, teacher, _config(args, {}), args.seed, args.seeds)
+
+
+def _config(args: argparse.Namespace, taken: dict[str, Any]) -> CompressionConfig:
+    """What the command line says, else what the run found, else the defaults."""
+    from qkdflow.compression import CompressionConfig
+
+    said = {f.name: getattr(args, f.name, None) for f in fields(CompressionConfig) if f.name != "method"}
+    return CompressionConfig(**{**taken, **{k: v for k, v in said.items() if v is not None}})
+
+
+def _model(name: str) -> Model:
+    from qkdflow import zoo
+    from qkdflow.importers.build import load_model
+
+    return zoo.build(name) if name in zoo.names() else load_model(name)
+
+
+def _default_student(data: Dataset, bits: int) -> Model:
+    from qkdflow.hypermodels import StudentCNN, StudentMLP
+    from qkdflow.tune import HyperParameters
+
+    build = StudentCNN(data, bits, convolutions=4) if len(data.shape) == 3 else StudentMLP(data, bits)
+    return build(HyperParameters())

@@ -1,0 +1,141 @@
+"""Compression methods side by side at equal budgets, in a directory in which they resume: `qkdflow compress`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qkdflow import plots, stages
+from qkdflow._core import Key
+from qkdflow.compression import FLOAT_BITS, CompressionConfig
+from qkdflow.datasets import Dataset
+from qkdflow.files import read_json, write_atomic, write_json
+from qkdflow.models import Model
+from qkdflow.runs import Run, open_run
+from qkdflow.terminal import progress
+
+COLUMNS = ("method", "accuracy (test)", "parameters", "zeros", "bits", "bytes", "teacher's bytes over these")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What is compared: one student on one data set, under one teacher where there is one."""
+
+    student: Model
+    data: Dataset
+    teacher: Model | None
+    config: CompressionConfig
+    seed: int = 0
+    seeds: int = 1  # trainings of each method from different keys; accuracies are reported as mean and spread
+
+    def run(self, methods: Sequence[str], out: str | Path) -> dict[str, Any]:
+        """Trains what is not there yet; writes compress.json, compress.md and compress.svg, and returns the first."""
+        configs = [replace(self.config, method=m) for m in methods]
+        with open_run(Path(out), self._settings()) as directory:
+            logits = None
+            if self.teacher is not None and any(c.distils for c in configs):
+                logits = stages.teacher_logits(self.teacher, self.data)
+            rows: list[list[dict[str, Any]]] = []
+            with progress("compress", len(configs) * self.seeds) as bar:
+                for config in configs:
+                    found = []
+                    for seed in range(self.seeds):
+                        found.append(self._one(directory, config, seed, logits))
+                        bar.update(self.seeds * len(rows) + len(found), found[-1]["accuracy_valid"])
+                    rows.append(found)
+            report = self._report([_row(found) for found in rows])
+            write_json(directory.path / "compress.json", report)
+            write_atomic(directory.path / "compress.md", markdown(report))
+            plots.accuracy_against_size(report).savefig(directory.path / "compress.svg")
+        return report
+
+    def _one(
+        self, directory: Run, config: CompressionConfig, seed: int, logits: NDArray[np.float32] | None
+    ) -> dict[str, Any]:
+        def compute(folder: Path) -> dict[str, Any]:
+            key = Key(self.seed).fold("compress").fold(seed)
+            made = stages.compress(self.student, self.data, logits, config, key)
+            made.model.save(folder / "model")
+            if made.fixed is not None:
+                made.fixed.save(folder / "fixed")
+            write_json(folder / "history.json", made.trained.history.history)
+            facts = made.facts(self.data)
+            write_json(folder / "facts.json", facts)
+            return facts
+
+        # A chain of its own: another method, or one more, leaves what is there.
+        chain = Run(directory.path, directory.config)
+        depends = {**self._settings(), "method": config.method, "seed": seed}
+        return chain.stage(f"{config.method}_{seed}", depends, compute, lambda d: dict(read_json(d / "facts.json")))
+
+    def _settings(self) -> dict[str, Any]:
+        config = {k: v for k, v in asdict(self.config).items() if k != "method"}
+        return {
+            **config,
+            "seed": self.seed,
+            "student": [layer.config() for layer in self.student.layers],
+            "teacher": None if self.teacher is None else _digest(self.teacher.get_weights().values),
+            "data": _digest((self.data.x, self.data.y)),
+        }
+
+    def _report(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        report: dict[str, Any] = {
+            "data": self.data.name,
+            "samples_test": len(self.data.test.x),
+            "seed": self.seed,
+            "settings": {k: v for k, v in asdict(self.config).items() if k != "method"},
+            "methods": rows,
+        }
+        if self.teacher is not None:
+            parameters = self.teacher.count_params()
+            _, accuracy = self.teacher.evaluate(*self.data.test)
+            report["teacher"] = {
+                "accuracy_test": accuracy,
+                "parameters": parameters,
+                "size_bits": FLOAT_BITS * parameters,
+            }
+        return report
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """A table of the methods, and one line about what was equal."""
+    teacher = report.get("teacher")
+    lines = [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS)]
+    if teacher:
+        cells = ["teacher", f"{teacher['accuracy_test']:.4f}", f"{teacher['parameters']:,}", "", "float32"]
+        cells += [f"{teacher['size_bits'] / 8:,.0f}", ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    for row in report["methods"]:
+        spread = f" ± {row['accuracy_test_std']:.4f}" if row["seeds"] > 1 else ""
+        bits = "float32" if row["bits"] == FLOAT_BITS else str(row["bits"])
+        ratio = f"{teacher['size_bits'] / row['size_bits']:.1f}" if teacher else ""
+        cells = [row["method"], f"{row['accuracy_test']:.4f}{spread}", f"{row['parameters']:,}"]
+        cells += [f"{100 * row['sparsity']:.1f} %", bits, f"{row['size_bits'] / 8:,.0f}", ratio]
+        lines.append(f"| {' | '.join(cells)} |")
+    first = report["methods"][0]
+    batch = report["settings"]["batch_size"]
+    equal = f"{first['epochs']} epochs, {first['steps']:,} optimiser steps of {batch} samples"
+    lines += ["", f"{report['data']}, {report['samples_test']:,} test samples, seeds {first['seeds']}. Each: {equal}."]
+    return "\n".join(lines) + "\n"
+
+
+def _row(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """One method over its seeds: means, the spread (standard deviation) of accuracies, the least sparsity."""
+    row = dict(found[0])
+    for name in ("accuracy_test", "accuracy_valid"):
+        values = np.array([f[name] for f in found])
+        row[name], row[f"{name}_std"] = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return {**row, "sparsity": min(f["sparsity"] for f in found), "seeds": len(found)}
+
+
+def _digest(arrays: Sequence[NDArray[Any]]) -> str:
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()

@@ -1,0 +1,171 @@
+"""Ways to compress one network, as switches of one configuration, and what each of them leaves.
+
+q: quantisation-aware training. p: magnitude pruning while it trains. kd: distillation. full: the three in one loop
+(quantisation-aware pruning with knowledge distillation, the letter's). ptq: float32 training, then the quantisers'
+ranges calibrated on the training part, the baseline that q has to beat. All variants have the same topology, initial
+weights, samples and steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qkdflow import layers, precision, recipe
+from qkdflow._core import Key
+from qkdflow.datasets import Dataset
+from qkdflow.errors import ConfigError
+from qkdflow.fixed import FixedModel
+from qkdflow.freeze import freeze
+from qkdflow.hypermodels import power_of_two_scaling
+from qkdflow.models import Model, Sequential
+from qkdflow.models.topology import Topology
+from qkdflow.optimizers import Adam
+from qkdflow.recipe import Trained
+from qkdflow.sparsity import prune_low_magnitude
+
+SWITCHES = ("q", "p", "kd", "ptq")
+METHODS = ("full", "q", "p", "kd", "q+p", "q+kd", "p+kd", "none", "ptq")
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class CompressionConfig:
+    """How one network is compressed. `method` names switches: q, p, kd and ptq joined by +, or full, or none."""
+
+    method: str = "full"
+    sparsity: float = 0.5  # least share of zero kernel numbers, where p is on
+    temperature: float = 2.0
+    alpha: float = 0.5  # of the labels, where kd is on
+    epochs: int = 60
+    batch_size: int = 32
+    learning_rate: float = 1e-2
+
+    def __post_init__(self) -> None:
+        words = self.method.split("+")
+        fits = self.method in METHODS or (set(words) <= set(SWITCHES) and len(set(words)) == len(words))
+        if not fits or (self.quantizes and self.calibrates):
+            raise ConfigError(
+                f"[--method] must be {', '.join(METHODS)}, or {', '.join(SWITCHES)} joined by +, q and ptq not "
+                f"together; got {self.method!r}"
+            )
+        if not 0 < self.sparsity < 1:
+            raise ConfigError(f"[--sparsity] must be above 0 and below 1; got {self.sparsity}")
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ConfigError(
+                f"[--epochs] epochs and batch_size must be positive; got {self.epochs}, {self.batch_size}"
+            )
+
+    def _has(self, switch: str) -> bool:
+        return switch in self.method.split("+")
+
+    @property
+    def quantizes(self) -> bool:
+        return self.method == "full" or self._has("q")
+
+    @property
+    def prunes(self) -> bool:
+        return self.method == "full" or self._has("p")
+
+    @property
+    def distils(self) -> bool:
+        return self.method == "full" or self._has("kd")
+
+    @property
+    def calibrates(self) -> bool:
+        return self._has("ptq")
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """One compressed network, its curves, and its integers where it is quantised."""
+
+    config: CompressionConfig
+    trained: Trained
+    fixed: FixedModel | None
+
+    @property
+    def model(self) -> Model:
+        return self.trained.model
+
+    def facts(self, data: Dataset) -> dict[str, Any]:
+        """Accuracies, counts, widths and sizes; of the frozen integers where there are some, else of float32."""
+        fixed = self.fixed
+        kernels = [v for n, v in _values(self.model).items() if n.endswith("kernel")]
+        zeros = sum(int(v.size - np.count_nonzero(v)) for v in kernels)
+        predict = self.model.logits if fixed is None else fixed.predict
+        return {
+            "method": self.config.method,
+            "accuracy_valid": _accuracy(predict(data.valid.x), data.valid.y),
+            "accuracy_test": _accuracy(predict(data.test.x), data.test.y),
+            "parameters": fixed.parameters if fixed else self.model.count_params(),
+            "sparsity": fixed.sparsity if fixed else zeros / sum(v.size for v in kernels),
+            "bits": fixed.bits if fixed else FLOAT_BITS,
+            "size_bits": fixed.size_bits if fixed else FLOAT_BITS * self.model.count_params(),
+            "epochs": self.config.epochs,
+            "steps": self.trained.history.epochs * -(-len(data.train.x) // self.config.batch_size),
+        }
+
+
+def compress(
+    student: Model,
+    data: Dataset,
+    teacher_logits: NDArray[np.float32] | None,
+    config: CompressionConfig,
+    key: Key,
+) -> Compressed:
+    """A new network of the quantised `student`'s topology, trained as `config` says; the student is left alone.
+
+    teacher_logits (training samples, classes) are needed where kd is on. ConfigError where they are missing.
+    """
+    if config.distils and teacher_logits is None:
+        raise ConfigError("[compress] distillation needs a teacher. Give --teacher, or leave kd out")
+    student = fitted_to(student, data)
+    own = key.fold("weights")
+    blank = precision.rebuilt(student, student.layers, own)
+    model = blank if config.quantizes else precision.floated(student, own)
+    model.compile(Adam(config.learning_rate))
+    if config.prunes:
+        prune_low_magnitude(model, recipe.pruning(config.sparsity, config.epochs, data, config.batch_size))
+    teaching: dict[str, Any] = {}
+    if config.distils:
+        teaching = {"teacher_logits": teacher_logits, "temperature": config.temperature, "alpha": config.alpha}
+    trained = recipe.fit(model, data, config.epochs, config.batch_size, key.fold("fit"), **teaching)
+    if config.calibrates:
+        trained = replace(trained, model=precision.calibrated(blank, trained.model, data.train.x))
+    quantised = config.quantizes or config.calibrates
+    return Compressed(config, trained, freeze(trained.model, data.class_names) if quantised else None)
+
+
+def fitted_to(student: Model, data: Dataset) -> Model:
+    """The student for raw counts: an Input of the data's type, and a power-of-two scaling where it has none."""
+    if (student.input_shape, student.output_shape) != (data.shape, (data.classes,)):
+        raise ConfigError(
+            f"[compress] the student must take {data.shape} and give {data.classes} logits; "
+            f"{student.name} takes {student.input_shape} and gives {student.output_shape}"
+        )
+    source = student.input
+    if source.type is not None:
+        return student
+    typed = replace(source, type=data.input_type)
+    made = [typed if layer is source else layer for layer in student.layers]
+    inbound = dict(student.inbound)
+    if not any(isinstance(layer, layers.Rescaling) for layer in made):
+        scaling = power_of_two_scaling(data)
+        made.insert(1, scaling)
+        inbound = {n: tuple(scaling.name if s == source.name else s for s in froms) for n, froms in inbound.items()}
+        inbound[scaling.name] = (source.name,)
+    if isinstance(student, Sequential):
+        return Sequential(made, student.name)
+    return Model.of(Topology(tuple(made), inbound), student.name)
+
+
+def _values(model: Model) -> dict[str, NDArray[np.float32]]:
+    return dict(zip(model.graph.param_names, model.get_weights().values, strict=True))
+
+
+def _accuracy(logits: NDArray[Any], y: NDArray[np.int64]) -> float:
+    return float(np.mean(logits.argmax(axis=1) == y))

@@ -1,0 +1,126 @@
+"""Multilayer perceptrons, and the linear classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from qkdflow._core import Key
+from qkdflow.datasets import Dataset
+from qkdflow.errors import ConfigError
+from qkdflow.hypermodels.parts import distillation, learning_rate, q_dense, q_relu, relu_integer
+from qkdflow.hypermodels.scaling import power_of_two_scaling, standardization
+from qkdflow.layers import Dense, Flatten, Input, Layer, QActivation, QDense, Rescaling
+from qkdflow.models import Sequential
+from qkdflow.optimizers import Adam
+from qkdflow.tune import HyperParameters
+
+Range = tuple[int, int, int]  # least, most, step
+
+
+def _vector(dataset: Dataset, scaling: Rescaling) -> list[Layer]:
+    """The input scaled, and flattened where it is an image or a series."""
+    flat = [Flatten(name="flatten")] if len(dataset.shape) > 1 else []
+    return [Input(dataset.shape, dataset.input_type, name="input"), scaling, *flat]
+
+
+@dataclass(frozen=True)
+class TeacherMLP:
+    """Four hidden layers of float32."""
+
+    dataset: Dataset
+
+    @cached_property
+    def scaling(self) -> Rescaling:
+        return standardization(self.dataset)
+
+    def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
+        widths = [
+            hp.Int("fc1", 32, 300, step=10),
+            hp.Int("fc2", 32, 100, step=10),
+            hp.Int("fc3", 10, 50, step=10),
+            hp.Int("fc4", 10, 50, step=10),
+        ]
+        rate = learning_rate(hp, 1e-3)
+        hidden = [Dense(w, "relu", kernel_initializer="he_uniform", name=f"fc{i + 1}") for i, w in enumerate(widths)]
+        model = Sequential(
+            [
+                *_vector(self.dataset, self.scaling),
+                *hidden,
+                Dense(self.dataset.classes, name="output"),
+            ],
+            name="teacher",
+            key=key,
+        )
+        model.compile(Adam(rate))
+        return model
+
+
+@dataclass(frozen=True)
+class StudentMLP:
+    """One or two hidden layers, weights and activations of `bits` bits, rounded half up.
+
+    digits: signed digits that a weight may have (csd_bits); with two, no product needs a DSP. The hyper-parameters
+    temperature and alpha belong to the distillation that trains it. widths: the hidden layers, each with its least and
+    most width and their step, in place of the letter's one or two of 1 to 20.
+    """
+
+    dataset: Dataset
+    bits: int
+    digits: int | None = None
+    widths: tuple[Range, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(len(w) != 3 or not 1 <= w[0] <= w[1] or w[2] < 1 for w in self.widths):
+            raise ConfigError(f"[StudentMLP] widths must be (least, most, step) a layer; got {self.widths}")
+
+    @cached_property
+    def scaling(self) -> Rescaling:
+        return power_of_two_scaling(self.dataset)
+
+    def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
+        widths = self._widths(hp)
+        reach = relu_integer(hp, self.bits)
+        rate = learning_rate(hp, 1e-2)
+        distillation(hp)
+
+        chain: list[QDense | QActivation] = []
+        for i, width in enumerate(widths):
+            chain += [
+                q_dense(width, self.bits, self.digits, f"fc{i + 1}"),
+                q_relu(self.bits, reach, f"relu{i + 1}"),
+            ]
+        model = Sequential(
+            [
+                *_vector(self.dataset, self.scaling),
+                *chain,
+                q_dense(self.dataset.classes, self.bits, self.digits, "output"),
+            ],
+            name="student",
+            key=key,
+        )
+        model.compile(Adam(rate))
+        return model
+
+    def _widths(self, hp: HyperParameters) -> list[int]:
+        if self.widths:
+            return [hp.Int(f"fc{i}", low, high, step) for i, (low, high, step) in enumerate(self.widths, 1)]
+        depth = hp.Int("depth", 1, 2)
+        first = hp.Int("fc1", 1, 20, default=15)
+        with hp.conditional_scope("depth", [2]):
+            second = hp.Int("fc2", 1, 20, default=10)
+        return [first, second] if depth == 2 else [first]
+
+
+def linear(dataset: Dataset, key: Key | int = 0) -> Sequential:
+    """Multinomial logistic regression: the baseline that every network has to beat."""
+    model = Sequential(
+        [
+            *_vector(dataset, standardization(dataset)),
+            Dense(dataset.classes, name="output"),
+        ],
+        name="linear",
+        key=key,
+    )
+    model.compile(Adam(1e-2))
+    return model

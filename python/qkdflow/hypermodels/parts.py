@@ -1,0 +1,50 @@
+"""What the students of every family are made of."""
+
+from __future__ import annotations
+
+from qkdflow.layers import QActivation, QDense
+from qkdflow.quantizers import csd_bits, quantized_bits, quantized_relu
+from qkdflow.tune import HyperParameters
+
+LEARNING_RATES = (1e-2, 1e-3, 1e-4)
+BIAS_BITS = 16  # biases cost one adder input each; more bits than the weights' let them be of any size
+
+
+def kernel_quantizer(bits: int, digits: int | None = None) -> quantized_bits:
+    """Rounded half up; with `digits`, codes of so many signed digits."""
+    if digits is not None:
+        return csd_bits(bits, 1, rounding="RND", digits=digits)
+    return quantized_bits(bits, 1, alpha=1, rounding="RND")
+
+
+def bias_quantizer() -> quantized_bits:
+    return quantized_bits(BIAS_BITS, 5, alpha=1, rounding="RND")
+
+
+def q_dense(units: int, bits: int, digits: int | None, name: str) -> QDense:
+    return QDense(
+        units,
+        kernel_initializer="he_uniform",
+        kernel_quantizer=kernel_quantizer(bits, digits),
+        bias_quantizer=bias_quantizer(),
+        name=name,
+    )
+
+
+def q_relu(bits: int, reach: int, name: str) -> QActivation:
+    return QActivation(quantized_relu(bits, reach, rounding="RND"), name=name)
+
+
+def relu_integer(hp: HyperParameters, bits: int) -> int:
+    """Integer bits of a student's activations."""
+    return int(hp.Int("relu_integer", 0, min(3, bits), default=min(2, bits)))
+
+
+def learning_rate(hp: HyperParameters, default: float) -> float:
+    return float(hp.Choice("learning_rate", LEARNING_RATES, default=default))
+
+
+def distillation(hp: HyperParameters) -> None:
+    """temperature and alpha belong to the distillation that trains a student."""
+    hp.Choice("temperature", [1.0, 2.0, 4.0, 8.0], default=2.0)
+    hp.Float("alpha", 0.1, 0.9, step=0.1, default=0.5)

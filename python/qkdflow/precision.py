@@ -1,0 +1,183 @@
+"""The same network in another precision: without its quantisers, with them, and with ranges found on data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qkdflow import layers, quantizers
+from qkdflow._core import Key
+from qkdflow.errors import ConfigError
+from qkdflow.layers import Layer
+from qkdflow.models import Model, Sequential, Weights
+from qkdflow.models.arrays import inputs
+from qkdflow.models.topology import Topology
+from qkdflow.quantizers import Quantizer, quantized_bits, quantized_relu, quantized_sigmoid, quantized_tanh
+
+BIAS_BITS = 16  # a bias costs one adder input: more bits than a weight's let it be of any size
+_TRACED = 1 << 26  # numbers that a calibration holds at once, half a gigabyte
+_CANDIDATES = 6  # ranges that are tried for one tensor, each half the one before
+
+PLAIN: dict[type[Layer], type[Layer]] = {
+    layers.QDense: layers.Dense,
+    layers.QConv1D: layers.Conv1D,
+    layers.QConv2D: layers.Conv2D,
+    layers.QDepthwiseConv2D: layers.DepthwiseConv2D,
+    layers.QSeparableConv2D: layers.SeparableConv2D,
+    layers.QBatchNormalization: layers.BatchNormalization,
+}
+QUANTIZED: dict[type[Layer], Any] = {plain: quantized for quantized, plain in PLAIN.items()}
+KERNELS = ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
+
+
+def floated(model: Model, key: Key | int = 0) -> Model:
+    """An untrained float32 network of the same layers, names and sizes. ConfigError for a quantiser that is no
+    rounded function, such as binary."""
+    return rebuilt(model, tuple(_float_layer(layer) for layer in model.layers), key)
+
+
+def quantized(model: Model, bits: int, x: ArrayLike) -> Model:
+    """A float network with kernels and ReLUs of `bits` bits, ranges found on raw inputs x (samples, *input_shape).
+
+    Each kernel and each ReLU gets the power of two with the least mean squared error; biases have 16 bits.
+    """
+    return calibrated(rebuilt(model, tuple(_quantized_layer(layer, bits) for layer in model.layers)), model, x)
+
+
+def calibrated(student: Model, trained: Model, x: ArrayLike) -> Model:
+    """`student`, a quantised network, with the weights and masks of `trained`, the same network in float32.
+
+    Post-training quantisation: widths stay, and each fixed-point quantiser's integer bits become those with the least
+    mean squared error, of kernels and biases over their weights, of activations over what they are on raw inputs x
+    (samples, *input_shape), of which as many are used as memory allows.
+    """
+    weights = dict(zip(trained.graph.param_names, trained.get_weights().values, strict=True))
+    results = _results(trained, x)
+    made = []
+    for layer in student.layers:
+        changes: dict[str, Any] = {}
+        for key, tensor in _tensors(layer):
+            changes[key] = _fitted(getattr(layer, key), weights[tensor])
+        if isinstance(getattr(layer, "activation", None), Quantizer):
+            changes["activation"] = _fitted(layer.activation, results[layer.name])  # type: ignore[attr-defined]
+        made.append(replace(layer, **changes))
+    model = rebuilt(student, tuple(made))
+    copy_weights(trained, model)
+    return model
+
+
+def copy_weights(source: Model, target: Model) -> None:
+    """Parameters and masks by name. ConfigError where the two do not hold the same tensors."""
+    have = dict(zip(source.graph.param_names, range(len(source.graph.param_names)), strict=True))
+    names = target.graph.param_names
+    if set(names) != set(have):
+        raise ConfigError(
+            f"[{target.name}] must have the tensors of {source.name}; they differ in "
+            f"{', '.join(sorted(set(names) ^ set(have)))}"
+        )
+    given = source.get_weights()
+    places = [have[n] for n in names]
+    target.set_weights(Weights(tuple(given.values[i] for i in places), tuple(given.masks[i] for i in places)))
+
+
+def rebuilt(model: Model, made: tuple[Layer, ...], key: Key | int = 0) -> Model:
+    """A new model of these layers in place of a model's own, connected as those are."""
+    if isinstance(model, Sequential):
+        return Sequential(made, model.name, key)
+    return Model.of(Topology(made, model.inbound), model.name, key)
+
+
+def _float_layer(layer: Layer) -> Layer:
+    activation = getattr(layer, "activation", None)
+    if isinstance(layer, layers.QActivation):
+        return _float_activation(layer.quantizer, layer.name)
+    kind = PLAIN.get(type(layer), type(layer))
+    kept = {f.name: getattr(layer, f.name) for f in fields(kind)}
+    if isinstance(activation, Quantizer):
+        plain = _float_activation(activation, layer.name)
+        if not isinstance(plain, layers.Activation):
+            raise ConfigError(f"[{layer.name}] its activation {activation} must stand in a QActivation of its own")
+        kept["activation"] = plain.activation
+    return kind(**kept)
+
+
+def _float_activation(quantizer: Quantizer, name: str) -> Layer:
+    if isinstance(quantizer, quantized_relu):
+        if quantizer.negative_slope or quantizer.cap is not None:
+            return layers.ReLU(quantizer.cap, quantizer.negative_slope, name=name)
+        return layers.Activation("relu", name=name)
+    if isinstance(quantizer, quantized_bits):
+        return layers.Activation("linear", name=name)
+    if isinstance(quantizer, quantized_tanh) and quantizer.use_real_tanh:
+        return layers.Activation("tanh", name=name)
+    if isinstance(quantizer, quantized_sigmoid):
+        return layers.Activation("sigmoid" if quantizer.use_real_sigmoid else "hard_sigmoid", name=name)
+    raise ConfigError(f"[{name}] {quantizer} has no float32 counterpart")
+
+
+def _quantized_layer(layer: Layer, bits: int) -> Layer:
+    kernel = quantized_bits(bits, 1, alpha=1, rounding="RND")
+    bias = quantized_bits(BIAS_BITS, 5, alpha=1, rounding="RND")
+    relu = quantized_relu(bits, 2, rounding="RND")
+    if isinstance(layer, layers.Activation) and layer.activation in ("relu", "relu6"):
+        return layers.QActivation(relu, name=layer.name)
+    if isinstance(layer, layers.ReLU) and not layer.negative_slope:
+        return layers.QActivation(relu, name=layer.name)
+    kind = QUANTIZED.get(type(layer))
+    if kind is None or isinstance(layer, layers.BatchNormalization):
+        return layer
+    kept = {f.name: getattr(layer, f.name) for f in fields(type(layer))}
+    if kept["activation"] in ("relu", "relu6"):
+        kept["activation"] = relu
+    own = {f.name for f in fields(kind)}
+    made: Layer = kind(**kept, **{k: kernel for k in KERNELS if k in own}, bias_quantizer=bias)
+    return made
+
+
+def _tensors(layer: Layer) -> Iterator[tuple[str, str]]:
+    """A layer's quantiser fields, and the tensors that they quantise."""
+    separable = isinstance(layer, layers.QSeparableConv2D)
+    names = {
+        "kernel_quantizer": f"{layer.name}/kernel",
+        "pointwise_quantizer": f"{layer.name}/kernel",
+        "depthwise_quantizer": f"{layer.name}{'_depthwise' if separable else ''}/depthwise_kernel",
+        "bias_quantizer": f"{layer.name}/bias",
+    }
+    for key, tensor in names.items():
+        if getattr(layer, key, None) is not None and (key != "bias_quantizer" or getattr(layer, "use_bias", False)):
+            yield key, tensor
+
+
+def _fitted(given: Any, values: NDArray[Any]) -> Quantizer:
+    """The same quantiser with the integer bits that bring it closest to the values; as it is where it fits itself."""
+    quantizer = quantizers.get(given)
+    scaled = isinstance(quantizer, quantized_bits) and quantizer.alpha not in (None, 1)
+    if scaled or not isinstance(quantizer, (quantized_bits, quantized_relu)):
+        return quantizer
+    most = float(np.max(np.abs(values), initial=0.0))
+    reach = math.ceil(math.log2(most)) + 1 if most > 0 else 0
+    tried: list[Quantizer] = [replace(quantizer, integer=reach - i) for i in range(_CANDIDATES)]
+    return min(tried, key=lambda q: _error(q, values))
+
+
+def _error(quantizer: Quantizer, values: NDArray[Any]) -> float:
+    return float(np.mean((quantizer.effective(values).astype(np.float64) - values) ** 2))
+
+
+def _results(model: Model, x: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """Every layer's results on the first samples of x."""
+    numbers = sum(math.prod(stage.shape) for stage in model.stages)
+    samples = max(min(1000, _TRACED // numbers), 16)
+    raw = inputs(x, "x", model.input_shape)[:samples].astype(np.float64)
+    traced = model.graph.trace(raw)
+    found: dict[str, NDArray[np.float64]] = {}
+    for layer, stage in zip(model.layers, model.stages, strict=True):
+        sources = model.inbound[layer.name]
+        before = found[sources[0]] if sources else raw
+        found[layer.name] = traced[stage.nodes[-1]] if len(stage.nodes) else before
+    return found

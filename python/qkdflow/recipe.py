@@ -1,0 +1,54 @@
+"""How every network here is trained: a cosine learning rate, and of the last epochs the weights that validate best."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from qkdflow._core import Key
+from qkdflow.callbacks import EarlyStopping, TerminateOnNaN, cosine_decay
+from qkdflow.datasets import Dataset
+from qkdflow.models import History, Model
+from qkdflow.sparsity import PolynomialDecay
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network with its curves."""
+
+    model: Model
+    history: History
+
+
+def fit(model: Model, data: Dataset, epochs: int, batch: int, key: Key, **distillation: Any) -> Trained:
+    """Trains on the training part; of the last epochs the weights with the best validation accuracy are kept."""
+    keep = EarlyStopping(
+        "val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=first_kept(epochs)
+    )
+    callbacks = [cosine_decay(epochs), TerminateOnNaN(), keep]
+    history = model.fit(data.train.x, data.train.y, batch, epochs, data.valid, callbacks, key=key, **distillation)
+    return Trained(model, history)
+
+
+def pruning(sparsity: float, epochs: int, data: Dataset, batch: int) -> PolynomialDecay:
+    """From none after a tenth of the training to `sparsity` when the first weights may be kept."""
+    samples, begin = len(data.train.x), 0.1 * epochs
+    return PolynomialDecay.in_epochs(0.0, sparsity, begin, first_kept(epochs), samples, batch, frequency=0.25)
+
+
+def first_kept(epochs: int) -> int:
+    """The epoch from which weights may be kept: pruning has ended by then, for students and teachers alike."""
+    return min(epochs - 1, math.ceil(0.6 * epochs))
+
+
+def enough(epochs: int, data: Dataset, batch: int, least_steps: int) -> int:
+    """So many epochs, or more where they have fewer optimiser steps than `least_steps`."""
+    return max(epochs, math.ceil(least_steps / math.ceil(len(data.train.x) / batch)))
+
+
+def best_accuracy(history: History) -> float:
+    """Validation accuracy of the weights that the training kept; NaN where the loss was one."""
+    if not all(map(math.isfinite, history.history["loss"])):
+        return math.nan
+    return max(history.history["val_accuracy"][first_kept(history.epochs) :])

@@ -1,0 +1,169 @@
+"""Compression as switches: what each leaves, at equal budgets; post-training quantisation; the command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qkdflow import Key, cli, precision, stages, zoo
+from qkdflow.compression import METHODS, CompressionConfig, fitted_to
+from qkdflow.datasets import Dataset, psd
+from qkdflow.errors import ConfigError
+from qkdflow.freeze import freeze
+from qkdflow.hypermodels import StudentMLP, TeacherMLP
+from qkdflow.models import Model
+from qkdflow.models.weights import FloatArray
+from qkdflow.quantizers import quantized_bits, quantized_relu
+from qkdflow.tune import HyperParameters
+
+SHORT = CompressionConfig(sparsity=0.3, epochs=8, learning_rate=3e-3)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return psd.simulate(Key(3), 1200)
+
+
+@pytest.fixture(scope="module")
+def student(data: Dataset) -> Model:
+    return StudentMLP(data, 6)(HyperParameters())
+
+
+@pytest.fixture(scope="module")
+def logits(data: Dataset) -> FloatArray:
+    teacher = TeacherMLP(data)(HyperParameters(), Key(1))
+    teacher.fit(data.train.x, data.train.y, epochs=5, key=2)
+    return stages.teacher_logits(teacher, data)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_leaves_what_its_switches_say(data: Dataset, student: Model, logits: FloatArray, method: str) -> None:
+    made = stages.compress(student, data, logits, replace(SHORT, method=method), Key(5))
+    facts = made.facts(data)
+    assert facts["accuracy_test"] > 0.7
+    assert facts["steps"] == 8 * -(-len(data.train.x) // 32)
+    assert facts["parameters"] == student.count_params()
+    integers = method in ("full", "q", "q+p", "q+kd", "ptq")
+    assert (facts["bits"], made.fixed is not None) == ((6, True) if integers else (32, False))
+    pruned = method in ("full", "p", "q+p", "p+kd")
+    assert facts["sparsity"] >= 0.3 if pruned else facts["sparsity"] < 0.3
+    if made.fixed is not None:
+        np.testing.assert_array_equal(made.fixed.predict(data.test.x), made.model.exact_logits(data.test.x))
+
+
+def test_all_start_from_the_same_weights(data: Dataset, student: Model) -> None:
+    blank = precision.rebuilt(student, student.layers, Key(4))
+    plain = precision.floated(student, Key(4))
+    assert plain.graph.param_names == blank.graph.param_names
+    for mine, other in zip(plain.get_weights().values, blank.get_weights().values, strict=True):
+        np.testing.assert_array_equal(mine, other)
+    assert not any("Q" in type(layer).__name__ for layer in plain.layers)
+
+
+def test_distillation_and_seed_are_no_decoration(data: Dataset, student: Model, logits: FloatArray) -> None:
+    one = replace(SHORT, method="q", epochs=1)
+    plain = stages.compress(student, data, logits, one, Key(5)).model.get_weights().values[0]
+    taught = stages.compress(student, data, logits, replace(one, method="q+kd"), Key(5)).model.get_weights().values[0]
+    other = stages.compress(student, data, logits, one, Key(6)).model.get_weights().values[0]
+    again = stages.compress(student, data, logits, one, Key(5)).model.get_weights().values[0]
+    assert not np.array_equal(plain, taught)
+    assert not np.array_equal(plain, other)
+    np.testing.assert_array_equal(plain, again)
+
+
+def test_calibration_finds_the_ranges(data: Dataset, student: Model) -> None:
+    """Weights within +-0.2 and activations up to a few hundred: the student's own ranges would lose both."""
+    trained = precision.floated(student, Key(4))
+    made = precision.calibrated(student, trained, data.train.x)
+    weights = dict(zip(made.graph.param_names, made.get_weights().values, strict=True))
+    for layer in made.layers:
+        kernel = getattr(layer, "kernel_quantizer", None)
+        if kernel is not None:
+            largest = np.abs(weights[f"{layer.name}/kernel"]).max()
+            assert largest / 4 <= 2.0**kernel.integer <= 2 * largest
+    close = np.abs(made.logits(data.test.x) - trained.logits(data.test.x)).mean()
+    own = precision.rebuilt(student, student.layers)
+    precision.copy_weights(trained, own)
+    assert close < np.abs(own.logits(data.test.x) - trained.logits(data.test.x)).mean() / 2
+
+
+def test_a_float_network_is_quantised_after_training(data: Dataset) -> None:
+    teacher = TeacherMLP(data)(HyperParameters(), Key(1))
+    teacher.fit(data.train.x, data.train.y, epochs=5, key=2)
+    eight, three = (precision.quantized(teacher, bits, data.train.x) for bits in (8, 3))
+    accuracy = [m.evaluate(*data.test)[1] for m in (teacher, eight, three)]
+    assert abs(accuracy[0] - accuracy[1]) < 0.02
+    assert accuracy[2] < accuracy[1]
+    assert {layer.kernel_quantizer.bits for layer in eight.layers if hasattr(layer, "kernel_quantizer")} == {8}
+
+
+def test_masks_survive_calibration(data: Dataset, student: Model, logits: FloatArray) -> None:
+    made = stages.compress(student, data, logits, replace(SHORT, method="p+ptq"), Key(5))
+    assert made.fixed is not None
+    assert made.fixed.sparsity >= 0.3
+
+
+def test_a_student_without_types_is_fitted_to_the_data(data: Dataset) -> None:
+    whole = fitted_to(zoo.build("psd_student"), data)
+    freeze(whole, data.class_names)
+    assert [type(layer).__name__ for layer in whole.layers[:2]] == ["Input", "Rescaling"]
+    with pytest.raises(ConfigError, match=r"must take \(30,\) and give 4 logits"):
+        fitted_to(zoo.build("clyc_student"), data)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "qp"}, "joined by"),
+        ({"method": "q+ptq"}, "not together"),
+        ({"method": "q+q"}, "joined by"),
+        ({"sparsity": 1.0}, "above 0 and below 1"),
+        ({"epochs": 0}, "must be positive"),
+    ],
+)
+def test_a_senseless_configuration_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        CompressionConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_distillation_needs_a_teacher(data: Dataset, student: Model) -> None:
+    with pytest.raises(ConfigError, match="needs a teacher"):
+        stages.compress(student, data, None, SHORT, Key(5))
+
+
+def test_float_counterparts() -> None:
+    made = precision._float_activation(quantized_relu(6, 2, negative_slope=0.25), "a")
+    assert type(made).__name__ == "ReLU"
+    assert precision._float_activation(quantized_bits(6, 2, alpha=1), "a").config()["activation"] == "linear"
+
+
+def test_the_command_compares_and_resumes(
+    data: Dataset, student: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "dataset", lambda config: data)
+    student.save(tmp_path / "student")
+    TeacherMLP(data)(HyperParameters(), Key(1)).save(tmp_path / "teacher")
+    words = ["compress", "psd", "--student", str(tmp_path / "student"), "--teacher", str(tmp_path / "teacher")]
+    words += ["--epochs", "2", "--seeds", "2", "--out", str(tmp_path / "out"), "--method"]
+    assert cli.main([*words, "q,ptq"]) == 0
+    first = json.loads((tmp_path / "out/compress.json").read_text())
+    assert [row["method"] for row in first["methods"]] == ["q", "ptq"]
+    assert [row["seeds"] for row in first["methods"]] == [2, 2]
+    assert first["methods"][0]["accuracy_test_std"] > 0
+    assert "| ptq |" in capsys.readouterr().out
+    assert "<svg" in (tmp_path / "out/compress.svg").read_text()
+    trained = []
+    real = stages.compress
+    monkeypatch.setattr(stages, "compress", lambda *a: (trained.append(a[3].method), real(*a))[1])
+    assert cli.main([*words, "ptq,full,q"]) == 0
+    assert trained == ["full", "full"]
+    again = {row["method"]: row for row in json.loads((tmp_path / "out/compress.json").read_text())["methods"]}
+    assert again["q"] == first["methods"][0]
+
+
+def test_the_command_says_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compress", "psd"]) == 2
+    assert "--out" in capsys.readouterr().err
