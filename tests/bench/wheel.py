@@ -1,9 +1,9 @@
 """The wheel as its users meet it: tests/wheel
 
-Makes the sdist, builds the wheel from it, lets auditwheel bundle what a bare system lacks (libgomp), installs that into a
-fresh virtual environment and walks the main job there with no compiler on PATH. Prints as JSON how long the steps took, what
-lies on disk (10^6 bytes, without the environment's own pip) and how long `import qkdflow` keeps a core busy. Exits 1 where
-a promise is broken.
+Makes the sdist, builds the wheel from it, lets auditwheel bundle what a bare system lacks (libgomp), installs that
+into a fresh virtual environment and walks the main job there with no compiler on PATH. Prints as JSON how long the
+steps took, what lies on disk (10^6 bytes, without the environment's own pip) and how long `import qkdflow` keeps a
+core busy. Exits 1 where a promise is broken.
 """
 
 from __future__ import annotations
