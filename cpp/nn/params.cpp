@@ -64,7 +64,7 @@ Params::Params(std::vector<ParamSpec> specs) {
   value_ = Buffer<float>(total);
   gradient_ = Buffer<float>(total);
   mask_ = Buffer<float>(total);
-  effective_ = Buffer<float>(total);
+  effective_ = Buffer<float>(total + simd::kSlack);  // kernels read whole vectors
   std::ranges::fill(mask_.span(), 1.0f);
 }
 

@@ -165,6 +165,27 @@ TEST_CASE("convolutions and pools of few channels pass their exam", "[nn]") {
   }
 }
 
+TEST_CASE("convolutions and pools pass their exam at every width of a vector", "[nn]") {
+  using enum nn::Padding;
+  const auto net = [](int channels, Layers layers) {
+    layers.insert(layers.end(), {global("all", kAverage), dense("out", 2)});
+    return Graph({6, 7, channels}, layers);
+  };
+  for (const int channels : {1, 2, 9, 15, 24}) {
+    Graph wide = net(
+        channels, {convolution("a", 12, {3, 3, 1, 1, same}), convolution("b", channels, {3, 2, 2, 2, same}),
+                   convolution("c", 40, {2, 3, 1, 2, valid}, false, false)});
+    Graph deep =
+        net(channels,
+            {convolution("a", 1, {3, 3, 1, 1, same}, true), pooling("max", kMax, {2, 3, 1, 2, same}),
+             convolution("b", 2, {3, 2, 2, 2, same}, true), pooling("mean", kAverage, {1, 2, 1, 2, valid})});
+    Graph exact =
+        net(channels, {pooling("max", kMax, {2, 7, 2, 7, valid}),
+                       pooling("mean", kAverage, {3, 1, 3, 1, valid}), convolution("a", 8, {1, 1})});
+    for (Graph* g : {&wide, &deep, &exact}) examine(*g, 2);
+  }
+}
+
 TEST_CASE(
     "convolutions by oneDNN, batch normalisation and skips pass their exam, in one shard and in several",
     "[nn]") {
