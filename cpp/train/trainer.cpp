@@ -28,7 +28,7 @@ void check(const nn::Graph& graph, const Data& data) {
 Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, const Options& options)
     : graph_(graph),
       optimizer_(std::move(optimizer)),
-      data_(data),
+      data_(std::move(data)),
       options_(options),
       step_(options_.first_step),
       loss_(static_cast<int>(graph.output().size()), std::max(options_.batch_size, 1), options_.labels),

@@ -62,10 +62,14 @@ class Hdf5:
 
     def dataset(self, path: str) -> NDArray[Any]:
         """One array. DataError where there is a group, or nothing, of that name."""
+        return np.asarray(self.unread(path)[()])
+
+    def unread(self, path: str) -> h5py.Dataset:
+        """The same, checked, its numbers still in the file."""
         found = self._find(path)
         if not isinstance(found, h5py.Dataset):
             raise refusal(self.where, f"a dataset {path!r} is required", type(found).__name__)
-        return self._read(found)
+        return self._checked(found)
 
     def _walk(self, group: h5py.Group, prefix: str, depth: int, found: dict[str, NDArray[Any]]) -> None:
         if depth > _DEEPEST or len(found) > _MOST:
@@ -75,7 +79,7 @@ class Hdf5:
             if isinstance(child, h5py.Group):
                 self._walk(child, f"{prefix}{name}/", depth + 1, found)
             elif isinstance(child, h5py.Dataset):
-                found[prefix + name] = self._read(child)
+                found[prefix + name] = np.asarray(self._checked(child)[()])
 
     def _find(self, path: str) -> Any:
         here: Any = self._file
@@ -92,7 +96,7 @@ class Hdf5:
             raise refusal(self.where, f"{place} must be in this file itself: links to elsewhere are not followed")
         return group[name]
 
-    def _read(self, data: h5py.Dataset) -> NDArray[Any]:
+    def _checked(self, data: h5py.Dataset) -> h5py.Dataset:
         where = f"{self.where}: {data.name}"
         if data.dtype.kind not in "fiub":
             raise refusal(where, "numbers are required; text, objects and pickles are not read", str(data.dtype))
@@ -106,7 +110,7 @@ class Hdf5:
         held = data.id.get_storage_size()
         if claimed > _SLACK and claimed > held * (_DEFLATES_TO if filters else 1):
             raise refusal(where, f"the file must hold what the dataset claims, {claimed} bytes", f"{held}")
-        return np.asarray(data[()])
+        return data
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from qkdflow import FixedPoint, Key, Model, Sequential, layers, load_model
 from qkdflow.errors import ConfigError
 from qkdflow.export.onnx_float import write_onnx
 from qkdflow.layers import Dense, Input, QActivation
+from qkdflow.quantizers import quantized_bits
 
 
 def mlp() -> Model:
@@ -43,7 +44,16 @@ def series() -> Model:
     return Model(x, layers.Dense(2)(layers.GlobalMaxPooling1D()(y)), key=3)
 
 
-NETWORKS = {"mlp": mlp, "cnn": cnn, "series": series}
+def folded() -> Model:
+    """Normalisations inside their convolutions, whose kernels are quantised or not."""
+    quantized = {"kernel_quantizer": quantized_bits(6, 1, alpha=1), "bias_quantizer": quantized_bits(8, 2, alpha=1)}
+    x = Input((6, 5, 2))
+    y = layers.QConv2DBatchnorm(4, 3, padding="same", activation="relu", **quantized)(x)
+    y = layers.QDepthwiseConv2DBatchnorm(2, use_bias=False)(y)
+    return Model(x, Dense(3)(layers.Flatten()(y)), key=5)
+
+
+NETWORKS = {"mlp": mlp, "cnn": cnn, "series": series, "folded": folded}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -31,7 +31,7 @@ def load_images(
     """
     root = Path(root)
     files, class_names = class_folders(root, SUFFIXES)
-    headers = {path: _header(path) for paths, _ in files.values() for path in paths}
+    headers = {path: header(path) for paths, _ in files.values() for path in paths}
     channels = max(channels for _, channels in headers.values())
     if size is None:
         first, (size, _) = next(iter(headers.items()))
@@ -44,12 +44,12 @@ def load_images(
     for part, (paths, y) in files.items():
         x = np.empty((len(paths), *size, channels), np.uint8)
         for i, path in enumerate(paths):
-            x[i] = _pixels(path, size, channels)
+            x[i] = pixels(path, size, channels)
         parts[part] = Labelled(x, y, str(root))
     return make_dataset(name or root.name, str(root), parts, class_names, key)
 
 
-def _header(path: Path) -> tuple[tuple[int, int], int]:
+def header(path: Path) -> tuple[tuple[int, int], int]:
     """((H, W), channels) of a file, nothing decoded."""
     from PIL import Image  # late: only images need it
 
@@ -69,7 +69,8 @@ def _header(path: Path) -> tuple[tuple[int, int], int]:
     return (height, width), _COLOURS[mode]
 
 
-def _pixels(path: Path, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
+def pixels(path: Path, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
+    """One image (H, W, channels), resized where it is of another size."""
     from PIL import Image  # late: only images need it
 
     try:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qkdflow import layers
 from qkdflow.errors import ConfigError
 from qkdflow.export.onnx_graph import OnnxGraph
 from qkdflow.layers import base, pooling
+from qkdflow.layers.folded import Batchnorm
 from qkdflow.models import Model
+from qkdflow.models.normalization import folded, line
 
 INPUT_NAME, OUTPUT_NAME = "input", "output"
 PLAIN = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softmax": "Softmax"}
@@ -133,8 +134,12 @@ class _Writer:
     def weighted(self, layer: Any, source: str, shape: Shape) -> str:
         graph, name = self.graph, layer.name
         depthwise = isinstance(layer, layers.DepthwiseConv2D)
-        kernel = self.model.effective(f"{name}/{'depthwise_kernel' if depthwise else 'kernel'}")
-        bias = [graph.constant(f"{name}_bias", self.model.effective(f"{name}/bias"))] if layer.use_bias else []
+        if isinstance(layer, Batchnorm):
+            kernel, offset = folded(self.model, layer)
+            bias = [graph.constant(f"{name}_bias", offset)]
+        else:
+            kernel = self.model.effective(f"{name}/{'depthwise_kernel' if depthwise else 'kernel'}")
+            bias = [graph.constant(f"{name}_bias", self.model.effective(f"{name}/bias"))] if layer.use_bias else []
         if isinstance(layer, layers.Dense):
             sums = graph.node("MatMul", f"{name}_products", [source, graph.constant(f"{name}_kernel", kernel)], shape)
             sums = graph.node("Add", f"{name}_sums", [sums, *bias], shape) if bias else sums
@@ -172,10 +177,7 @@ class _Writer:
     def normalization(self, layer: layers.BatchNormalization, source: str, shape: Shape) -> str:
         """x * slope + offset, computed in float64 and rounded once."""
         name = layer.name
-        mean, variance = (self.model.effective(f"{name}/moving_{w}").astype(float) for w in ("mean", "variance"))
-        slope: NDArray[np.float64] = 1 / np.sqrt(variance + float(np.float32(layer.epsilon)))
-        slope = slope * self.model.effective(f"{name}/gamma") if layer.scale else slope
-        offset = (self.model.effective(f"{name}/beta") if layer.center else 0.0) - mean * slope
+        slope, offset = line(self.model, layer)
         scaled = self.graph.node("Mul", f"{name}_scaled", [source, self.graph.constant(f"{name}_slope", slope)], shape)
         return self.graph.node("Add", name, [scaled, self.graph.constant(f"{name}_offset", offset)], shape)
 

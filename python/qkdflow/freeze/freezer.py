@@ -29,9 +29,10 @@ from qkdflow.fixed.pointwise import SOFTMAX_TYPE
 from qkdflow.freeze import activations
 from qkdflow.freeze.activations import Function
 from qkdflow.freeze.rescaling import Affine
-from qkdflow.freeze.weights import SCALE_BITS, Weights, covering, line, on_grid, trained
+from qkdflow.freeze.weights import SCALE_BITS, Weights, covering, on_grid, trained
 from qkdflow.layers import base, pooling
 from qkdflow.models import Model
+from qkdflow.models.normalization import line
 from qkdflow.quantizers import Quantizer
 
 EXACT_BITS = 53  # of a float64's significand

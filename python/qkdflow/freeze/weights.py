@@ -16,12 +16,11 @@ from qkdflow.freeze.numbers import narrowest
 from qkdflow.layers.base import quantizers_of
 from qkdflow.layers.folded import Batchnorm
 from qkdflow.models import Model
+from qkdflow.models.normalization import Reals, folded
 from qkdflow.quantizers import Quantizer
 
 SCALE_BITS = 18  # of a BatchNormalization's slopes, sign included: what a DSP's narrower port takes
 NO_BIAS = FixedPoint(1, 1, False)
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -46,41 +45,22 @@ class Weights:
 def trained(model: Model, layer: layers.Layer) -> Weights:
     """The integers of a layer with a kernel. ConfigError where it has no quantisers."""
     kernel_quantizer, bias_quantizer = quantizers_of(layer)
-    folds = isinstance(layer, Batchnorm)
-    biased = folds or bool(getattr(layer, "use_bias", False))
+    biased = isinstance(layer, Batchnorm) or bool(getattr(layer, "use_bias", False))
     if kernel_quantizer is None or (biased and bias_quantizer is None):
         raise ConfigError(f"[{layer.name}] needs kernel_quantizer and bias_quantizer to be frozen; use QDense")
     depthwise = isinstance(layer, layers.DepthwiseConv2D)
     name = f"{layer.name}/{'depthwise_kernel' if depthwise else 'kernel'}"
-    kernel = model.effective(name)
-    channels = math.prod(kernel.shape[-2:]) if depthwise else kernel.shape[-1]
     if isinstance(layer, Batchnorm):
-        slope, offset = line(model, layer)
-        folded = _float32((kernel.reshape(-1, channels) * slope).reshape(kernel.shape))
-        scaled = kernel_quantizer.scaled()
-        codes, kernel_type = _codes(folded if scaled is None else scaled(folded), kernel_quantizer, name)
-        codes = codes * (kernel != 0)  # a pruned weight stays zero
+        kernel, bias = folded(model, layer)
     else:
-        codes, kernel_type = _codes(kernel, kernel_quantizer, name)
+        kernel = model.effective(name)
+        bias = model.effective(f"{layer.name}/bias") if biased else np.zeros(0, np.float32)
+    codes, kernel_type = _codes(kernel, kernel_quantizer, name)
     if bias_quantizer is None or not biased:
+        channels = math.prod(kernel.shape[-2:]) if depthwise else kernel.shape[-1]
         return Weights(codes, np.zeros(channels, dtype=np.int64), kernel_type, NO_BIAS)
-    bias = _float32(offset) if isinstance(layer, Batchnorm) else model.effective(f"{layer.name}/bias")
-    scaled = bias_quantizer.scaled() if folds else None
-    bias_codes, bias_type = _codes(bias if scaled is None else scaled(bias), bias_quantizer, f"{layer.name}/bias")
+    bias_codes, bias_type = _codes(bias, bias_quantizer, f"{layer.name}/bias")
     return Weights(codes, bias_codes, kernel_type, bias_type)
-
-
-def line(model: Model, layer: layers.BatchNormalization | Batchnorm) -> tuple[Reals, Reals]:
-    """Slope and offset a channel of a normalisation by its moving statistics, in float64."""
-
-    def of(name: str) -> Reals:
-        return model.effective(f"{layer.name}/{name}").astype(np.float64)
-
-    gamma = of("gamma") if layer.scale else 1.0
-    slope = gamma / np.sqrt(of("moving_variance") + float(np.float32(layer.epsilon)))
-    bias = of("bias") if getattr(layer, "use_bias", False) else 0.0
-    offset = slope * (bias - of("moving_mean"))
-    return slope, offset + of("beta") if layer.center else offset
 
 
 def covering(values: Reals, bits: int) -> FixedPoint:
@@ -102,7 +82,3 @@ def _codes(values: NDArray[np.float32], quantizer: Quantizer, name: str) -> tupl
         return narrowest(values, name)
     kind = quantizer.type()
     return kind.encode(values), kind
-
-
-def _float32(values: Reals) -> NDArray[np.float32]:
-    return np.ascontiguousarray(values, dtype=np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +44,14 @@ def from_npy(x: str | Path, y: str | Path | ArrayLike | None = None) -> Source:
 
 def from_hdf5(path: str | Path, x: str = "x", y: str | None = "y") -> Source:
     """The dataset `x` of an HDF5 file, (n, *sample_shape), and the labels `y` (n,), or none where y is None."""
-    import h5py
+    from qkdflow.hdf5 import open_hdf5  # brings h5py: 0.1 s that others do not need
 
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(f"[{path}] an HDF5 file is required: {error}") from error
-    for name in (x, y):
-        if name is not None and not isinstance(file.get(name), h5py.Dataset):
-            raise DataError(f"[{path}] a dataset {name!r} is required; the file has {', '.join(file) or 'none'}")
-    return ArrayFile(file[x], f"{path}: {x}", None if y is None else file[y][()])
+    opened = ExitStack()  # open as long as the source is there
+    file = opened.enter_context(open_hdf5(Path(path), str(path)))
+    labels = None if y is None else file.dataset(y)
+    source = ArrayFile(file.unread(x), f"{path}: {x}", labels)
+    weakref.finalize(source, opened.close)
+    return source
 
 
 def wrapped(x: Any) -> Source | None:
