@@ -83,16 +83,25 @@ def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
 
 
 def search_teacher(
-    data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None, jobs: int = 1
+    data: Dataset,
+    budget: Budget,
+    key: Key,
+    journal: Path | None = None,
+    tick: Tick | None = None,
+    jobs: int = 1,
+    dask: str | None = None,
 ) -> Study:
-    """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy."""
+    """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy.
+
+    `jobs` trials at once, in threads here or on the workers of a `dask` scheduler: the same search.
+    """
     build = hypermodels.TeacherMLP(data)
 
     def train(trial: Trial) -> Trained:
         own = key.fold(trial.number)
         return _fit(build(trial.hp, own), data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
 
-    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=jobs)
+    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=jobs, dask=dask)
 
 
 def train_teacher(data: Dataset, study: Study, budget: Budget, key: Key) -> Trained:
@@ -131,6 +140,7 @@ def search_student(
     key: Key,
     journal: Path | None = None,
     tick: Tick | None = None,
+    dask: str | None = None,
 ) -> Study:
     """Bayesian optimisation of the student, quantised, pruned and distilled in every trial as in the final training."""
     build = hypermodels.StudentMLP(data, config.bits, config.digits)
@@ -149,7 +159,7 @@ def search_student(
 
     feasible = small_enough if limit is not None or limited is not None else None
     score = _scored(config, limited) if limited is not None else None
-    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, config.jobs, score)
+    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, config.jobs, score, dask)
 
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
@@ -286,6 +296,7 @@ def _search(
     feasible: Callable[[dict[str, Any]], bool] | None = None,
     jobs: int = 1,
     score: Score | None = None,
+    dask: str | None = None,
 ) -> Study:
     study = Study(build, seed=key.value, journal=journal, feasible=feasible)
 
@@ -301,5 +312,5 @@ def _search(
         if tick:
             tick(sum(t.state != "running" for t in so_far.trials), so_far.best.value if so_far.best else None)
 
-    study.optimize(objective, trials, show, jobs=jobs)
+    study.optimize(objective, trials, show, jobs=jobs, dask=dask)
     return study

@@ -40,6 +40,7 @@ def add(verbs: Any) -> None:
     )
     run.add_argument("--cost", help="what it should need little of: lut, ff, dsp, bram, latency_clk or ii")
     run.add_argument("--jobs", type=int, default=1, help="trials of the searches at once, one thread each (default: 1)")
+    run.add_argument("--dask", metavar="tcp://HOST:PORT", help="run these trials on a Dask scheduler's workers")
     hls = run.add_argument_group("hls4ml project")
     hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
     hls.add_argument("--part", help="such as xc7z020clg400-1")
@@ -80,7 +81,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.max_parameters is None:
         values |= PRESETS.get(args.name, {})
     hls = {f.name: getattr(args, f.name) for f in fields(HlsConfig) if hasattr(args, f.name)}
-    report = run(RunConfig(**values, hls=HlsConfig(**hls)), args.out)
+    report = run(RunConfig(**values, hls=HlsConfig(**hls)), args.out, args.dask)
     console = Console()
     console.print(summary_table(report, console.width))
     print(f"report: {os.path.join(args.out, 'report.html')}")
