@@ -86,9 +86,17 @@ def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
 
 
 def search_teacher(
-    data: Dataset, config: RunConfig, key: Key, journal: Path | None = None, tick: Tick | None = None
+    data: Dataset,
+    config: RunConfig,
+    key: Key,
+    journal: Path | None = None,
+    tick: Tick | None = None,
+    dask: str | None = None,
 ) -> Study:
-    """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy."""
+    """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy.
+
+    `config.jobs` trials at once, in threads here or on the workers of a `dask` scheduler: the same search.
+    """
     build = hypermodels.teacher_family(data, config.teacher_network)
     budget = config.work
 
@@ -96,7 +104,7 @@ def search_teacher(
         own = key.fold(trial.number)
         return recipe.fit(build(trial.hp, own), data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
 
-    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=config.jobs)
+    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=config.jobs, dask=dask)
 
 
 def train_teacher(data: Dataset, study: Study, config: RunConfig, key: Key) -> Trained:
@@ -135,6 +143,7 @@ def search_student(
     key: Key,
     journal: Path | None = None,
     tick: Tick | None = None,
+    dask: str | None = None,
 ) -> Study:
     """Bayesian optimisation of the student, quantised, pruned and distilled in every trial as in the final training."""
     build = student_family(data, config)
@@ -153,7 +162,7 @@ def search_student(
 
     feasible = small_enough if limit is not None or limited is not None else None
     score = _scored(config, limited) if limited is not None else None
-    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, config.jobs, score)
+    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, config.jobs, score, dask)
 
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
@@ -267,6 +276,7 @@ def _search(
     feasible: Callable[[dict[str, Any]], bool] | None = None,
     jobs: int = 1,
     score: Score | None = None,
+    dask: str | None = None,
 ) -> Study:
     study = Study(build, seed=key.value, journal=journal, feasible=feasible)
 
@@ -282,5 +292,5 @@ def _search(
         if tick:
             tick(sum(t.state != "running" for t in so_far.trials), so_far.best.value if so_far.best else None)
 
-    study.optimize(objective, trials, show, jobs=jobs)
+    study.optimize(objective, trials, show, jobs=jobs, dask=dask)
     return study

@@ -57,10 +57,13 @@ class RunResult:
         return f"RunResult({self.path}: {student['parameters']} parameters, {student['accuracy_test']:.4f} on test)"
 
 
-def run(config: RunConfig, out: str | Path) -> dict[str, Any]:
-    """Walks the whole line into `out` and returns the report. What is already there is not computed again."""
+def run(config: RunConfig, out: str | Path, dask: str | None = None) -> dict[str, Any]:
+    """Walks the whole line into `out` and returns the report. What is already there is not computed again.
+
+    `dask`: the scheduler whose workers run the searches' trials, config.jobs at a time; the results are the same.
+    """
     with open_run(Path(out), config.to_dict()) as directory:
-        return _Line(directory, config).walk()
+        return _Line(directory, config, dask).walk()
 
 
 def load_run(out: str | Path) -> RunResult:
@@ -90,8 +93,8 @@ def load_report(path: Path) -> dict[str, Any]:
 class _Line:
     """The stages of one run; each method computes a folder, or loads it."""
 
-    def __init__(self, directory: Run, config: RunConfig) -> None:
-        self.run, self.config, self.work = directory, config, config.work
+    def __init__(self, directory: Run, config: RunConfig, dask: str | None) -> None:
+        self.run, self.config, self.work, self.dask = directory, config, config.work, dask
 
     def key(self, stage: str) -> Key:
         return Key(self.config.seed).fold(stage)
@@ -167,8 +170,8 @@ class _Line:
         with progress("teacher search", self.work.teacher_trials) as bar:
 
             def search(folder: Path) -> Study:
-                journal = folder / "journal.jsonl"
-                return stages.search_teacher(data, self.config, self.key("teacher search"), journal, bar.update)
+                journal, key = folder / "journal.jsonl", self.key("teacher search")
+                return stages.search_teacher(data, self.config, key, journal, bar.update, self.dask)
 
             depends = {
                 "trials": self.work.teacher_trials,
@@ -204,7 +207,8 @@ class _Line:
 
             def search(folder: Path) -> Study:
                 journal = folder / "journal.jsonl"
-                return stages.search_student(data, logits, config, self.key("student search"), journal, bar.update)
+                key = self.key("student search")
+                return stages.search_student(data, logits, config, key, journal, bar.update, self.dask)
 
             depends = {
                 "bits": config.bits,

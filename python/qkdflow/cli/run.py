@@ -59,6 +59,7 @@ def add(verbs: Any) -> None:
     run.add_argument(
         "--jobs", type=int, default=unset, help="trials of the searches at once, one thread each (default: 1)"
     )
+    run.add_argument("--dask", metavar="tcp://HOST:PORT", help="run these trials on a Dask scheduler's workers")
     hls_options.add(run)
     run.add_argument(
         "--transport", default=unset, help="what carries the words on the board: comblock, axi_dma or axi_lite"
@@ -112,7 +113,7 @@ def _run(args: argparse.Namespace) -> int:
         flags["data"] = os.path.abspath(flags["data"])
     values = settings.merged(settings.merged(base, settings.parse_set(args.set)), flags)
     config = settings.make_config(values)
-    report = run(config, args.out)
+    report = run(config, args.out, args.dask)
     console = Console()
     console.print(summary_table(report, console.width))
     print(f"report: {os.path.join(args.out, 'report.html')}")
