@@ -129,10 +129,10 @@ def test_the_reuse_factor_plot_is_a_command(tmp_path: Path, capsys: pytest.Captu
     mlp(Key(3), (30, 12, 5)).save(tmp_path)
     (tmp_path / "rtl.csv").write_text("reuse_factor,latency_clk,mhz\n16,30,100\n")
     arguments = ["plot", "reuse-factor", str(tmp_path), "--out", str(tmp_path / "f.svg")]
-    assert cli.main([*arguments, "--simulated", str(tmp_path / "rtl.csv")]) == 0
+    assert cli.main([*arguments, "--measured", str(tmp_path / "rtl.csv")]) == 0
     assert "RTL simulated" in (tmp_path / "f.svg").read_text()
     assert cli.main([*arguments, "--boards", "pynq-z9"]) == 2
     assert cli.main([*arguments, "--mhz", "0"]) == 2
     (tmp_path / "rtl.csv").write_text("rf\n1\n")
-    assert cli.main([*arguments, "--simulated", str(tmp_path / "rtl.csv")]) == 2
+    assert cli.main([*arguments, "--measured", str(tmp_path / "rtl.csv")]) == 2
     assert "reuse_factor, latency_clk, mhz" in capsys.readouterr().err
