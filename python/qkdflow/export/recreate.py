@@ -54,6 +54,8 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
         io_type=hls["io_type"],
         **(options if hls["backend"] == "VivadoAccelerator" else {}),
     )
+    # csim can say what every layer gave; synthesis does not see it. Intel's streams are traced empty.
+    config["TraceOutput"] = hls["io_type"] == "io_parallel" or hls["backend"] not in ("Quartus", "oneAPI")
     names: Entry = {hls["input_name"]: {"Precision": {"result": precision(model["input_type"])}}}
     if hls["io_type"] == "io_stream":
         names |= inserted(model, hls)
@@ -63,7 +65,7 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
             "Precision": precisions(layer),
             "Strategy": STRATEGIES.get(hls["strategies"][name], hls["strategies"][name]),
             "ReuseFactor": hls["reuse_factor"].get(name, 1),
-            "Trace": True,
+            "Trace": config["TraceOutput"],
         }
         if layer["kind"] in ("table", "softmax"):
             names[name]["TableSize"] = layer["table_size"]
@@ -76,7 +78,6 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
         if layer["kind"] == "softmax" and layer["implementation"] == "stable":
             distance = {**layer["input_type"], "is_signed": False, "rounding": "TRN", "overflow": "WRAP"}
             names[name]["InpNormT"] = precision(distance)
-    config["TraceOutput"] = True  # csim can say what every layer gave; synthesis does not see it
     config["HLSConfig"] = {
         "Model": {"ReuseFactor": 1, "Strategy": STRATEGIES.get(hls["strategy"], hls["strategy"])},
         "LayerName": names,
