@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
 
 from qkdflow._core import Key
 from qkdflow.datasets import Dataset
@@ -19,9 +22,15 @@ Range = tuple[int, int, int]  # least, most, step
 
 
 def _vector(dataset: Dataset, scaling: Rescaling) -> list[Layer]:
-    """The input scaled, and flattened where it is an image or a series."""
-    flat = [Flatten(name="flatten")] if len(dataset.shape) > 1 else []
-    return [Input(dataset.shape, dataset.input_type, name="input"), scaling, *flat]
+    """The input, flattened where it is no vector, and scaled: freeze folds a scaling into the layer behind it."""
+    first = Input(dataset.shape, dataset.input_type, name="input")
+    if len(dataset.shape) == 1:
+        return [first, scaling]
+    pixels = math.prod(dataset.shape[:-1])
+    scale, offset = (
+        tuple(np.tile(np.broadcast_to(v, dataset.shape[-1:]), pixels).tolist()) for v in (scaling.scale, scaling.offset)
+    )
+    return [first, Flatten(name="flatten"), Rescaling(scale, offset, name=scaling.name)]
 
 
 @dataclass(frozen=True)
