@@ -19,13 +19,16 @@ set(simd ${CMAKE_SOURCE_DIR}/cpp/base/simd)
 set(kernel_flags -O3 -ffp-contract=fast)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_definitions(qkdflow_core PRIVATE QKDFLOW_X86_LEVELS)
-  set_source_files_properties(${simd}/v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v2")
-  set_source_files_properties(${simd}/v3.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v3")
-  set_source_files_properties(${simd}/v4.cpp PROPERTIES
+  set_source_files_properties(${simd}/v2.cpp ${simd}/algebra_v2.cpp PROPERTIES
+                              COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v2")
+  set_source_files_properties(${simd}/v3.cpp ${simd}/algebra_v3.cpp PROPERTIES
+                              COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v3")
+  set_source_files_properties(${simd}/v4.cpp ${simd}/algebra_v4.cpp PROPERTIES
                               COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v4;-mprefer-vector-width=512")
 else()
-  set_source_files_properties(${simd}/v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags}")
-  set_source_files_properties(${simd}/v3.cpp ${simd}/v4.cpp PROPERTIES HEADER_FILE_ONLY ON)
+  set_source_files_properties(${simd}/v2.cpp ${simd}/algebra_v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags}")
+  set_source_files_properties(${simd}/v3.cpp ${simd}/v4.cpp ${simd}/algebra_v3.cpp ${simd}/algebra_v4.cpp
+                              PROPERTIES HEADER_FILE_ONLY ON)
 endif()
 
 # oneDNN's threads are OpenMP's; without it set_threads changes nothing.

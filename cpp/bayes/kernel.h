@@ -9,9 +9,11 @@
 #include <Eigen/Core>
 #include <vector>
 
+#include "base/simd/algebra.h"
+#include "bayes/warp.h"
+
 namespace qkd::bayes {
 
-using Eigen::ArrayXXd;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
@@ -33,22 +35,22 @@ class Kernel {
   double noise() const { return noise_; }                     // with the floor
   const VectorXd& precisions() const { return precisions_; }  // 1 / l^2 (P)
   const Features& features() const { return features_; }
+  // For the kernels of base/simd/algebra.h; points into this.
+  simd::Scales scales() const {
+    return {static_cast<int>(features_.size()), precisions_.data(), categorical_.data(), signal_};
+  }
 
-  MatrixXd warped(const MatrixXd& x) const;       // (m, P) of features (m, P)
-  VectorXd warp_slopes(const VectorXd& x) const;  // dw_p/dx_p (P) of features (P)
-  // Of warped features, (rows of a, rows of b).
-  ArrayXXd squared_distances(const MatrixXd& a, const MatrixXd& b) const;  // r2
-  MatrixXd operator()(const MatrixXd& a, const MatrixXd& b) const;         // k
+  // (padded m, P) of features (m, P), zero beyond m.
+  MatrixXd warped(const MatrixXd& x) const;
+  // Of feature p alone, with its slopes.
+  Warped warped(double x, Eigen::Index p) const { return warp(x, curves_(0, p), curves_(1, p)); }
 
  private:
   Features features_;
   VectorXd precisions_;
+  Eigen::Array<bool, Eigen::Dynamic, 1> categorical_;
   double signal_, noise_;
   MatrixXd curves_;  // log a, log b (2, P); 0 where not warped
 };
-
-// k and dk/dr2 of r2, in place of the arrays given, for s2 = 1.
-void matern(const Eigen::Ref<const ArrayXXd>& r2, Eigen::Ref<ArrayXXd> k, Eigen::Ref<ArrayXXd> slope);
-void matern(Eigen::Ref<ArrayXXd> r2_to_k);
 
 }  // namespace qkd::bayes

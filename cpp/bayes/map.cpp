@@ -1,10 +1,8 @@
 #include "bayes/map.h"
 
-#include <Eigen/Cholesky>
 #include <cmath>
 #include <limits>
 
-#include "bayes/triangular.h"
 #include "bayes/warp.h"
 
 namespace qkd::bayes {
@@ -53,23 +51,24 @@ MapObjective::MapObjective(const Observations& seen) : seen_(seen) {
     }
   }
   const auto count = static_cast<Eigen::Index>(warped_.size());
-  for (MatrixXd* matrix : {&w_, &by_log_a_, &by_log_b_}) matrix->resize(n, count);
-  log_u_.resize(n, count);
+  for (MatrixXd* matrix : {&log_u_, &w_, &by_log_a_, &by_log_b_}) matrix->resize(n, count);
   for (Eigen::Index c = 0; c < count; ++c) {
-    log_u_.col(c) = log_inside(seen.x.col(warped_[static_cast<std::size_t>(c)]).array());
+    log_u_.col(c) = log_inside(seen.x.col(warped_[static_cast<std::size_t>(c)]));
   }
-  for (ArrayXXd* array : {&r2_, &k_, &slope_}) array->resize(pairs, 1);
+  const Eigen::Index wide = simd::padded(static_cast<int>(n));
+  for (VectorXd* vector : {&y_, &ones_, &white_y_, &white_one_, &a_}) vector->setZero(wide);
+  for (MatrixXd* matrix : {&cholesky_, &inverse_root_, &inverse_}) matrix->setZero(wide, wide);
+  for (VectorXd* vector : {&k_, &slope_}) vector->resize(pairs);
+  y_.head(n) = seen.y;
+  ones_.head(n).setOnes();
 }
 
 void MapObjective::warp_columns(const VectorXd& theta) {
   const Eigen::Index n = seen_.x.rows(), first = seen_.x.cols() + 2;
   for (Eigen::Index c = 0; c < w_.cols(); ++c) {
     const Eigen::Index p = warped_[static_cast<std::size_t>(c)];
-    const WarpedColumn column =
-        warp_with_slopes(log_u_.col(c), theta[first + 2 * c], theta[first + 2 * c + 1]);
-    w_.col(c) = column.w;
-    by_log_a_.col(c) = column.by_log_a;
-    by_log_b_.col(c) = column.by_log_b;
+    warp_with_slopes(log_u_.col(c), theta[first + 2 * c], theta[first + 2 * c + 1], w_.col(c),
+                     by_log_a_.col(c), by_log_b_.col(c));
     for (Eigen::Index j = 0, at = 0; j < n; at += n - 1 - j, ++j) {
       distances_.col(p).segment(at, n - 1 - j) = (w_.col(c).tail(n - 1 - j).array() - w_(j, c)).square();
     }
@@ -80,10 +79,10 @@ void MapObjective::warp_columns(const VectorXd& theta) {
 // g (w_i - w_j)(u_i - u_j) is u'(diag(G 1) - G) w.
 VectorXd MapObjective::warp_gradient(const Kernel& kernel) {
   const Eigen::Index n = seen_.x.rows();
-  MatrixXd& g = inverse_;
-  g.setZero(n, n);
+  auto g = inverse_.topLeftCorner(n, n);
   for (Eigen::Index j = 0, at = 0; j < n; at += n - 1 - j, ++j) {
-    g.col(j).tail(n - 1 - j) = slope_.col(0).segment(at, n - 1 - j);
+    g(j, j) = 0;
+    g.col(j).tail(n - 1 - j) = slope_.segment(at, n - 1 - j);
   }
   const auto symmetric = g.selfadjointView<Eigen::Lower>();
   const VectorXd sums = symmetric * VectorXd::Ones(n);
@@ -103,44 +102,50 @@ double MapObjective::operator()(const VectorXd& theta, VectorXd& gradient) {
   const Kernel kernel(seen_.features, theta);
   const double signal = kernel.signal();
   warp_columns(theta);
-  r2_.matrix().noalias() = distances_ * kernel.precisions();
-  matern(r2_, k_, slope_);
+  const simd::Algebra& algebra = simd::algebra();
+  const auto count = static_cast<int>(n), columns = static_cast<int>(features);
+  const auto pairs = static_cast<int>(k_.size());
+  algebra.matern(pairs, columns, distances_.data(), pairs, kernel.precisions().data(), k_.data(),
+                 slope_.data());
 
-  cholesky_.resize(n, n);
-  cholesky_.diagonal() = seen_.extra.array() + (signal + kernel.noise());
+  const Eigen::Index wide = cholesky_.rows();
   for (Eigen::Index j = 0, at = 0; j < n; at += n - 1 - j, ++j) {
-    cholesky_.col(j).tail(n - 1 - j) = signal * k_.col(0).segment(at, n - 1 - j);
+    double* column = cholesky_.col(j).data();
+    for (Eigen::Index i = j / simd::kLine * simd::kLine; i < j; ++i) column[i] = 0;
+    column[j] = seen_.extra[j] + (signal + kernel.noise());
+    for (Eigen::Index i = j + 1; i < n; ++i) column[i] = signal * k_[at + i - j - 1];
   }
-  if (Eigen::LLT<Eigen::Ref<MatrixXd>>(cholesky_).info() != Eigen::Success) {
-    return std::numeric_limits<double>::infinity();
-  }
-  invert_lower(cholesky_, inverse_root_);
-  gram_of_lower(inverse_root_, inverse_);
+  if (!algebra.cholesky(count, cholesky_.data(), wide)) return std::numeric_limits<double>::infinity();
+  algebra.invert_lower(count, cholesky_.data(), inverse_root_.data(), wide);
+  algebra.gram_of_lower(count, inverse_root_.data(), inverse_.data(), wide);
 
-  const auto root = inverse_root_.triangularView<Eigen::Lower>();
-  const VectorXd white_y = root * seen_.y, white_one = root * VectorXd::Ones(n);
-  const double c = white_one.dot(white_y) / (white_one.squaredNorm() + 1);
-  const VectorXd white = white_y - c * white_one;
-  const VectorXd a = inverse_root_.transpose().triangularView<Eigen::Upper>() * white;
+  algebra.times(count, inverse_root_.data(), wide, y_.data(), white_y_.data());
+  algebra.times(count, inverse_root_.data(), wide, ones_.data(), white_one_.data());
+  const double c = white_one_.dot(white_y_) / (white_one_.squaredNorm() + 1);
+  white_y_ -= c * white_one_;
+  algebra.transposed_times(count, inverse_root_.data(), wide, white_y_.data(), a_.data());
 
   const Normal length = length_prior(features);
   const double log_signal = theta[features], log_noise = theta[features + 1];
-  double value = 0.5 * white.squaredNorm() + cholesky_.diagonal().array().log().sum() + 0.5 * c * c +
-                 kSignalPrior.minus_log(log_signal) + kNoisePrior.minus_log(log_noise);
+  double value = 0.5 * white_y_.squaredNorm() + cholesky_.diagonal().head(n).array().log().sum() +
+                 0.5 * c * c + kSignalPrior.minus_log(log_signal) + kNoisePrior.minus_log(log_noise);
   for (Eigen::Index p = 0; p < features; ++p) value += length.minus_log(theta[p]);
   for (Eigen::Index t = features + 2; t < theta.size(); ++t) value += kWarpPrior.minus_log(theta[t]);
 
   // w = a a' - K^-1 at the pairs; each stands for two entries of the matrix.
   double pairs_k = 0;
   for (Eigen::Index j = 0, at = 0; j < n; at += n - 1 - j, ++j) {
-    const Eigen::Index rest = n - 1 - j;
-    const auto w = (a[j] * a.tail(rest) - inverse_.col(j).tail(rest)).array();
-    pairs_k += (w * k_.col(0).segment(at, rest)).sum();
-    slope_.col(0).segment(at, rest) *= w;
+    const double* column = inverse_.col(j).data() + j + 1;
+    const double *a = a_.data() + j + 1, aj = a_[j];
+    for (Eigen::Index i = 0; i < n - 1 - j; ++i) {
+      const double w = aj * a[i] - column[i];
+      pairs_k += w * k_[at + i];
+      slope_[at + i] *= w;
+    }
   }
-  const double trace = a.squaredNorm() - inverse_.trace();
+  const double trace = a_.squaredNorm() - inverse_.diagonal().head(n).sum();
   gradient.resize(theta.size());
-  gradient.head(features).noalias() = distances_.transpose() * slope_.matrix();
+  algebra.weigh(pairs, columns, distances_.data(), pairs, slope_.data(), gradient.data());
   gradient.head(features).array() *=
       2 * signal * kernel.precisions().array();  // dr2/dlog l_p = -2 D_p / l_p^2
   for (Eigen::Index p = 0; p < features; ++p) gradient[p] += length.slope(theta[p]);

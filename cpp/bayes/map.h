@@ -38,11 +38,12 @@ class MapObjective {
   std::vector<Eigen::Index> warped_;  // W features
   MatrixXd distances_;  // (n (n - 1) / 2, P): each feature's squared distance, pairs by column of the lower
                         // triangle
-  ArrayXXd log_u_;      // of the warped features (n, W)
+  MatrixXd log_u_;      // of the warped features (n, W)
   // Scratch, so that an evaluation allocates nothing that grows with n.
   MatrixXd w_, by_log_a_, by_log_b_;  // of the warped features (n, W)
-  ArrayXXd r2_, k_, slope_;
-  MatrixXd cholesky_, inverse_root_, inverse_;
+  VectorXd k_, slope_;                // of the pairs
+  VectorXd y_, ones_, white_y_, white_one_, a_;
+  MatrixXd cholesky_, inverse_root_, inverse_;  // (padded n, padded n), the second by row
 };
 
 Box theta_box(const Features& features);

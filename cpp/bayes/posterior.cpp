@@ -1,12 +1,11 @@
 #include "bayes/posterior.h"
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "base/check.h"
-#include "bayes/triangular.h"
+#include "bayes/warp.h"
 
 namespace qkd::bayes {
 namespace {
@@ -18,41 +17,60 @@ constexpr Eigen::Index kChunk = 128;      // columns of v that stay in the cache
 
 Posterior::Posterior(Observations seen, const VectorXd& theta, Eigen::Index room)
     : kernel_(std::move(seen.features), theta), n_(seen.x.rows()) {
-  const MatrixXd w = kernel_.warped(seen.x), k = kernel_(w, w);
-  MatrixXd cholesky, root;
+  const MatrixXd w = kernel_.warped(seen.x);
+  const Eigen::Index wide = simd::padded(static_cast<int>(n_ + room));
+  w_.setZero(wide, w.cols());
+  w_.topRows(n_) = w.topRows(n_);
+  // By row as by column: it is symmetric.
+  MatrixXd k = MatrixXd::Zero(wide, w.rows()), cholesky;
+  simd::algebra().covariances(kernel_.scales(), rows(), w_.data(), wide, static_cast<int>(w.rows()),
+                              w_.data(), wide, k.data(), wide);
+  k.bottomRows(wide - n_).setZero();
   bool positive = false;
   double added = 0;
   for (const double jitter : {0.0, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4}) {
     if (positive) break;
     added = kernel_.noise() + jitter * kernel_.signal();
     cholesky = k;
-    cholesky.diagonal().array() += seen.extra.array() + added;
-    positive = Eigen::LLT<Eigen::Ref<MatrixXd>>(cholesky).info() == Eigen::Success;
+    cholesky.diagonal().head(n_).array() += seen.extra.array() + added;
+    positive = simd::algebra().cholesky(rows(), cholesky.data(), wide);
   }
   require(positive, "bayes::Posterior",
           "the covariance matrix must be positive definite: are the outputs finite?");
-  invert_lower(cholesky, root);
-  w_.setZero(n_ + room, w.cols());
-  w_.topRows(n_) = w;
-  diagonal_.setZero(n_ + room);
+  diagonal_.setZero(wide);
   diagonal_.head(n_) = seen.extra.array() + added;
-  root_.setZero(n_ + room, n_ + room);
-  root_.topLeftCorner(n_, n_) = root;
+  root_.setZero(wide, wide);
+  simd::algebra().invert_lower(rows(), cholesky.data(), root_.data(), wide);
   tell(seen.y);
 }
 
+VectorXd Posterior::times_root(const VectorXd& x) const {
+  VectorXd y = VectorXd::Zero(capacity());
+  simd::algebra().times(rows(), root_.data(), capacity(), x.data(), y.data());
+  return y;
+}
+
+VectorXd Posterior::times_transposed_root(const VectorXd& x) const {
+  VectorXd y = VectorXd::Zero(capacity());
+  simd::algebra().transposed_times(rows(), root_.data(), capacity(), x.data(), y.data());
+  return y;
+}
+
 double Posterior::grow(const VectorXd& x, double extra, VectorXd& row) {
-  require(n_ < root_.rows(), "bayes::Posterior", "room for ", root_.rows(),
-          " trials was asked for; got more");
+  require(n_ < capacity(), "bayes::Posterior", "room for ", capacity(), " trials was asked for; got more");
   const MatrixXd w = kernel_.warped(x.transpose());
-  const Root r = root();
-  row = r * kernel_(w_.topRows(n_), w).col(0);
+  const VectorXd point = w.row(0);
+  VectorXd k = VectorXd::Zero(capacity()), unused(capacity());
+  simd::algebra().covariance(kernel_.scales(), rows(), w_.data(), capacity(), point.data(), k.data(),
+                             unused.data());
+  const VectorXd wide = times_root(k);
+  row = wide.head(n_);
   const double noise = kernel_.noise() + extra;
   // Rounding alone can bring the square below the noise; there the row repeats others.
   const double diagonal = std::sqrt(std::max(kernel_.signal() + noise - row.squaredNorm(), 0.5 * noise));
-  root_.row(n_).head(n_).noalias() = (r.transpose() * row).transpose() / -diagonal;
+  root_.row(n_).head(n_) = times_transposed_root(wide).head(n_).transpose() / -diagonal;
   root_(n_, n_) = 1 / diagonal;
-  w_.row(n_) = w;
+  w_.row(n_) = point.transpose();
   diagonal_[n_] = noise;
   ++n_;
   return diagonal;
@@ -65,22 +83,23 @@ void Posterior::append(const MatrixXd& x, const VectorXd& extra) {
 
 void Posterior::tell(const VectorXd& y) {
   y_ = y;
-  const Root r = root();
-  const VectorXd white_y = r * y, white_one = r * VectorXd::Ones(n_);
+  VectorXd wide = VectorXd::Zero(capacity()), ones = wide;
+  wide.head(n_) = y;
+  ones.head(n_).setOnes();
+  const VectorXd white_y = times_root(wide), white_one = times_root(ones);
   c_ = white_one.dot(white_y) / (white_one.squaredNorm() + 1);
-  white_ = white_y - c_ * white_one;
-  a_ = r.transpose() * white_;
+  const VectorXd white = white_y - c_ * white_one;
+  white_ = white.head(n_);
+  a_ = times_transposed_root(white).head(n_);
 }
 
 MatrixXd Posterior::imagine(const MatrixXd& x, const MatrixXd& z) {
-  const Eigen::Index q = x.rows(), told = n_;
-  const MatrixXd roots = root_.topLeftCorner(told, told), seen = w_.topRows(told);
-  const VectorXd noises = diagonal_.head(told);
-  root_.setZero(told + q, told + q);
-  root_.topLeftCorner(told, told) = roots;
-  w_.conservativeResize(told + q, Eigen::NoChange);
-  diagonal_.conservativeResize(told + q);
-
+  const Eigen::Index q = x.rows(), told = n_, wide = simd::padded(static_cast<int>(told + q));
+  if (wide > capacity()) {
+    root_.conservativeResizeLike(RowMatrix::Zero(wide, wide));
+    w_.conservativeResizeLike(MatrixXd::Zero(wide, w_.cols()));
+    diagonal_.conservativeResizeLike(VectorXd::Zero(wide));
+  }
   MatrixXd draws(q, z.cols());
   VectorXd row;
   for (Eigen::Index i = 0; i < q; ++i) {
@@ -88,43 +107,53 @@ MatrixXd Posterior::imagine(const MatrixXd& x, const MatrixXd& z) {
     draws.row(i) = row.tail(i).transpose() * z.topRows(i) + diagonal * z.row(i);
     draws.row(i).array() += c_ + row.head(told).dot(white_);
   }
-  MatrixXd a = root_.bottomRows(q).transpose() * z;
+  MatrixXd a = root_.middleRows(told, q).leftCols(n_).transpose() * z;
   a.topRows(told).colwise() += a_.col(0);
   a_ = std::move(a);
   return draws - kernel_.noise() * a_.bottomRows(q);  // as in means_at_seen
 }
 
-Posterior::Batch Posterior::predict(const MatrixXd& x) const {
-  Batch batch{MatrixXd(x.rows(), a_.cols()), VectorXd(x.rows())};
+Posterior::RowMatrix Posterior::covariances(const MatrixXd& w, Eigen::Index first, Eigen::Index m) const {
+  RowMatrix k(n_, simd::padded(static_cast<int>(m)));
+  simd::algebra().covariances(kernel_.scales(), rows(), w_.data(), capacity(), static_cast<int>(k.cols()),
+                              w.data() + first, w.rows(), k.data(), k.cols());
+  return k;
+}
+
+template <class Taken>
+Posterior::Batch Posterior::batched(const MatrixXd& x, const Taken& taken_by) const {
+  const Eigen::Index all = x.rows(), wide = simd::padded(static_cast<int>(all));
+  MatrixXd mean(wide, a_.cols());
+  VectorXd variance(wide), taken;
   const MatrixXd w = kernel_.warped(x);
-  MatrixXd v;
-  for (Eigen::Index first = 0; first < x.rows(); first += kChunk) {
-    const Eigen::Index m = std::min(kChunk, x.rows() - first);
-    const MatrixXd k = kernel_(w_.topRows(n_), w.middleRows(first, m));
-    batch.mean.middleRows(first, m).noalias() = k.transpose() * a_;
-    v.noalias() = root() * k;
-    batch.variance.segment(first, m) = kernel_.signal() - v.colwise().squaredNorm().transpose().array();
+  for (Eigen::Index first = 0; first < all; first += kChunk) {
+    const RowMatrix k = covariances(w, first, std::min(kChunk, all - first));
+    for (Eigen::Index draw = 0; draw < a_.cols(); ++draw) {
+      simd::algebra().column_sums(rows(), static_cast<int>(k.cols()), k.data(), k.cols(), a_.col(draw).data(),
+                                  mean.col(draw).data() + first);
+    }
+    taken.resize(k.cols());
+    taken_by(k, taken);
+    variance.segment(first, k.cols()) = kernel_.signal() - taken.array();
   }
-  batch.mean.array() += c_;
-  batch.variance = batch.variance.cwiseMax(kLeastVariance);
-  return batch;
+  return {mean.topRows(all).array() + c_, variance.head(all).cwiseMax(kLeastVariance)};
+}
+
+Posterior::Batch Posterior::predict(const MatrixXd& x) const {
+  return batched(x, [this](const RowMatrix& k, VectorXd& taken) {
+    simd::algebra().squared_norms(rows(), root_.data(), capacity(), static_cast<int>(k.cols()), k.data(),
+                                  k.cols(), taken.data());
+  });
 }
 
 Posterior::Batch Posterior::bound(const MatrixXd& x) const {
-  Batch batch{MatrixXd(x.rows(), a_.cols()), VectorXd(x.rows())};
-  const MatrixXd w = kernel_.warped(x);
   const Eigen::ArrayXd noisy = diagonal_.head(n_).array() + kernel_.signal();
-  for (Eigen::Index first = 0; first < x.rows(); first += kChunk) {
-    const Eigen::Index m = std::min(kChunk, x.rows() - first);
-    const MatrixXd k = kernel_(w_.topRows(n_), w.middleRows(first, m));
-    batch.mean.middleRows(first, m).noalias() = k.transpose() * a_;
-    for (Eigen::Index j = 0; j < m; ++j) {
-      batch.variance[first + j] = kernel_.signal() - (k.col(j).array().square() / noisy).maxCoeff();
+  return batched(x, [&noisy](const RowMatrix& k, VectorXd& taken) {
+    taken.setZero();
+    for (Eigen::Index i = 0; i < k.rows(); ++i) {
+      taken = taken.cwiseMax(k.row(i).transpose().cwiseAbs2() / noisy[i]);
     }
-  }
-  batch.mean.array() += c_;
-  batch.variance = batch.variance.cwiseMax(kLeastVariance);
-  return batch;
+  });
 }
 
 VectorXd Posterior::means_at_seen() const {
@@ -135,28 +164,38 @@ VectorXd Posterior::means_at_seen() const {
 
 Posterior::Local Posterior::predict_with_slopes(const VectorXd& x) const {
   const Eigen::Index features = x.size();
-  const MatrixXd w = kernel_.warped(x.transpose());
-  const ArrayXXd r2 = kernel_.squared_distances(w_.topRows(n_), w);
-  ArrayXXd k(n_, 1), slope(n_, 1);
-  matern(r2, k, slope);
-  const Root r = root();
-  const VectorXd v = r * (kernel_.signal() * k.matrix().col(0));
-  const VectorXd inverse_k = r.transpose() * v;  // K^-1 k
-
-  // dk/dx_p = dk/dr2 * 2 (w_p - W_p) / l_p^2 * dw_p/dx_p
-  const VectorXd curves = kernel_.warp_slopes(x);
-  MatrixXd change(n_, features);
+  VectorXd point = x;
+  VectorXd curves = VectorXd::Ones(features);
   for (Eigen::Index p = 0; p < features; ++p) {
-    if (kernel_.features()[static_cast<std::size_t>(p)].categorical) {
-      change.col(p).setZero();
-      continue;
-    }
-    const double factor = 2 * kernel_.signal() * kernel_.precisions()[p] * curves[p];
-    change.col(p) = factor * slope.col(0) * (w(0, p) - w_.col(p).head(n_).array());
+    if (!kernel_.features()[static_cast<std::size_t>(p)].warped) continue;
+    const Warped at = kernel_.warped(x[p], p);
+    point[p] = at.w;
+    curves[p] = at.by_x;
   }
-  Local local{a_.transpose() * (kernel_.signal() * k.matrix().col(0)), kernel_.signal() - v.squaredNorm(),
-              change.transpose() * a_, -2 * (change.transpose() * inverse_k)};
-  local.mean.array() += c_;
+  VectorXd k = VectorXd::Zero(capacity()), slope(capacity());
+  simd::algebra().covariance(kernel_.scales(), rows(), w_.data(), capacity(), point.data(), k.data(),
+                             slope.data());
+  const VectorXd v = times_root(k), inverse_k = times_transposed_root(v);  // K^-1 k
+
+  // dk/dx_p = dk/dr2 * 2 (w_p - W_p) / l_p^2 * dw_p/dx_p; of categories there is none.
+  const VectorXd factor = (2 * kernel_.signal() * kernel_.precisions().array() * curves.array());
+  VectorXd weights(n_), sums(features);
+  const auto change = [&](const auto& by) {
+    weights = slope.head(n_).cwiseProduct(by);
+    simd::algebra().weigh(rows(), static_cast<int>(features), w_.data(), capacity(), weights.data(),
+                          sums.data());
+    VectorXd by_x = factor.cwiseProduct(point * weights.sum() - sums);
+    for (Eigen::Index p = 0; p < features; ++p) {
+      if (kernel_.features()[static_cast<std::size_t>(p)].categorical) by_x[p] = 0;
+    }
+    return by_x;
+  };
+  Local local{VectorXd(a_.cols()), kernel_.signal() - v.head(n_).squaredNorm(), MatrixXd(features, a_.cols()),
+              -2 * change(inverse_k.head(n_))};
+  for (Eigen::Index draw = 0; draw < a_.cols(); ++draw) {
+    local.mean[draw] = c_ + a_.col(draw).dot(k.head(n_));
+    local.mean_slope.col(draw) = change(a_.col(draw));
+  }
   local.variance = std::max(local.variance, kLeastVariance);
   return local;
 }

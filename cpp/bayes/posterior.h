@@ -51,16 +51,24 @@ class Posterior {
   const Kernel& kernel() const { return kernel_; }
 
  private:
+  using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
   // The new row of L, left of the diagonal; R grows by it. Returns the diagonal.
   double grow(const VectorXd& x, double extra, VectorXd& row);
-  using Root = Eigen::TriangularView<const Eigen::Block<const MatrixXd>, Eigen::Lower>;
-  Root root() const { return Root(root_.topLeftCorner(n_, n_)); }
+  int rows() const { return static_cast<int>(n_); }
+  Eigen::Index capacity() const { return root_.rows(); }
+  VectorXd times_root(const VectorXd& x) const;             // R x (n), padded
+  VectorXd times_transposed_root(const VectorXd& x) const;  // R' x (n), padded
+  template <class Taken>  // what of the prior's variance k (n, m) takes away (m)
+  Batch batched(const MatrixXd& x, const Taken& taken_by) const;
+  RowMatrix covariances(const MatrixXd& w, Eigen::Index first,
+                        Eigen::Index m) const;  // (n, m) of warped features
 
   Kernel kernel_;
   Eigen::Index n_;
-  MatrixXd w_;          // warped features (capacity, P)
+  MatrixXd w_;          // warped features (capacity, P); a capacity is padded, and zero beyond n
   VectorXd diagonal_;   // noise and extra (capacity)
-  MatrixXd root_;       // R (capacity, capacity)
+  RowMatrix root_;      // R (capacity, capacity)
   VectorXd y_, white_;  // outputs told (n); R (y - c)
   MatrixXd a_;          // (n, N)
   double c_ = 0;

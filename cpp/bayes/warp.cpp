@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/simd/algebra.h"
+
 namespace qkd::bayes {
 namespace {
 
@@ -19,19 +21,22 @@ Warped warp(double x, double log_a, double log_b) {
   return {1 - tail, (1 - 2 * kEdge) * steep * a / u, steep * a * log_u, -tail * b * log_rest};
 }
 
-Eigen::ArrayXd log_inside(const Eigen::Ref<const Eigen::ArrayXd>& x) {
-  return (kEdge + (1 - 2 * kEdge) * x).log();
+VectorXd log_inside(const Eigen::Ref<const VectorXd>& x) {
+  VectorXd log_u = kEdge + (1 - 2 * kEdge) * x.array();
+  simd::algebra().log(static_cast<int>(x.size()), log_u.data(), log_u.data());
+  return log_u;
 }
 
-Eigen::ArrayXd warp(const Eigen::Ref<const Eigen::ArrayXd>& log_u, double log_a, double log_b) {
-  const double a = std::exp(log_a), b = std::exp(log_b);
-  return 1 - (b * (1 - (a * log_u).exp()).log()).exp();
+void warp(Eigen::Ref<VectorXd> x_to_w, double log_a, double log_b) {
+  const VectorXd log_u = log_inside(x_to_w);
+  simd::algebra().kumaraswamy(static_cast<int>(log_u.size()), log_u.data(), std::exp(log_a), std::exp(log_b),
+                              x_to_w.data(), nullptr, nullptr);
 }
 
-WarpedColumn warp_with_slopes(const Eigen::Ref<const Eigen::ArrayXd>& log_u, double log_a, double log_b) {
-  const double a = std::exp(log_a), b = std::exp(log_b);
-  const Eigen::ArrayXd power = (a * log_u).exp(), log_rest = (1 - power).log(), tail = (b * log_rest).exp();
-  return {1 - tail, b * tail / (1 - power) * power * a * log_u, -b * tail * log_rest};
+void warp_with_slopes(const Eigen::Ref<const VectorXd>& log_u, double log_a, double log_b,
+                      Eigen::Ref<VectorXd> w, Eigen::Ref<VectorXd> by_log_a, Eigen::Ref<VectorXd> by_log_b) {
+  simd::algebra().kumaraswamy(static_cast<int>(log_u.size()), log_u.data(), std::exp(log_a), std::exp(log_b),
+                              w.data(), by_log_a.data(), by_log_b.data());
 }
 
 }  // namespace qkd::bayes

@@ -8,18 +8,18 @@
 
 namespace qkd::bayes {
 
+using Eigen::VectorXd;
+
 struct Warped {
   double w;
   double by_x, by_log_a, by_log_b;  // its derivatives
 };
 Warped warp(double x, double log_a, double log_b);
 
-// Of a column of many, in passes that use the vector unit; log u comes from `log_inside` (n).
-struct WarpedColumn {
-  Eigen::ArrayXd w, by_log_a, by_log_b;  // (n)
-};
-Eigen::ArrayXd log_inside(const Eigen::Ref<const Eigen::ArrayXd>& x);
-Eigen::ArrayXd warp(const Eigen::Ref<const Eigen::ArrayXd>& log_u, double log_a, double log_b);
-WarpedColumn warp_with_slopes(const Eigen::Ref<const Eigen::ArrayXd>& log_u, double log_a, double log_b);
+// Of columns (n), in passes that use the vector unit; log u comes from `log_inside` (n).
+VectorXd log_inside(const Eigen::Ref<const VectorXd>& x);
+void warp(Eigen::Ref<VectorXd> x_to_w, double log_a, double log_b);
+void warp_with_slopes(const Eigen::Ref<const VectorXd>& log_u, double log_a, double log_b,
+                      Eigen::Ref<VectorXd> w, Eigen::Ref<VectorXd> by_log_a, Eigen::Ref<VectorXd> by_log_b);
 
 }  // namespace qkd::bayes

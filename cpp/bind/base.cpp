@@ -45,7 +45,10 @@ void base(py::module_& m) {
       .def_property_readonly("value", &Key::value)
       .def(py::self == py::self)
       .def("__repr__", [](Key k) { return concat("Key(", k.value(), ")"); })
-      .def("__hash__", [](Key k) { return k.value(); });
+      .def("__hash__", [](Key k) { return k.value(); })
+      .def("__reduce__", [](Key k) {  // how a trial goes to another process
+        return py::make_tuple(py::type::of<Key>(), py::make_tuple(k.value()));
+      });
   m.def("set_threads", &set_threads, py::arg("count"), "How many threads oneDNN may use, at least 1.");
   m.def("threads", &threads);
   m.def(

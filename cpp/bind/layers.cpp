@@ -12,6 +12,7 @@
 #include "nn/dense.h"
 #include "nn/dropout.h"
 #include "nn/embedding.h"
+#include "nn/folded_batch_normalization.h"
 #include "nn/gru.h"
 #include "nn/merge.h"
 #include "nn/pooling.h"
@@ -154,6 +155,17 @@ void layers(py::module_& m) {
                  name, nn::BatchNormalization::Options{momentum, epsilon, center, scale});
            }),
            py::arg("name"), py::arg("momentum"), py::arg("epsilon"), py::arg("center"), py::arg("scale"));
+  Class<nn::FoldedBatchNormalization>(m, "FoldedBatchNormalization")
+      .def(py::init([](const std::shared_ptr<Layer>& inner, float momentum, float epsilon, bool center,
+                       bool scale, const std::string& folding_mode, std::optional<int> ema_freeze_delay,
+                       ParamSpec bias) {
+             return std::make_shared<nn::FoldedBatchNormalization>(
+                 inner, nn::FoldedBatchNormalization::Options{
+                            momentum, epsilon, center, scale, nn::folding_from(folding_mode),
+                            std::max(ema_freeze_delay.value_or(-1), -1), std::move(bias)});
+           }),
+           py::arg("inner"), py::arg("momentum"), py::arg("epsilon"), py::arg("center"), py::arg("scale"),
+           py::arg("folding_mode"), py::arg("ema_freeze_delay"), py::arg("bias"));
   Class<nn::Pooling>(m, "Pooling")
       .def(py::init([](const std::string& name, bool average, Pair pool_size, Pair strides,
                        const std::string& padding, bool is_global, bool keepdims) {

@@ -1,7 +1,6 @@
-#include <pybind11/stl.h>
-
 #include "bind/arrays.h"
 #include "bind/module.h"
+#include "bind/samples.h"
 #include "nn/graph.h"
 #include "train/trainer.h"
 
@@ -177,6 +176,21 @@ void nn(py::module_& m) {
             return out;
           },
           py::arg("x"), "Logits, float32 (samples, classes), of x, float32 (samples, *input_shape).")
+      .def(
+          "predict_rows",
+          [](Graph& g, const py::function& x, py::ssize_t samples) {
+            require(samples > 0, "predict", "x holds no sample");
+            Array<float> out(batch_shape(samples, g.output()));
+            const Source source = x;
+            std::span<float> dst(out.mutable_data(), static_cast<std::size_t>(out.size()));
+            const Exclusive exclusive(g);
+            train::predict(g, to_samples(source), dst);
+            return out;
+          },
+          py::arg("x"), py::arg("samples"),
+          "Logits, float32 (samples, classes), of what the function x gives for rows 0, 1, ..., batch by batch.")
+      .def_property_readonly("inference_batch", &Graph::inference_batch,
+                             "How many samples at a time are evaluated and predicted.")
       .def("evaluate", &evaluate, py::arg("x"),
            "Logits in float64 by the layers' definitions, (samples, classes).")
       .def("trace", &trace, py::arg("x"), "Every layer's result in float64, (samples, *shape) each.")

@@ -104,6 +104,12 @@ void quant(py::module_& m) {
           "The fields, for JSON; FixedPoint(**d) gives the type back. digits is there where limited.")
       .def(py::self == py::self)
       .def("__hash__", [](const FixedPoint& t) { return py::hash(py::str(t.ap_type())); })
+      .def("__reduce__",
+           [](const FixedPoint& t) {
+             return py::make_tuple(py::type::of<FixedPoint>(),
+                                   py::make_tuple(t.bits, t.integer, t.is_signed, to_string(t.rounding),
+                                                  to_string(t.overflow), t.digits));
+           })
       .def("__repr__", [](const FixedPoint& t) {
         return concat("FixedPoint(", t.bits, ", ", t.integer, ", is_signed=", t.is_signed ? "True" : "False",
                       ", rounding='", to_string(t.rounding), "', overflow='", to_string(t.overflow), "'",

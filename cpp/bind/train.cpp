@@ -1,10 +1,9 @@
-#include <pybind11/stl.h>
-
 #include <algorithm>
 #include <array>
 
 #include "bind/arrays.h"
 #include "bind/module.h"
+#include "bind/samples.h"
 #include "train/trainer.h"
 
 namespace qkd::bind {
@@ -26,13 +25,13 @@ py::tuple tuple_of(const Metrics& m) { return py::make_tuple(m.loss, m.accuracy)
 // Keeps the arrays alive that the trainer looks at.
 class Trainer {
  public:
-  Trainer(nn::Graph& graph, Array<float> x, Array<std::int32_t> y, std::optional<Array<float>> teacher,
+  Trainer(nn::Graph& graph, Source x, Array<std::int32_t> y, std::optional<Array<float>> teacher,
           const std::string& optimizer, const std::map<std::string, double>& options, int batch_size, Key key,
           const std::optional<train::Distillation>& distillation, std::vector<train::PruneRule> pruning,
           std::int64_t first_step, const std::optional<std::vector<float>>& class_weights,
           float label_smoothing, bool flip, int crop, std::vector<train::Hint> hints)
       : graph_(graph), x_(std::move(x)), y_(std::move(y)), teacher_(std::move(teacher)) {
-    const Data data{view<float>(x_, "x"), view<std::int32_t>(y_, "y"),
+    const Data data{to_samples(x_), view<std::int32_t>(y_, "y"),
                     teacher_ ? view<float>(*teacher_, "teacher") : std::span<const float>()};
     train::Trainer::Options o;
     o.batch_size = batch_size;
@@ -59,6 +58,11 @@ class Trainer {
     }
     if (interrupted) throw py::error_already_set();
     return tuple_of(metrics);
+  }
+
+  Array<std::uint32_t> order(int index) const {
+    const std::vector<std::uint32_t> rows = trainer_->order(index);
+    return to_array<std::uint32_t>(rows, {static_cast<py::ssize_t>(rows.size())});
   }
 
   std::int64_t steps() const { return trainer_->steps(); }
@@ -108,7 +112,7 @@ class Trainer {
   }
 
   nn::Graph& graph_;
-  Array<float> x_;
+  Source x_;
   Array<std::int32_t> y_;
   std::optional<Array<float>> teacher_;
   std::unique_ptr<train::Trainer> trainer_;
@@ -180,10 +184,10 @@ void train(py::module_& m) {
            py::arg("kind"), py::arg("pixels"), py::arg("channels"), py::arg("weight"));
 
   py::class_<Trainer>(m, "Trainer", "Trains a graph epoch by epoch with the GIL released.")
-      .def(py::init<nn::Graph&, Array<float>, Array<std::int32_t>, std::optional<Array<float>>,
-                    const std::string&, const std::map<std::string, double>&, int, Key,
-                    std::optional<train::Distillation>, std::vector<train::PruneRule>, std::int64_t,
-                    std::optional<std::vector<float>>, float, bool, int, std::vector<train::Hint>>(),
+      .def(py::init<nn::Graph&, Source, Array<std::int32_t>, std::optional<Array<float>>, const std::string&,
+                    const std::map<std::string, double>&, int, Key, std::optional<train::Distillation>,
+                    std::vector<train::PruneRule>, std::int64_t, std::optional<std::vector<float>>, float,
+                    bool, int, std::vector<train::Hint>>(),
            py::keep_alive<1, 2>(), py::arg("graph"), py::arg("x"), py::arg("y"), py::arg("teacher"),
            py::arg("optimizer"), py::arg("options"), py::arg("batch_size"), py::arg("key"),
            py::arg("distillation"), py::arg("pruning"), py::arg("first_step") = 0,
@@ -193,6 +197,8 @@ void train(py::module_& m) {
            "Trains on every sample once, with one learning rate a step or one for all; returns (mean loss, "
            "accuracy). "
            "Ctrl-C raises KeyboardInterrupt.")
+      .def("order", &Trainer::order, py::arg("index"),
+           "The samples in the order in which epoch `index` learns them, uint32.")
       .def_property_readonly("steps", &Trainer::steps)
       .def("optimizer_state", &Trainer::optimizer_state, "What the optimiser remembers: m/fc1/kernel, ...")
       .def("set_bit_costs", &Trainer::set_bit_costs, py::arg("weight"), py::arg("widths"),
@@ -201,8 +207,8 @@ void train(py::module_& m) {
 
   m.def(
       "evaluate",
-      [](nn::Graph& graph, const Array<float>& x, const Array<std::int32_t>& y) {
-        const Data data{view<float>(x, "x"), view<std::int32_t>(y, "y"), {}};
+      [](nn::Graph& graph, const Source& x, const Array<std::int32_t>& y) {
+        const Data data{to_samples(x), view<std::int32_t>(y, "y"), {}};
         Metrics metrics{};
         {
           const Exclusive exclusive(graph);

@@ -73,7 +73,7 @@ Params::Params(std::vector<ParamSpec> specs) {
   value_ = Buffer<float>(end_);
   gradient_ = Buffer<float>(end_);
   mask_ = Buffer<float>(end_);
-  effective_ = Buffer<float>(end_);
+  effective_ = Buffer<float>(end_ + simd::kSlack);  // kernels read whole vectors
   std::ranges::fill(mask_.span(), 1.0f);
 }
 

@@ -32,49 +32,28 @@ class PoolingPart {
   }
 
   void forward() {
-    if (!average_) {
-      for (int s = 0; s < b_.batch; ++s)
-        k_.max_pool(g_, b_.src() + at(s) * src_size_, b_.dst + first(s),
-                    winners_.empty() ? nullptr : &winners_[first(s)]);
-      return;
+    for (int s = 0; s < b_.batch; ++s) {
+      const float* src = b_.src() + at(s) * src_size_;
+      if (average_)
+        k_.average_pool(g_, src, b_.dst + first(s));
+      else
+        k_.max_pool(g_, src, b_.dst + first(s), winners_.empty() ? nullptr : &winners_[first(s)]);
     }
-    each_window([&](int sample, int y, int x, std::size_t pixel) {
-      float* dst = b_.dst + pixel * c_;
-      std::fill_n(dst, c_, 0.0f);
-      const float* src = b_.src() + at(sample) * src_size_;
-      each_pixel(g_, y, x, [&](std::size_t source) { k_.add(c_, dst, src + source * c_, dst); });
-      const float share = 1.0f / static_cast<float>(pixels_inside(g_, y, x));
-      for (std::size_t c = 0; c < c_; ++c) dst[c] *= share;
-    });
   }
 
   void backward() {
     if (!b_.diff_src()) return;
-    std::fill_n(b_.diff_src(), at(b_.batch) * src_size_, 0.0f);
-    if (!average_) {
-      for (int s = 0; s < b_.batch; ++s)
-        k_.add_max_pool(g_, b_.diff_dst + first(s), &winners_[first(s)], b_.diff_src() + at(s) * src_size_);
-      return;
+    for (int s = 0; s < b_.batch; ++s) {
+      float* diff_src = b_.diff_src() + at(s) * src_size_;
+      if (average_)
+        k_.average_pool_diff(g_, b_.diff_dst + first(s), diff_src);
+      else
+        k_.max_pool_diff(g_, b_.diff_dst + first(s), &winners_[first(s)], diff_src);
     }
-    each_window([&](int sample, int y, int x, std::size_t pixel) {
-      float* diff_src = b_.diff_src() + at(sample) * src_size_;
-      const float share = 1.0f / static_cast<float>(pixels_inside(g_, y, x));
-      each_pixel(g_, y, x, [&](std::size_t source) {
-        k_.add_scaled(c_, b_.diff_dst + pixel * c_, share, diff_src + source * c_);
-      });
-    });
   }
 
  private:
   std::size_t first(int sample) const { return at(sample) * at(g_.pixels()) * c_; }
-
-  template <typename Body>
-  void each_window(const Body& body) const {
-    std::size_t pixel = 0;
-    for (int s = 0; s < b_.batch; ++s)
-      for (int y = 0; y < g_.out_h; ++y)
-        for (int x = 0; x < g_.out_w; ++x) body(s, y, x, pixel++);
-  }
 
   const simd::Kernels& k_ = simd::kernels();
   Binding b_;

@@ -22,7 +22,7 @@ struct Geometry {
   int top, bottom, left, right;  // zeros around the source
   int out_h, out_w;
 
-  operator simd::Patches() const {
+  operator simd::Windows() const {
     return {h, w, c, kernel_h, kernel_w, stride_h, stride_w, top, left, out_h, out_w};
   }
   int pixels() const { return out_h * out_w; }

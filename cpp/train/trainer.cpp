@@ -12,7 +12,7 @@ namespace {
 void check(const nn::Graph& graph, const Data& data, std::size_t classes, std::size_t teacher) {
   const std::size_t features = graph.input().size();
   require(data.samples() > 0, "fit", "the data hold no sample");
-  require(data.x.size() == data.samples() * features, "fit", "x must hold ", data.samples(), " x ", features,
+  require(data.x.holds(data.samples() * features), "fit", "x must hold ", data.samples(), " x ", features,
           " numbers, one row a label; got ", data.x.size());
   for (const std::int32_t y : data.y)
     require(y >= 0 && static_cast<std::size_t>(y) < classes, "fit", "labels must be 0 to ", classes - 1,
@@ -20,6 +20,12 @@ void check(const nn::Graph& graph, const Data& data, std::size_t classes, std::s
   require(data.teacher.empty() || data.teacher.size() == data.samples() * teacher, "fit",
           "teacher logits must be (", data.samples(), ", ", teacher, "); got ", data.teacher.size(),
           " numbers");
+}
+
+// No more samples than there are.
+int largest_batch(const Data& data, const Trainer::Options& options) {
+  return static_cast<int>(std::min(static_cast<std::size_t>(std::max(options.batch_size, 1)),
+                                   std::max(data.samples(), std::size_t{1})));
 }
 
 std::size_t classes_of(const nn::Graph& graph, const std::vector<Hint>& hints) {
@@ -54,12 +60,12 @@ std::vector<float> first_columns(std::span<const float> rows, std::size_t width,
 Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, const Options& options)
     : graph_(graph),
       optimizer_(std::move(optimizer)),
-      data_(data),
+      data_(std::move(data)),
       options_(options),
       classes_(classes_of(graph, options.hints)),
       step_(options_.first_step),
-      loss_(static_cast<int>(classes_), std::max(options_.batch_size, 1), options_.labels),
-      labels_(static_cast<std::size_t>(std::max(options_.batch_size, 0))),
+      loss_(static_cast<int>(classes_), largest_batch(data_, options_), options_.labels),
+      labels_(static_cast<std::size_t>(largest_batch(data_, options_))),
       teacher_(labels_.size() * classes_),
       entropy_(labels_.size()) {
   require(options_.batch_size > 0, "fit", "batch_size must be positive; got ", options_.batch_size);
@@ -141,8 +147,7 @@ LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rat
   const std::size_t features = graph_.input().size();
   nn::Plan& plan = graph_.plan(batch, true);
 
-  const simd::Kernels& k = simd::kernels();
-  k.gather(batch, rows.data(), static_cast<int>(features), data_.x.data(), plan.src());
+  data_.x.gather(rows, features, plan.src());
   options_.augmentation.apply(key.fold("augmentation"), graph_.input(), batch, plan.src());
   for (std::size_t i = 0; i < rows.size(); ++i) labels_[i] = data_.y[rows[i]];
 
@@ -157,11 +162,16 @@ LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rat
   return result;
 }
 
+std::vector<std::uint32_t> Trainer::order(int index) const {
+  const Key key = options_.key.fold(static_cast<std::uint64_t>(index));
+  return key.permutation(static_cast<std::uint32_t>(data_.samples()));
+}
+
 Metrics Trainer::epoch(int index, std::span<const float> learning_rates, const std::function<bool()>& stop) {
   using Clock = std::chrono::steady_clock;
   const FlushDenormals flush;
   const Key key = options_.key.fold(static_cast<std::uint64_t>(index));
-  const std::vector<std::uint32_t> order = key.permutation(static_cast<std::uint32_t>(data_.samples()));
+  const std::vector<std::uint32_t> order = this->order(index);
   const std::size_t batch_size = static_cast<std::size_t>(options_.batch_size);
   const std::size_t steps = (order.size() + batch_size - 1) / batch_size;
   require(learning_rates.size() == 1 || learning_rates.size() == steps, "fit",
@@ -195,7 +205,7 @@ Metrics evaluate(nn::Graph& graph, const Data& data) {
   for (std::size_t at = 0; at < data.samples(); at += step) {
     const std::size_t batch = std::min(step, data.samples() - at);
     nn::Plan& plan = graph.plan(static_cast<int>(batch), false);
-    std::copy_n(data.x.data() + at * features, batch * features, plan.src());
+    data.x.copy(at, batch, features, plan.src());
     plan.forward();
     const LossResult r = loss.cross_entropy(static_cast<int>(batch), plan.dst(), data.y.data() + at, nullptr);
     sum.loss += r.loss;
@@ -205,16 +215,16 @@ Metrics evaluate(nn::Graph& graph, const Data& data) {
   return {sum.loss / n, sum.correct / n};
 }
 
-void predict(nn::Graph& graph, std::span<const float> x, std::span<float> dst) {
+void predict(nn::Graph& graph, const Samples& x, std::span<float> dst) {
   const std::size_t features = graph.input().size(), classes = graph.output().size();
-  const std::size_t samples = x.size() / features;
-  require(x.size() == samples * features && dst.size() == samples * classes, "predict",
-          "x must hold rows of ", features, " numbers; got ", x.size());
+  const std::size_t samples = dst.size() / classes;
+  require(x.holds(samples * features) && dst.size() == samples * classes, "predict", "x must hold ", samples,
+          " rows of ", features, " numbers; got ", x.size());
   const auto step = static_cast<std::size_t>(graph.inference_batch());
   for (std::size_t at = 0; at < samples; at += step) {
     const std::size_t batch = std::min(step, samples - at);
     nn::Plan& plan = graph.plan(static_cast<int>(batch), false);
-    std::copy_n(x.data() + at * features, batch * features, plan.src());
+    x.copy(at, batch, features, plan.src());
     plan.forward();
     std::copy_n(plan.dst(), batch * classes, dst.data() + at * classes);
   }

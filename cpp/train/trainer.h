@@ -39,6 +39,9 @@ class Trainer {
   // epoch is cut short.
   Metrics epoch(int index, std::span<const float> learning_rates, const std::function<bool()>& stop);
 
+  // The samples in the order in which an epoch learns them.
+  std::vector<std::uint32_t> order(int index) const;
+
   std::int64_t steps() const { return step_; }
   const Optimizer& optimizer() const { return *optimizer_; }
   // What a bit of a weight costs in the loss: `weight` times `widths`, the bits of what each parameter
@@ -70,6 +73,6 @@ class Trainer {
 Metrics evaluate(nn::Graph& graph, const Data& data);
 
 // Logits of many samples: x (samples, input) to dst (samples, output).
-void predict(nn::Graph& graph, std::span<const float> x, std::span<float> dst);
+void predict(nn::Graph& graph, const Samples& x, std::span<float> dst);
 
 }  // namespace qkd::train

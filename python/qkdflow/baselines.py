@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from qkdflow.datasets import Dataset
 
+MOST_VALUES = 512  # of a sample
 ROUNDS = 150  # boosting rounds, each one tree a class (one tree where there are two classes)
 
 
@@ -13,8 +15,11 @@ def boosted_trees(dataset: Dataset, seed: int = 0) -> dict[str, Any] | None:
     """Histogram gradient-boosted trees: `accuracy_valid`, `accuracy_test` and the number of `trees`.
 
     scikit-learn's HistGradientBoostingClassifier with its default settings and 150 rounds, trained on the
-    train part alone; None where scikit-learn is not installed. Same data set and seed, same result.
+    train part alone; None where scikit-learn is not installed, and `not_run` with the reason where samples have
+    more than 512 values. Same data set and seed, same result.
     """
+    if (values := math.prod(dataset.shape)) > MOST_VALUES:
+        return {"not_run": f"trees on samples of {values:,} values would take longer than the network"}
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits

@@ -1,17 +1,21 @@
-"""Settings of a run, checked when they are made."""
+"""Settings of a run, checked when they are made. `settings.py` reads them from files, flags and --set."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any
 
+from qkdflow.applications import APPLICATIONS, application
+from qkdflow.datasets import SIMULATORS
 from qkdflow.errors import ConfigError
 from qkdflow.export.hls import HlsConfig
 from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import find_part
 from qkdflow.hardware.estimator import Estimate, Target, estimate_for
 from qkdflow.hardware.estimator.constraints import Constraints
+from qkdflow.hypermodels import STUDENTS, TEACHERS, check_network
 from qkdflow.overlay import TRANSPORTS
 
 
@@ -19,29 +23,21 @@ from qkdflow.overlay import TRANSPORTS
 class Budget:
     """How much work a run may do. Trials and epochs of both searches, epochs of both final trainings."""
 
-    samples: int  # of a simulated data set; a file is used whole
-    teacher_trials: int
-    teacher_trial_epochs: int
-    teacher_epochs: int
-    student_trials: int
-    student_trial_epochs: int
-    student_epochs: int
-    student_restarts: int  # final students trained from different keys; validation picks one
-    baseline_epochs: int
+    samples: Annotated[int, "of a simulated data set; a file is used whole"] = 12_000
+    teacher_trials: Annotated[int, "of the teacher search"] = 8
+    teacher_trial_epochs: Annotated[int, "of each of them"] = 8
+    teacher_epochs: Annotated[int, "of the teacher"] = 30
+    student_trials: Annotated[int, "of the student search"] = 16
+    student_trial_epochs: Annotated[int, "of each of them"] = 16
+    student_epochs: Annotated[int, "of the student"] = 60
+    student_restarts: Annotated[int, "final students trained from different keys; validation picks one"] = 3
+    baseline_epochs: Annotated[int, "of the linear classifier"] = 60
+    train_rows: Annotated[int, "at most so many rows to train on, and of validation in proportion; 0: all"] = 0
+    least_steps: Annotated[int, "of a final training: a thousand pulses need more epochs than ten thousand"] = 4000
 
 
 BUDGETS = {
-    "quick": Budget(
-        samples=12_000,
-        teacher_trials=8,
-        teacher_trial_epochs=8,
-        teacher_epochs=30,
-        student_trials=16,
-        student_trial_epochs=16,
-        student_epochs=60,
-        student_restarts=3,
-        baseline_epochs=60,
-    ),
+    "quick": Budget(),
     "paper": Budget(
         samples=140_000,
         teacher_trials=40,
@@ -50,33 +46,42 @@ BUDGETS = {
         student_trials=40,
         student_trial_epochs=32,
         student_epochs=128,
-        student_restarts=3,
         baseline_epochs=30,
     ),
 }
-
-# What `run NAME` means beside the defaults: the letter's student for its 1D-MLP has 529 parameters.
-PRESETS: dict[str, dict[str, Any]] = {"psd": {"max_parameters": 529}}
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that decides what a run computes: same configuration, same results, timings aside."""
 
-    data: str  # the name of a simulator (psd), or a CSV file
-    label: str = "class"  # the CSV's label column
-    seed: int = 0
-    budget: str = "quick"
-    bits: int = 8  # of the student's weights and activations
-    sparsity: float = 0.2  # least share of zero kernel integers
-    max_parameters: int | None = None  # of the student, zeros included
-    teacher: str | None = None  # a saved model to use instead of a search
-    jobs: int = 1  # trials of the searches at once; another number is another search
-    transport: str | None = None  # what carries the words on the board: comblock, axi_dma or axi_lite
-    hls: HlsConfig = HlsConfig()  # noqa: RUF009 - a frozen value
-    digits: int | None = None  # signed digits that a weight of the student may have; with 2, no product needs a DSP
-    constraints: dict[str, Any] = field(default_factory=dict)  # what the student may need of a part, estimated
-    cost: str | None = None  # what the student should need little of
+    data: Annotated[str, "the name of a simulator, or a file or folder"] = ""
+    label: Annotated[str, "the label column of a CSV file"] = "class"
+    seed: Annotated[int, "of everything that is drawn"] = 0
+    budget: Annotated[str, "how much work: quick or paper"] = "quick"
+    bits: Annotated[int, "of the student's weights and activations"] = 8
+    sparsity: Annotated[float, "least share of zero kernel integers"] = 0.2
+    max_parameters: Annotated[int | None, "of the student, zeros included"] = None
+    teacher: Annotated[str | None, "a saved model to use instead of a search"] = None
+    jobs: Annotated[int, "trials of the searches at once; another number is another search"] = 1
+    transport: Annotated[str | None, "what carries the words on the board: comblock, axi_dma or axi_lite"] = None
+    hls: Annotated[HlsConfig, "the hls4ml project"] = HlsConfig()  # noqa: RUF009 - a frozen value
+    digits: Annotated[int | None, "signed digits that a weight of the student may have; 2: no product needs a DSP"] = (
+        None
+    )
+    constraints: Annotated[
+        dict[str, Any], "what the student may need of a part, estimated: lut = 0.6, dsp = 0, ..."
+    ] = field(default_factory=dict)
+    cost: Annotated[str | None, "what the student should need little of: lut, ff, dsp, bram, latency_clk or ii"] = None
+    application: Annotated[str | None, "whose budgets are meant"] = None
+    image_size: Annotated[tuple[int, int] | None, "height and width that images of a folder are resized to"] = None
+    teacher_network: Annotated[dict[str, Any], "what teachers a search builds: kind (mlp or cnn) and its options"] = (
+        field(default_factory=dict)
+    )
+    student_network: Annotated[dict[str, Any], "what students a search builds: kind (mlp or cnn) and its options"] = (
+        field(default_factory=dict)
+    )
+    effort: Annotated[dict[str, int], "what differs from the budget"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.budget not in BUDGETS:
@@ -97,15 +102,32 @@ class RunConfig:
             raise ConfigError(f"[--transport] must be one of {', '.join(TRANSPORTS)}; got {self.transport!r}")
         if not 0 <= self.seed < 2**64:
             raise ConfigError(f"[--seed] must be 0 to 2^64 - 1; got {self.seed}")
-        if self.is_preset or "." in self.data or "/" in self.data:
+        if self.image_size is not None:
+            object.__setattr__(self, "image_size", tuple(self.image_size))
+            if len(self.image_size) != 2 or min(self.image_size) < 1:
+                raise ConfigError(f"[--image-size] must be height and width in pixels; got {self.image_size}")
+        check_network("teacher_network", self.teacher_network, TEACHERS)
+        check_network("student_network", self.student_network, STUDENTS)
+        _check_effort(self.effort)
+        if self.application is not None:
+            application(self.application)
+        self._check_data()
+
+    def _check_data(self) -> None:
+        if self.is_simulated or "." in self.data or "/" in self.data:
             return
-        near = get_close_matches(self.data, PRESETS, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"[run] must be one of {', '.join(PRESETS)}, or --data FILE.csv; got {self.data!r}.{hint}")
+        if not self.data:
+            needed = APPLICATIONS[self.application].data if self.application else None
+            raise ConfigError(f"[--data] {needed or 'a file, a folder or a simulator'} is required; got nothing")
+        near = get_close_matches(self.data, SIMULATORS, n=1)
+        hint = f" Did you mean {near[0]}?" if near else " A folder's name needs a slash: ./NAME"
+        raise ConfigError(
+            f"[data] must be one of {', '.join(SIMULATORS)}, or a file or folder; got {self.data!r}.{hint}"
+        )
 
     @property
-    def is_preset(self) -> bool:
-        return self.data in PRESETS
+    def is_simulated(self) -> bool:
+        return self.data in SIMULATORS
 
     @property
     def limited(self) -> Constraints | None:
@@ -116,13 +138,28 @@ class RunConfig:
         """What a frozen student needs of the constraints' part, built as the hls4ml project is."""
         hls = self.hls
         part = self.constraints.get("part") or hls.device.name
-        target = Target.of(part, clock_ns=hls.clock_ns, strategy=hls.strategy, io=hls.io_type)
+        strategy = hls.strategy if isinstance(hls.strategy, str) else "Latency"  # what layers not named have
+        target = Target.of(part, clock_ns=hls.clock_ns, strategy=strategy, io=hls.io_type)
         return estimate_for(fixed, target, hls.reuse_factor)
 
     @property
     def work(self) -> Budget:
-        return BUDGETS[self.budget]
+        """The budget, as the application and then `effort` change it."""
+        own = APPLICATIONS[self.application].effort.get(self.budget, {}) if self.application else {}
+        return replace(BUDGETS[self.budget], **{**own, **self.effort})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and for comparing two runs."""
         return asdict(self)
+
+
+def _check_effort(effort: Mapping[str, Any]) -> None:
+    known = [f.name for f in fields(Budget)]
+    for name, value in effort.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"[effort] has {', '.join(known)}; got {name!r}{hint}")
+        least = 0 if name in ("train_rows", "least_steps") else 1
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ConfigError(f"[effort] {name} must be a whole number from {least} on; got {value!r}")

@@ -15,13 +15,15 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qkdflow.errors import DataError, ToolError
 
+_DEFLATES_TO = 1032  # deflate makes at most so many bytes of one
+_SLACK = 1 << 16  # bytes that need no proof
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; a real one would change the bytes
 
 
@@ -149,15 +151,42 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> 
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """All arrays of an NPZ file by name. DataError, naming the file, where absent, broken or pickled."""
+    """All arrays of an NPZ file by name. DataError, naming the file, where absent, broken, pickled or a bomb."""
     arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                with archive.open(name) as file:
-                    arrays[name.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
+            for entry in archive.infolist():
+                if entry.file_size > _SLACK + _DEFLATES_TO * entry.compress_size:
+                    raise ValueError(f"{entry.filename} claims {entry.file_size:,} bytes, more than it can hold")
+                with archive.open(entry) as file:
+                    _check_claim(file, entry.file_size, entry.filename)
+                with archive.open(entry) as file:
+                    arrays[entry.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
     except OSError as error:
         raise DataError(_unreadable(path, "a readable NPZ", error.strerror or error)) from error
     except (ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(_unreadable(path, "an NPZ without pickles", error)) from error
     return arrays
+
+
+def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """The array of an NPY file. DataError, naming the file, where absent, broken or pickled."""
+    try:
+        with open(path, "rb") as file:
+            _check_claim(file, os.fstat(file.fileno()).st_size, Path(path).name)
+            file.seek(0)
+            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+    except OSError as error:
+        raise DataError(_unreadable(path, "a readable NPY", error.strerror or error)) from error
+    except (ValueError, EOFError, MemoryError) as error:
+        raise DataError(_unreadable(path, "an NPY without pickles", error)) from error
+
+
+def _check_claim(file: IO[bytes], size: int, name: str) -> None:
+    """ValueError where an NPY of `size` bytes claims more numbers: NumPy allocates before it reads."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    claimed = math.prod(shape) * dtype.itemsize
+    if claimed > size:
+        raise ValueError(f"{name} claims {claimed:,} bytes, shape {shape}; it has {size:,}")

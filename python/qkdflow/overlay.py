@@ -109,7 +109,7 @@ def build_overlay(
         raise ConfigError(f"[overlay] test samples with a label each are required; got {len(labels)}")
     try:
         narrow = transport != "comblock"
-        ports = _port(fixed.input_shape, fixed.input_type, narrow), _port((fixed.outputs,), fixed.output_type, narrow)
+        ports = port(fixed.input_shape, fixed.input_type, narrow), port((fixed.outputs,), fixed.output_type, narrow)
         how = _transport(transport, ports, result, control, dict(addresses or {}))
         description = _manifest(fixed, len(labels), ports, how)
         manifest = parse_manifest(description)
@@ -158,7 +158,7 @@ def _manifest(fixed: FixedModel, samples: int, ports: tuple[Port, Port], transpo
     }
 
 
-def _port(shape: tuple[int, ...], kind: FixedPoint, narrow: bool) -> Port:
+def port(shape: tuple[int, ...], kind: FixedPoint, narrow: bool) -> Port:
     """narrow: as many codes a word as fit; else one code a word, as a FIFO of 32-bit samples has it."""
     bits = min(bits for bits in CODE_BITS if bits >= (kind.bits if narrow else max(kind.bits, 32)))
     known = FixedType(kind.bits, kind.integer, kind.is_signed, kind.rounding, kind.overflow)

@@ -14,8 +14,10 @@ from qkdflow import layers, quantizers
 from qkdflow._core import Key
 from qkdflow.errors import ConfigError
 from qkdflow.layers import Layer
+from qkdflow.layers.folded import Batchnorm
 from qkdflow.models import Model, Sequential
 from qkdflow.models.arrays import inputs
+from qkdflow.models.normalization import folded
 from qkdflow.models.teaching import copy_shared
 from qkdflow.models.topology import Topology
 from qkdflow.quantizers import Quantizer, quantized_bits, quantized_relu, quantized_sigmoid, quantized_tanh
@@ -58,6 +60,11 @@ def calibrated(student: Model, trained: Model, x: ArrayLike) -> Model:
     (samples, *input_shape), of which as many are used as memory allows.
     """
     weights = dict(zip(trained.graph.param_names, trained.get_weights().values, strict=True))
+    for layer in trained.layers:
+        if isinstance(layer, Batchnorm):  # its quantisers see folded numbers
+            kernel, weights[f"{layer.name}/bias"] = folded(trained, layer, is_quantized=False)
+            depthwise = isinstance(layer, layers.DepthwiseConv2D)
+            weights[f"{layer.name}/{'depthwise_kernel' if depthwise else 'kernel'}"] = kernel
     results = _results(trained, x)
     made = []
     for layer in student.layers:
@@ -126,6 +133,9 @@ def _float_layer(layer: Layer) -> Layer:
         return _float_activation(layer.quantizer, layer.name)
     kind = PLAIN.get(type(layer), type(layer))
     kept = {f.name: getattr(layer, f.name) for f in fields(kind)}
+    if isinstance(layer, Batchnorm):  # the same tensors, without quantisers
+        kept |= dict.fromkeys((*KERNELS[:2], "bias_quantizer"), None)
+        kept = {k: v for k, v in kept.items() if hasattr(layer, k)}
     if isinstance(activation, Quantizer):
         plain = _float_activation(activation, layer.name)
         if not isinstance(plain, layers.Activation):
@@ -156,14 +166,14 @@ def _quantized_layer(layer: Layer, bits: int) -> Layer:
         return layers.QActivation(relu, name=layer.name)
     if isinstance(layer, layers.ReLU) and not layer.negative_slope:
         return layers.QActivation(relu, name=layer.name)
-    kind = QUANTIZED.get(type(layer))
+    kind = type(layer) if isinstance(layer, Batchnorm) else QUANTIZED.get(type(layer))
     if kind is None or isinstance(layer, layers.BatchNormalization):
         return layer
     kept = {f.name: getattr(layer, f.name) for f in fields(type(layer))}
     if kept["activation"] in ("relu", "relu6"):
         kept["activation"] = relu
     own = {f.name for f in fields(kind)}
-    made: Layer = kind(**kept, **{k: kernel for k in KERNELS if k in own}, bias_quantizer=bias)
+    made: Layer = kind(**{**kept, **{k: kernel for k in KERNELS if k in own}, "bias_quantizer": bias})
     return made
 
 
@@ -177,7 +187,8 @@ def _tensors(layer: Layer) -> Iterator[tuple[str, str]]:
         "bias_quantizer": f"{layer.name}/bias",
     }
     for key, tensor in names.items():
-        if getattr(layer, key, None) is not None and (key != "bias_quantizer" or getattr(layer, "use_bias", False)):
+        biased = getattr(layer, "use_bias", False) or isinstance(layer, Batchnorm)
+        if getattr(layer, key, None) is not None and (key != "bias_quantizer" or biased):
             yield key, tensor
 
 

@@ -12,8 +12,6 @@ from qkdflow.datasets import Dataset
 from qkdflow.models import History, Model
 from qkdflow.sparsity import PolynomialDecay
 
-LEAST_STEPS = 4000  # of a final training: a thousand pulses need more epochs than ten thousand
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -44,9 +42,9 @@ def first_kept(epochs: int) -> int:
     return min(epochs - 1, math.ceil(0.6 * epochs))
 
 
-def enough(epochs: int, data: Dataset, batch: int) -> int:
-    """So many epochs, or more where they have too few steps."""
-    return max(epochs, math.ceil(LEAST_STEPS / math.ceil(len(data.train.x) / batch)))
+def enough(epochs: int, data: Dataset, batch: int, least_steps: int) -> int:
+    """So many epochs, or more where they have fewer optimiser steps than `least_steps`."""
+    return max(epochs, math.ceil(least_steps / math.ceil(len(data.train.x) / batch)))
 
 
 def best_accuracy(history: History) -> float:

@@ -57,12 +57,13 @@ def trace(fixed: FixedModel, codes: Codes) -> dict[str, Codes]:
     """Every layer's result codes, int64 (n, *shape), by layer name."""
     values = {"input": Value(_checked(fixed, codes), fixed.input_type.fraction, fixed.input_type.bits)}
     for layer in fixed.layers:
-        result = _layer(layer, [values[source] for source in layer.inputs])
-        values[layer.name] = Value(result, layer.result_type.fraction, layer.result_type.bits)
+        codes = result(layer, [values[source] for source in layer.inputs])
+        values[layer.name] = Value(codes, layer.result_type.fraction, layer.result_type.bits)
     return {layer.name: values[layer.name].codes for layer in fixed.layers}
 
 
-def _layer(layer: FixedLayer, sources: list[Value]) -> Codes:
+def result(layer: FixedLayer, sources: list[Value]) -> Codes:
+    """A layer's result codes, int64 (n, *shape), of its sources'."""
     value, kind = sources[0], layer.result_type
     match layer:
         case FixedWeighted():

@@ -26,7 +26,7 @@ from qkdflow.config import Budget, RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.export.hls import write_hls
-from qkdflow.fixed import FixedDense, FixedModel
+from qkdflow.fixed import FixedModel, FixedWeighted
 from qkdflow.freeze import freeze
 from qkdflow.handover import build_overlay
 from qkdflow.hardware.estimator import Estimate
@@ -50,6 +50,7 @@ __all__ = [
     "given_teacher",
     "search_student",
     "search_teacher",
+    "student_family",
     "teacher_logits",
     "train_linear",
     "train_student",
@@ -64,38 +65,53 @@ TEACHER_BATCH, STUDENT_BATCH, BASELINE_BATCH = 128, 32, 64
 
 
 def dataset(config: RunConfig) -> Dataset:
-    """The data set of a run: simulated from the run's seed, or read from its CSV file."""
+    """The data set of a run: simulated from the run's seed, or read whole; with as many rows to train on as allowed."""
     key = Key(config.seed).fold("dataset")
-    if config.is_preset:
-        return datasets.psd.simulate(key, config.work.samples)
-    return datasets.load_csv(config.data, label=config.label, key=key)
+    if config.is_simulated:
+        data = datasets.SIMULATORS[config.data](key, config.work.samples)
+    else:
+        data = datasets.load(config.data, key=key, label=config.label, image_size=config.image_size)
+    return data.limited(config.work.train_rows, key) if config.work.train_rows else data
 
 
 def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
     """The linear classifier that every network is compared with."""
     model = hypermodels.linear(data, key)
     return recipe.fit(
-        model, data, enough(budget.baseline_epochs, data, BASELINE_BATCH), BASELINE_BATCH, key.fold("fit")
+        model,
+        data,
+        enough(budget.baseline_epochs, data, BASELINE_BATCH, budget.least_steps),
+        BASELINE_BATCH,
+        key.fold("fit"),
     )
 
 
 def search_teacher(
-    data: Dataset, budget: Budget, key: Key, journal: Path | None = None, tick: Tick | None = None, jobs: int = 1
+    data: Dataset,
+    config: RunConfig,
+    key: Key,
+    journal: Path | None = None,
+    tick: Tick | None = None,
+    dask: str | None = None,
 ) -> Study:
-    """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy."""
-    build = hypermodels.TeacherMLP(data)
+    """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy.
+
+    `config.jobs` trials at once, in threads here or on the workers of a `dask` scheduler: the same search.
+    """
+    build = hypermodels.teacher_family(data, config.teacher_network)
+    budget = config.work
 
     def train(trial: Trial) -> Trained:
         own = key.fold(trial.number)
         return recipe.fit(build(trial.hp, own), data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
 
-    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=jobs)
+    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=config.jobs, dask=dask)
 
 
-def train_teacher(data: Dataset, study: Study, budget: Budget, key: Key) -> Trained:
+def train_teacher(data: Dataset, study: Study, config: RunConfig, key: Key) -> Trained:
     """The teacher with the best values found, trained for the full number of epochs."""
-    model = hypermodels.TeacherMLP(data)(_best(study), key)
-    epochs = enough(budget.teacher_epochs, data, TEACHER_BATCH)
+    model = hypermodels.teacher_family(data, config.teacher_network)(_best(study), key)
+    epochs = enough(config.work.teacher_epochs, data, TEACHER_BATCH, config.work.least_steps)
     return _finite(recipe.fit(model, data, epochs, TEACHER_BATCH, key.fold("fit")), "teacher")
 
 
@@ -128,9 +144,10 @@ def search_student(
     key: Key,
     journal: Path | None = None,
     tick: Tick | None = None,
+    dask: str | None = None,
 ) -> Study:
     """Bayesian optimisation of the student, quantised, pruned and distilled in every trial as in the final training."""
-    build = hypermodels.StudentMLP(data, config.bits, config.digits)
+    build = student_family(data, config)
     limit, limited = config.max_parameters, config.limited
 
     def train(trial: Trial) -> Trained:
@@ -146,12 +163,13 @@ def search_student(
 
     feasible = small_enough if limit is not None or limited is not None else None
     score = _scored(config, limited) if limited is not None else None
-    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, config.jobs, score)
+    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, config.jobs, score, dask)
 
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
     """ConfigError, before anything is trained, where even the smallest student has too many parameters."""
-    least = hypermodels.StudentMLP(data, config.bits)(HyperParameters({"depth": 1, "fc1": 1})).count_params()
+    build = student_family(data, config)
+    least = build(HyperParameters(hypermodels.least_values(build))).count_params()
     if config.max_parameters is not None and least > config.max_parameters:
         raise ConfigError(
             f"[--max-parameters] must be at least {least}, the smallest student here; got {config.max_parameters}"
@@ -167,7 +185,7 @@ def train_student(
     tick: Tick | None = None,
 ) -> Trained:
     """The student with the best values found, trained in full from several keys; validation picks one."""
-    epochs = enough(config.work.student_epochs, data, STUDENT_BATCH)
+    epochs = enough(config.work.student_epochs, data, STUDENT_BATCH, config.work.least_steps)
     trained = []
     for restart in range(config.work.student_restarts):
         trained.append(_student(data, logits, _best(study), config, epochs, key.fold(restart)))
@@ -177,6 +195,11 @@ def train_student(
     if limited is None:
         return _finite(max(trained, key=_rank), "student")
     return _finite(max(trained, key=lambda t: limited.score(_rank(t), config.estimate(freeze(t.model)))), "student")
+
+
+def student_family(data: Dataset, config: RunConfig) -> hypermodels.Student:
+    """The students that a run's search may build."""
+    return hypermodels.student_family(data, config.bits, config.digits, config.student_network)
 
 
 def _rank(trained: Trained) -> float:
@@ -194,7 +217,7 @@ def _finite(trained: Trained, name: str) -> Trained:
 def _student(
     data: Dataset, logits: NDArray[np.float32], hp: HyperParameters, config: RunConfig, epochs: int, key: Key
 ) -> Trained:
-    model = hypermodels.StudentMLP(data, config.bits, config.digits)(hp, key)
+    model = student_family(data, config)(hp, key)
     if config.sparsity > 0:
         prune_low_magnitude(model, recipe.pruning(config.sparsity, epochs, data, STUDENT_BATCH))
     return recipe.fit(
@@ -236,7 +259,7 @@ def _pruned(fixed: FixedModel, sparsity: float) -> FixedModel:
     """The same network with the share of its smallest kernel integers zero that training will make zero."""
     layers = []
     for layer in fixed.layers:
-        if isinstance(layer, FixedDense):
+        if isinstance(layer, FixedWeighted):
             size = np.abs(layer.weights)
             least = np.sort(size, axis=None)[int(sparsity * size.size)]
             layer = replace(layer, weights=np.where(size < least, 0, layer.weights))
@@ -254,6 +277,7 @@ def _search(
     feasible: Callable[[dict[str, Any]], bool] | None = None,
     jobs: int = 1,
     score: Score | None = None,
+    dask: str | None = None,
 ) -> Study:
     study = Study(build, seed=key.value, journal=journal, feasible=feasible)
 
@@ -269,5 +293,5 @@ def _search(
         if tick:
             tick(sum(t.state != "running" for t in so_far.trials), so_far.best.value if so_far.best else None)
 
-    study.optimize(objective, trials, show, jobs=jobs)
+    study.optimize(objective, trials, show, jobs=jobs, dask=dask)
     return study

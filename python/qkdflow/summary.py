@@ -53,22 +53,7 @@ class Report:
         }
 
     def search(self, name: str, study: Study) -> None:
-        trials = [
-            {
-                "number": t.number,
-                "values": t.values,
-                "objective": t.value,
-                "state": t.state,
-                "parameters": t.info.get("parameters"),
-            }
-            for t in study.trials
-        ]
-        best = study.best
-        number = None if best is None else best.number
-        self.parts[name] = {
-            "trials": trials,
-            "best": next((t for t in trials if t["number"] == number), None),
-        }
+        self.parts[name] = search_part(study)
 
     def networks(self, teacher: Trained, student: Trained, fixed: FixedModel) -> None:
         """Teacher in float32; the student is the frozen network, whose integers the hardware computes with."""
@@ -128,10 +113,38 @@ class Report:
         return [[int(c) for c in row] for row in np.bincount(pairs, minlength=n * n).reshape(n, n)]
 
 
+def search_part(study: Study) -> dict[str, Any]:
+    """A search in report.json: its trials, and what its model is made anew from."""
+    trials = [
+        {
+            "number": t.number,
+            "values": t.values,
+            "objective": t.value,
+            "state": t.state,
+            "parameters": t.info.get("parameters"),
+        }
+        for t in study.trials
+    ]
+    best = study.best
+    number = None if best is None else best.number
+    return {
+        "trials": trials,
+        "best": next((t for t in trials if t["number"] == number), None),
+        "space": study.space.to_list(),
+        "seed": study.seed,
+    }
+
+
 def _source(config: RunConfig) -> str:
-    if config.is_preset:
-        return "Synthetic: simulated pulses, from the published parameters of docs/datasets/psd.md."
-    return f"Read from {Path(config.data).name}, label column {config.label}."
+    if config.is_simulated:
+        page = config.data.partition("-")[0] if config.data.startswith("pest") else config.data
+        source = f"Synthetic: simulated, from the published parameters of docs/datasets/{page}.md."
+    elif config.data.lower().endswith(".csv"):
+        source = f"Read from {Path(config.data).name}, label column {config.label}."
+    else:
+        source = f"Read from {Path(config.data).name}."
+    rows = config.work.train_rows
+    return f"{source} At most {rows:,} rows of the train part were trained on." if rows else source
 
 
 def _versions() -> dict[str, str]:

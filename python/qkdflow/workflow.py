@@ -57,10 +57,13 @@ class RunResult:
         return f"RunResult({self.path}: {student['parameters']} parameters, {student['accuracy_test']:.4f} on test)"
 
 
-def run(config: RunConfig, out: str | Path) -> dict[str, Any]:
-    """Walks the whole line into `out` and returns the report. What is already there is not computed again."""
+def run(config: RunConfig, out: str | Path, dask: str | None = None) -> dict[str, Any]:
+    """Walks the whole line into `out` and returns the report. What is already there is not computed again.
+
+    `dask`: the scheduler whose workers run the searches' trials, config.jobs at a time; the results are the same.
+    """
     with open_run(Path(out), config.to_dict()) as directory:
-        return _Line(directory, config).walk()
+        return _Line(directory, config, dask).walk()
 
 
 def load_run(out: str | Path) -> RunResult:
@@ -90,8 +93,8 @@ def load_report(path: Path) -> dict[str, Any]:
 class _Line:
     """The stages of one run; each method computes a folder, or loads it."""
 
-    def __init__(self, directory: Run, config: RunConfig) -> None:
-        self.run, self.config, self.work = directory, config, config.work
+    def __init__(self, directory: Run, config: RunConfig, dask: str | None) -> None:
+        self.run, self.config, self.work, self.dask = directory, config, config.work, dask
 
     def key(self, stage: str) -> Key:
         return Key(self.config.seed).fold(stage)
@@ -133,8 +136,10 @@ class _Line:
             "label": config.label,
             "seed": config.seed,
             "samples": self.work.samples,
+            "train_rows": self.work.train_rows,
+            "image_size": config.image_size,
         }
-        if not config.is_preset:
+        if not config.is_simulated:
             depends["sha256"] = file_digest(config.data)
         with progress("dataset", 1) as bar:
             data = self.run.stage("01_dataset", depends, lambda d: _saved(stages.dataset(config), d), Dataset.load)
@@ -153,7 +158,11 @@ class _Line:
         def load(folder: Path) -> tuple[Trained, dict[str, Any] | None]:
             return _load_trained(folder / "linear"), read_json(folder / "boosted_trees.json")
 
-        depends = {"epochs": self.work.baseline_epochs, "trees": find_spec("sklearn") is not None}
+        depends = {
+            "epochs": self.work.baseline_epochs,
+            "least_steps": self.work.least_steps,
+            "trees": find_spec("sklearn") is not None,
+        }
         with progress("baselines", 2) as bar:
             return self.run.stage("01_baselines", depends, compute, load)
 
@@ -161,19 +170,20 @@ class _Line:
         with progress("teacher search", self.work.teacher_trials) as bar:
 
             def search(folder: Path) -> Study:
-                journal, jobs = folder / "journal.jsonl", self.config.jobs
-                return stages.search_teacher(data, self.work, self.key("teacher search"), journal, bar.update, jobs)
+                journal, key = folder / "journal.jsonl", self.key("teacher search")
+                return stages.search_teacher(data, self.config, key, journal, bar.update, self.dask)
 
             depends = {
                 "trials": self.work.teacher_trials,
                 "epochs": self.work.teacher_trial_epochs,
                 "jobs": self.config.jobs,
+                "network": self.config.teacher_network,
             }
             return self.run.stage("02_teacher_search", depends, search, search, partial=True)
 
     def teacher(self, data: Dataset, study: Study) -> Trained:
         def compute(folder: Path) -> Trained:
-            trained = stages.train_teacher(data, study, self.work, self.key("teacher"))
+            trained = stages.train_teacher(data, study, self.config, self.key("teacher"))
             bar.update(1, stages.best_accuracy(trained.history))
             return _save_trained(trained, folder)
 
@@ -197,7 +207,8 @@ class _Line:
 
             def search(folder: Path) -> Study:
                 journal = folder / "journal.jsonl"
-                return stages.search_student(data, logits, config, self.key("student search"), journal, bar.update)
+                key = self.key("student search")
+                return stages.search_student(data, logits, config, key, journal, bar.update, self.dask)
 
             depends = {
                 "bits": config.bits,
@@ -209,6 +220,7 @@ class _Line:
                 "trials": self.work.student_trials,
                 "epochs": self.work.student_trial_epochs,
                 "jobs": config.jobs,
+                "network": config.student_network,
             }
             return self.run.stage("04_student_search", depends, search, search, partial=True)
 
@@ -269,11 +281,16 @@ class _Line:
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's bytes. DataError where it cannot be read."""
+    """SHA-256 of a file's bytes, or of the names and bytes below a folder. DataError where they cannot be read."""
+    path, digest = Path(path), hashlib.sha256()
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+            if path.is_dir():
+                digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
+            digest.update(file.read_bytes())
     except OSError as error:
-        raise DataError(f"[{path}] must be a readable file: {error.strerror}") from error
+        raise DataError(f"[{error.filename or path}] must be a readable file: {error.strerror}") from error
+    return digest.hexdigest()
 
 
 def _saved(artifact: A, folder: Path) -> A:

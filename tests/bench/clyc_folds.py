@@ -35,8 +35,8 @@ def main() -> None:
         own = key.fold(i)
         x, y = data.test
         linear = stages.train_linear(data, config.work, own.fold("linear")).model
-        found = stages.search_teacher(data, config.work, own.fold("teacher search"))
-        teacher = stages.train_teacher(data, found, config.work, own.fold("teacher")).model
+        found = stages.search_teacher(data, config, own.fold("teacher search"))
+        teacher = stages.train_teacher(data, found, config, own.fold("teacher")).model
         logits = stages.teacher_logits(teacher, data)
         found = stages.search_student(data, logits, config, own.fold("student search"))
         student = stages.train_student(data, logits, found, config, own.fold("student")).model

@@ -15,19 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hls_reports import Reported, dense_layers, mlp_designs, mlp_layers
-from qkdflow.hardware.estimator import fit
-from qkdflow.hardware.estimator.activation import activation
+from hls_reports import CLOCK_NS, UNCERTAINTY, Reported, dense_layers, folded_layers, mlp_designs, mlp_layers
+from qkdflow import FixedPoint
+from qkdflow.fixed import FixedActivation, FixedSoftmax
+from qkdflow.hardware.estimator import Target, fit
+from qkdflow.hardware.estimator.pointwise import activation, softmax
 from qkdflow.hardware.estimator.prices import Prices
 from qkdflow.hardware.estimator.terms import WIDTH
-from qkdflow.hardware.estimator.values import total
+from qkdflow.hardware.estimator.values import Quantity, total
 
 ROOT = Path(__file__).parents[2]
 CONSTANTS = ROOT / "python/qkdflow/hardware/estimator/constants.toml"
 DOCS = ROOT / "docs/estimator.md"
 PRIOR = {("ultrascale+.latency_shared", "lut"): "ultrascale+.latency"}  # few rows, like ones
 BASIS = {
-    "7series.latency": "csynth, 74 layers of 4 designs, Vitis HLS 2022.1, XC7Z007S, 5 ns, 8-bit weights",
+    "7series.latency": "csynth, 74 layers of 4 designs, Vitis HLS 2021.1, XC7Z007S, 3.33 and 5 ns, 8-bit weights",
+    "folded": "csynth, 8 layers of 1 design, Vivado HLS 2019.2, XC7Z020, 5 and 10 ns, 7-bit weights, reuse 32 and 64",
     "ultrascale+.latency": "csynth, 51 layers, Vivado HLS, XCU250, 5 ns, 2 to 14 bits",
     "ultrascale+.latency_shared": "csynth, 30 layers, Vivado HLS, XCU250, 5 ns, 8 to 14 bits, reuse 512 and 1,024",
     "ultrascale+.unrolled": "csynth, 35 layers, Vivado HLS, XCU250, 5 ns, 2 to 14 bits",
@@ -39,12 +42,15 @@ CORRECTION = {  # synthesis over csynth: value, lowest, highest of three builds 
     "dsp": (1.0, 1.0, 1.0),
     "bram": (0.2, 0.2, 1.0),
 }
+RELU = FixedActivation("relu", "relu", FixedPoint(8, 1, False, "RND_CONV", "SAT"))
+SOFTMAX = FixedSoftmax("softmax", "stable", FixedPoint(WIDTH, 4), FixedPoint(WIDTH, 4))
+DESIGNS = "7series.latency"
 Groups = dict[str, list[Reported]]
 
 
 def groups() -> Groups:
     found: Groups = defaultdict(list)
-    for reported in (*dense_layers(), *mlp_layers()):
+    for reported in (*dense_layers(), *folded_layers(), *mlp_layers()):
         found[reported.row.group].append(reported)
     return dict(sorted(found.items()))
 
@@ -84,37 +90,49 @@ def write_constants(found: Groups) -> None:
     print(f"wrote {CONSTANTS.relative_to(ROOT)}")
 
 
-def left_out(found: Groups, group: str, target: str) -> tuple[Any, Any]:
-    """Estimate over report of every row, and whether its interval held the report; fitted without its network."""
-    rows = found[group]
-    ratio, held = np.ones(len(rows)), np.zeros(len(rows), dtype=bool)
-    for network in sorted({r.row.network for r in rows}):
-        others = [r.row for r in rows if r.row.network != network]
-        prices: Prices = fit.price_rows(others, target, prior_of(group, target, found, network))
-        for i, reported in enumerate(rows):
-            if reported.row.network == network:
-                quantity = prices.quantity(reported.row.terms[target])
-                ratio[i] = quantity.value / reported.counts[target]
-                held[i] = quantity.low <= reported.counts[target] <= quantity.high
-    return ratio, held
+def others_prices(found: Groups, group: str, target: str) -> dict[str, Prices]:
+    """By network: prices fitted without it."""
+    rows = [r.row for r in found[group]]
+    return {
+        n: fit.price_rows([r for r in rows if r.network != n], target, prior_of(group, target, found, n))
+        for n in sorted({r.network for r in rows})
+    }
+
+
+def judge(rows: list[Reported], target: str, prices: dict[str, Prices]) -> tuple[Any, Any]:
+    """Estimate over report of every row, and whether its interval held the report."""
+    quantities = [quantity(r, target, prices[r.row.network]) for r in rows]
+    reported = [r.counts[target] for r in rows]
+    ratio = np.array([q.value / count for q, count in zip(quantities, reported, strict=True)])
+    return ratio, np.array([q.low <= count <= q.high for q, count in zip(quantities, reported, strict=True)])
+
+
+def quantity(reported: Reported, target: str, prices: Prices) -> Quantity:
+    middle, *ends = (prices.quantity(getattr(x.bill, target)) for x in (reported.layout, *reported.ends))
+    return middle.reaching(ends)
 
 
 def evaluate(found: Groups) -> list[str]:
     head = "| group | rows | networks | target | median error | 90th percentile | worst | interval holds |"
     lines = [head, "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     everything = [r for rows in found.values() for r in rows]
+    stated = list(mlp_layers(stated=True))
     for target in fit.TARGETS:
         errors, holds = [], []
         for group, rows in found.items():
-            ratio, held = left_out(found, group, target)
+            prices = others_prices(found, group, target)
+            ratio, held = judge(rows, target, prices)
             error = np.abs(ratio - 1)
             errors.append(error)
             holds.append(held)
             lines.append(_line(group, rows, target, error, held))
+            if group == DESIGNS:
+                ratio, held = judge(stated, target, prices)
+                lines.append(_line(f"{group}, clock not known", stated, target, np.abs(ratio - 1), held))
         lines.append(_line("all", everything, target, np.concatenate(errors), np.concatenate(holds)))
     lines += ["", "| group | rows | DSP exact | BRAM exact | within 1 | II exact | clocks exact | within 2 or 10 % |"]
     lines += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
-    for group, rows in [*found.items(), ("all", everything)]:
+    for group, rows in [*found.items(), (f"{DESIGNS}, clock not known", stated), ("all", everything)]:
         off = {
             "dsp": [r.layout.dsp - r.counts["dsp"] for r in rows],
             "bram": [r.layout.bram - r.counts["bram"] for r in rows],
@@ -130,29 +148,27 @@ def evaluate(found: Groups) -> list[str]:
 
 
 def designs(found: Groups) -> list[str]:
-    """Complete designs: layers at prices of the other networks, and their activations; a softmax is not estimated."""
-    rows = found["7series.latency"]
-    ratio = {target: left_out(found, "7series.latency", target)[0] for target in fit.TARGETS}
+    """Complete designs: layers at prices of the other networks, their activations and their softmax."""
     lines = ["", "| design, csynth and estimate | LUT | | FF | | DSP | | II | |"]
     lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
-    names = {r.row.network for r in rows}
-    others = {n: [r.row for r in rows if r.row.network != n] for n in names}
-    prices = {(t, n): fit.price_rows(others[n], t) for t in fit.TARGETS for n in names}
+    prices = {target: others_prices(found, DESIGNS, target) for target in fit.TARGETS}
     held = dict.fromkeys(fit.TARGETS, 0)
     for model, variant, widths, counts in mlp_designs():
-        own = [i for i, r in enumerate(rows) if r.row.name.startswith(f"{model} {variant} ")]
-        hidden = [activation("relu", n, WIDTH) for n in widths[1:-1]]
-        sums = {t: sum(ratio[t][i] * rows[i].counts[t] for i in own) for t in fit.TARGETS}
-        lut, ff = sums["lut"] + sum(a.lut.value for a in hidden), sums["ff"] + sum(a.ff.value for a in hidden)
+        own = [r for r in found[DESIGNS] if r.row.name.startswith(f"{model} {variant} ")]
+        target = Target.of("xc7z007sclg225-2", clock_ns=CLOCK_NS[model], uncertainty=UNCERTAINTY)
+        rest = [activation(RELU, n, n, WIDTH, target) for n in widths[1:-1]]
+        rest.append(softmax(SOFTMAX, widths[-1], WIDTH, target))
+        whole = {}
         for t in fit.TARGETS:
-            dense = [prices[t, model].quantity(rows[i].row.terms[t]) for i in own]
-            whole = total([*dense, *(getattr(a, t) for a in hidden)])
-            held[t] += whole.low <= counts[t] <= whole.high
-        dsp = sum(rows[i].layout.dsp for i in own) + (widths[-1] if variant.startswith("DSP") else 0)
+            dense = [quantity(r, t, prices[t][model]) for r in own]
+            whole[t] = total([*dense, *(getattr(x, t) for x in rest)])
+            held[t] += whole[t].low <= counts[t] <= whole[t].high
+        lut, ff = whole["lut"].value, whole["ff"].value
+        dsp = sum(r.layout.dsp for r in own) + (rest[-1].dsp.value if variant.startswith("DSP") else 0)
         lines.append(
             f"| {model} {variant} | {counts['lut']:,.0f} | {lut:,.0f} ({lut / counts['lut'] - 1:+.0%}) "
             f"| {counts['ff']:,.0f} | {ff:,.0f} ({ff / counts['ff'] - 1:+.0%}) | {counts['dsp']:.0f} | {dsp} "
-            f"| {counts['ii']:.0f} | {max(rows[i].ii for i in own)} |"
+            f"| {counts['ii']:.0f} | {max(r.ii for r in own)} |"
         )
     count = len(lines) - 3
     return [
@@ -197,7 +213,10 @@ def _put(table: str) -> None:
 def _plot(found: Groups) -> None:
     from qkdflow.plots.hardware import residuals
 
-    series = {target: {group: left_out(found, group, target)[0] - 1 for group in found} for target in fit.TARGETS}
+    series = {
+        target: {g: judge(found[g], target, others_prices(found, g, target))[0] - 1 for g in found}
+        for target in fit.TARGETS
+    }
     path = DOCS.with_name("estimator-residuals.svg")
     residuals(series).savefig(path)
     print(f"wrote {path.relative_to(ROOT)}")

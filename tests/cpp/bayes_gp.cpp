@@ -61,18 +61,17 @@ MatrixXd covariance(const Observations& seen, const VectorXd& t) {
 }  // namespace
 
 TEST_CASE("the slope of Matern-5/2 is its derivative and is finite at zero", "[bayes]") {
-  ArrayXXd r2(5, 1), up(5, 1), down(5, 1), k(5, 1), slope(5, 1);
+  VectorXd r2(5), up(5), k(5), slope(5), k_up(5), unused(5);
   r2 << 0, 1e-6, 0.3, 4, 200;
-  matern(r2, k, slope);
+  const double one = 1;
+  const auto matern = qkd::simd::algebra().matern;
+  matern(5, 1, r2.data(), 5, &one, k.data(), slope.data());
   CHECK(slope(0) == Approx(-5.0 / 6));
   CHECK(k(0) == 1);
-  up = r2 + 1e-6 * (1e-3 + r2);
-  down = r2;
-  matern(up);
-  matern(down);
+  up = r2.array() + 1e-6 * (1e-3 + r2.array());
+  matern(5, 1, up.data(), 5, &one, k_up.data(), unused.data());
   for (int i = 0; i < 5; ++i) {
-    CHECK(down(i) == Approx(k(i)).epsilon(1e-14));
-    CHECK((up(i) - down(i)) / (1e-6 * (1e-3 + r2(i))) == Approx(slope(i)).epsilon(1e-4).margin(1e-12));
+    CHECK((k_up(i) - k(i)) / (1e-6 * (1e-3 + r2(i))) == Approx(slope(i)).epsilon(1e-4).margin(1e-12));
   }
 }
 
@@ -119,10 +118,13 @@ TEST_CASE("a warp is a rising curve of [0, 1], and its slopes are its derivative
       CHECK(at.w <= 1);
       if (log_a == 0 && log_b == 0) CHECK(at.w == Approx(x).margin(2e-4));
       last = at.w;
-      const WarpedColumn column = warp_with_slopes(log_inside(Eigen::ArrayXd::Constant(3, x)), log_a, log_b);
-      CHECK(column.w[2] == Approx(at.w).epsilon(1e-10));
-      CHECK(column.by_log_a[1] == Approx(at.by_log_a).epsilon(1e-8).margin(1e-12));
-      CHECK(column.by_log_b[0] == Approx(at.by_log_b).epsilon(1e-8).margin(1e-12));
+      VectorXd column = VectorXd::Constant(3, x), w(3), by_log_a(3), by_log_b(3);
+      warp_with_slopes(log_inside(column), log_a, log_b, w, by_log_a, by_log_b);
+      warp(column, log_a, log_b);
+      CHECK(column[1] == w[1]);
+      CHECK(w[2] == Approx(at.w).epsilon(1e-10));
+      CHECK(by_log_a[1] == Approx(at.by_log_a).epsilon(1e-8).margin(1e-12));
+      CHECK(by_log_b[0] == Approx(at.by_log_b).epsilon(1e-8).margin(1e-12));
       const auto slope = [&, a = log_a, b = log_b](double dx, double da, double db) {
         return (warp(x + dx, a + da, b + db).w - warp(x - dx, a - da, b - db).w) / (2 * (dx + da + db));
       };

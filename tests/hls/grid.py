@@ -91,6 +91,19 @@ CASES: dict[str, tuple[Callable[[], FixedModel], HlsConfig]] = {
     "modes-relu": (lambda: every_mode("relu"), HlsConfig()),
     "modes-linear": (lambda: every_mode("linear"), HlsConfig()),
     "modes-linear-stream": (lambda: every_mode("linear"), HlsConfig(io_type="io_stream")),
+    "vitis-unrolled": (lambda: mlp(Key(13), SMALL), HlsConfig(strategy="Unrolled", reuse_factor={"fc1": 30, "fc2": 5})),
+    "vitis-unrolled-stream": (
+        lambda: mlp(Key(14), SMALL),
+        HlsConfig(strategy={"fc1": "Unrolled"}, reuse_factor={"fc1": 10}, io_type="io_stream"),
+    ),
+    "quartus-parallel": (lambda: mlp(Key(15), LARGE), HlsConfig("Quartus")),
+    "quartus-stream": (lambda: mlp(Key(16), LARGE), HlsConfig("Quartus", io_type="io_stream")),
+    "catapult-parallel": (lambda: mlp(Key(17), LARGE), HlsConfig("Catapult")),
+    "catapult-stream": (lambda: mlp(Key(18), LARGE), HlsConfig("Catapult", io_type="io_stream")),
+    "catapult-resource": (
+        lambda: mlp(Key(19), LARGE),
+        HlsConfig("Catapult", strategy="Resource", reuse_factor=RESOURCE),
+    ),
     "two-bit-kernels": (lambda: negative(2), HlsConfig()),
     "one-bit-kernels": (lambda: negative(1), HlsConfig()),
 }

@@ -1,7 +1,8 @@
-"""A model of the vendors' Tcl commands, as far as their documents say: it runs a script and refuses what they would.
+"""A model of the vendors' Tcl commands: it runs a script and refuses what they would.
 
-The commands' options and the IPs' pins are in vendor_commands.toml. What it knows beyond them: the order of HLS's
-commands, which pins exist and are driven, that buses join a master to a slave, that addresses do not overlap.
+The commands' options and the IPs' pins, and where they are from, are in vendor_commands.toml. What it knows beyond
+them: the order of HLS's commands, which pins exist and are driven, that buses join a master to a slave, that addresses
+do not overlap.
 """
 
 from __future__ import annotations

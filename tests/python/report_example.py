@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from qkdflow import FixedPoint, Key
+from qkdflow.tune import HyperParameters, learn
 
 CLASSES = ("single narrow", "single wide", "double", "saturated")
 TEST = 20_000
@@ -46,7 +47,8 @@ def example_report() -> dict[str, Any]:
             "history": _history(key.fold("student"), 64, 0.0100, 0.88),
             "weights": _weights(key.fold("weights")),
         },
-        "teacher_search": _search(key.fold("teacher search"), 32, 300, 0.9968, 30),
+        # Without its space, as reports of before: the page then has no model of it.
+        "teacher_search": {**_search(key.fold("teacher search"), 32, 300, 0.9968, 30), "space": None},
         "student_search": _search(key.fold("student search"), 1, 20, 0.9903, 16),
         "compression_ratio": 16_352 / 529,
         "size_bits": {"teacher": 523_264, "student": 4_385},
@@ -158,12 +160,23 @@ def _search(key: Key, low: int, high: int, best: float, hidden: int) -> dict[str
                 "number": number,
                 "values": {"fc1": first, "fc2": second, "learning_rate": rate},
                 "objective": None if failed else max(0.25, 1 - miss),
-                "state": "failed" if failed else "done",
+                "state": "failed" if failed else "complete",
                 "parameters": parameters,
             }
         )
     done = [t for t in trials if t["objective"] is not None]
-    return {"trials": trials, "best": max(done, key=lambda t: t["objective"])}
+    return {
+        "trials": trials,
+        "best": max(done, key=lambda t: t["objective"]),
+        "space": learn(lambda hp: _asked(hp, low, high)).to_list(),
+        "seed": 5,
+    }
+
+
+def _asked(hp: HyperParameters, low: int, high: int) -> None:
+    hp.Int("fc1", low, high)
+    hp.Int("fc2", low, high)
+    hp.Choice("learning_rate", [0.01, 0.001, 0.0001])
 
 
 def _types() -> dict[str, str]:

@@ -15,6 +15,7 @@ from qkdflow.handover.templates import render
 from qkdflow.hardware.simulated import FAULTS
 from qkdflow.overlay import Overlay, build_overlay
 from qkdflow.report import write_report
+from qkdflow.rtl import RtlConfig, verilator_problem, write_rtl
 from report_example import example_report
 from test_overlay import data
 
@@ -34,6 +35,19 @@ def test_on_the_simulated_board(tmp_path: Path, kind: str, capsys: pytest.Captur
     assert found.accuracy == found.expected_accuracy
     assert found.benchmark is not None
     assert main(["assess", str(tmp_path), "--fault", "bit flip"]) == 1
+    assert "1 of 160 logits differ" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(verilator_problem() is not None, reason=str(verilator_problem()))
+def test_on_simulated_verilog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_overlay(MODEL, data(), tmp_path / "08_overlay", transport="axi_dma")
+    write_rtl(MODEL, tmp_path / "rtl", RtlConfig({"fc1": 30, "fc2": 15}))
+    assert main(["assess", str(tmp_path), "--device", "rtl", "--samples", "12"]) == 0
+    said = capsys.readouterr().out
+    assert "(Verilog in Verilator)" in said
+    assert "12 samples, 0 of 48 logits differ" in said
+    assert list((tmp_path / "rtl" / "simulation").glob("network_stream-*.so"))
+    assert main(["assess", str(tmp_path), "--device", "rtl", "--fault", "bit flip"]) == 1
     assert "1 of 160 logits differ" in capsys.readouterr().out
 
 
@@ -59,14 +73,13 @@ def test_into_a_runs_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--device", "rtl"], "[--device rtl] needs the RTL export"),
         (["--device", "toaster"], "is required; got 'toaster'"),
         (["--device", "serial:/dev/none?baud=fast"], "a baud rate in digits is required; got 'fast'"),
         (["--device", "pynq"], "[--device] pynq is required"),
         (["--device", "udma://host:99999"], "a port of 0 to 65535 is required"),
         (["--device", "pynq://"], "is required; got 'pynq://'"),
         (["--fault", "gremlin"], "a fault must be one of missing TLAST"),
-        (["--device", "rtl", "--fault", "halted"], "only the simulated board"),
+        (["--device", "pynq", "--fault", "halted"], "only the simulated boards, --device sim and rtl"),
         (["--reports", "."], "[--reports] a run with a report is required"),
     ],
 )

@@ -32,6 +32,13 @@ def test_a_limit_is_a_share_of_the_part_or_clocks() -> None:
     assert tight.score(0.9, FOUND) < 0.9 - 1
 
 
+def test_a_hopeful_refusal_blames_a_layer_for_a_part_of_the_same_count() -> None:
+    for hopeful in (False, True):
+        (why,) = Constraints.of({"lut": 0.0}).refusals(FOUND, hopeful)
+        used, worst = (int(text.replace(",", "")) for text in (why.split()[1], why.split()[5]))
+        assert 0 < worst <= used
+
+
 def test_a_cost_takes_a_little_and_less_of_a_smaller_network() -> None:
     small = estimate(mlp(Key(3), (30, 4, 5)), part="xc7z020clg400-1")
     cost = Constraints.of({}, "lut")
@@ -123,16 +130,21 @@ def test_a_student_never_trained_is_asked_of_the_estimator(run: Path, capsys: py
     assert cli.main(["explain", str(run), "--values", "depth=1,fc1=2"]) == 0
     assert capsys.readouterr().out == "would be tried\n"
     assert cli.main(["explain", str(run), "--values", "fc1"]) == 2
+    assert cli.main(["explain", str(run), "--values", "fc7=3"]) == 2
+    assert "must name depth, fc1" in capsys.readouterr().err
 
 
 def test_the_reuse_factor_plot_is_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mlp(Key(3), (30, 12, 5)).save(tmp_path)
     (tmp_path / "rtl.csv").write_text("reuse_factor,latency_clk,mhz\n16,30,100\n")
     arguments = ["plot", "reuse-factor", str(tmp_path), "--out", str(tmp_path / "f.svg")]
-    assert cli.main([*arguments, "--simulated", str(tmp_path / "rtl.csv")]) == 0
+    assert cli.main([*arguments, "--measured", str(tmp_path / "rtl.csv")]) == 0
     assert "RTL simulated" in (tmp_path / "f.svg").read_text()
     assert cli.main([*arguments, "--boards", "pynq-z9"]) == 2
     assert cli.main([*arguments, "--mhz", "0"]) == 2
+    assert cli.main([*arguments, "--measured", str(tmp_path / "nowhere.csv")]) == 2
+    (tmp_path / "rtl.csv").write_text("reuse_factor,latency_clk,mhz\n0,30,100\n")
+    assert cli.main([*arguments, "--measured", str(tmp_path / "rtl.csv")]) == 2
     (tmp_path / "rtl.csv").write_text("rf\n1\n")
-    assert cli.main([*arguments, "--simulated", str(tmp_path / "rtl.csv")]) == 2
+    assert cli.main([*arguments, "--measured", str(tmp_path / "rtl.csv")]) == 2
     assert "reuse_factor, latency_clk, mhz" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from qkdflow.cli import main
 from qkdflow.contest.functions import ACKLEY_MIX6, BRANIN, FUNC3C, HARTMANN6, LEVY_MIX, MICHALEWICZ5
-from qkdflow.contest.play import Search, play
+from qkdflow.contest.play import Kept, Search, play
 from qkdflow.contest.players import Entry, Ours, Peer, Random
 from qkdflow.contest.problem import Problem
 from qkdflow.contest.score import score
@@ -99,6 +99,12 @@ def test_a_peer_in_another_process_plays_by_the_protocol(tmp_path: Path) -> None
         assert search.values == [1, 2, 3, 4, 5, 6, 1, 2]
         assert search.repeats == 2
         assert search.cpu == [0.25] * 8
+    kept = tmp_path / "kept.jsonl"
+    first = play(entry, problem, [0], 8, Kept(kept))
+    nobody = Entry("peer", 2, lambda: pytest.fail("what is kept was played again"))
+    assert play(nobody, problem, [0], 8, Kept(kept)) == first == searches[:1]
+    assert len(play(entry, problem, [0, 1], 8, Kept(kept))) == 2
+    assert len(kept.read_text().splitlines()) == 2
     for begin in (Ours, Random):
         (search,) = play(Entry("x", 1, begin), problem, [0], 5)
         assert len(search.values) == 5

@@ -19,6 +19,19 @@ from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export.csim import compare, compile_csim, load_csim
 from qkdflow.export.hls import HlsConfig, HlsProject, write_hls
 from qkdflow.fixed import FixedActivation, FixedModel
+from qkdflow.freeze import freeze
+from qkdflow.layers import (
+    BatchNormalization,
+    Flatten,
+    Input,
+    QActivation,
+    QConv2D,
+    QConv2DBatchnorm,
+    QDense,
+    Rescaling,
+)
+from qkdflow.models import Sequential
+from qkdflow.quantizers import quantized_bits, quantized_relu
 
 ROUNDING = ("TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV")
 OVERFLOW = ("WRAP", "SAT", "SAT_ZERO", "SAT_SYM")
@@ -48,6 +61,30 @@ def test_csim_of_a_graph_equals_the_reference(tmp_path: Path, graph: str, io_typ
     x = codes(Key(4), fixed.input_type, (500, *fixed.input_shape))
     found = compare(fixed.output_type.decode(reference.run(fixed, x)), csim.predict(fixed.input_type.decode(x)))
     assert found == (500 * fixed.outputs, 0)
+
+
+@needs_csim
+def test_csim_of_folded_normalisations_and_a_softmax_equals_the_reference(tmp_path: Path) -> None:
+    pixels = FixedPoint(6, 6, False, "RND", "SAT")
+    quantized = {"kernel_quantizer": quantized_bits(5, 1, alpha=1), "bias_quantizer": quantized_bits(9, 3, alpha=1)}
+    chain = [
+        Input((5, 5, 2), type=pixels),
+        Rescaling(2.0**-6),
+        QConv2DBatchnorm(3, 3, padding="same", activation=quantized_relu(6, 2), **quantized),
+        QConv2D(3, 2, **quantized),
+        BatchNormalization(),
+        QActivation(quantized_relu(6, 2)),
+        Flatten(),
+        QDense(4, **quantized),
+        QActivation(quantized_bits(8, 3, alpha=1)),
+    ]
+    model = Sequential(chain)
+    x = pixels.decode(codes(Key(4), pixels, (300, 5, 5, 2)))
+    model.fit(x, np.arange(300) % 4, epochs=2)
+    fixed = freeze(model, fold_batch_normalization=True, softmax="stable")
+    csim = compile_csim(write_hls(fixed, tmp_path / "project", HlsConfig(io_type="io_stream")))
+    assert compare(fixed.predict(x), csim.predict(x)) == (300 * 4, 0)
+    assert len(np.unique(fixed.predict(x))) > 100
 
 
 def mutants(fixed: FixedModel) -> dict[str, FixedModel]:

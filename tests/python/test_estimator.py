@@ -137,6 +137,41 @@ def test_more_zeros_cost_less_and_faster_clocks_more() -> None:
     assert slow < fast
 
 
+@pytest.mark.parametrize("strategy", ["latency", "resource"])
+@pytest.mark.parametrize("part", ["xc7z020clg400-1", VU])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (3, 7)])
+def test_every_shape_and_reuse_factor_has_an_estimate(shape: tuple[int, int], part: str, strategy: str) -> None:
+    size = shape[0] * shape[1]
+    for weights in (matrix(Key(1), *shape), np.zeros(shape, dtype=np.int64), np.ones(shape, dtype=np.int64)):
+        for rf in (1, 2, 3, 5, size, size + 1, 100_000):
+            found = estimate_dense(weights, 9, 12, part=part, reuse_factor=rf, strategy=strategy)
+            assert found.asked == rf
+            assert found.reuse_factor == laws.taken_reuse_factor(*shape, rf, strategy)
+            assert found.dsp.value <= size
+
+
+def test_a_known_uncertainty_narrows_the_interval() -> None:
+    weights = matrix(Key(1), 30, 12)
+    unknown = estimate_dense(weights, 8, 8)
+    for kept in (0.125, 0.27):  # hls4ml's defaults for Vivado and Vitis
+        known = estimate_dense(weights, 8, 8, uncertainty=kept)
+        for what in ("lut", "ff", "latency_clk", "ii"):
+            wide, narrow = getattr(unknown, what), getattr(known, what)
+            assert wide.low <= narrow.low <= narrow.high <= wide.high
+    assert (
+        estimate_dense(weights, 8, 8, uncertainty=0.27).ff.value
+        > estimate_dense(weights, 8, 8, uncertainty=0.125).ff.value
+    )
+
+
+def test_small_folded_layers_lack_the_fixed_part_of_the_large_ones() -> None:
+    weights = matrix(Key(1), 32, 5, 63)
+    small = estimate_dense(weights, 7, 7, reuse_factor=32, strategy="resource", multiplier="fabric")
+    assert small.lut.low <= 482 <= small.lut.high  # csynth, Vivado HLS 2019.2, XC7Z020
+    large = estimate_dense(weights, 7, 16, part=VU, reuse_factor=160, strategy="resource")
+    assert large.lut.value > 4600
+
+
 def test_wider_sums_cost_more() -> None:
     narrow, wide = (estimate_dense(matrix(Key(1), 30, 12), 8, result_bits=bits).lut.value for bits in (16, 24))
     assert narrow < wide <= 1.5 * narrow + 1
@@ -211,7 +246,7 @@ def test_a_wrong_setting_is_named(settings: dict[str, object], message: str) -> 
 
 
 def test_a_layer_name_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ConfigError, match="must name dense layers"):
+    with pytest.raises(ConfigError, match="must name layers with weights"):
         estimate(mlp(Key(3), (8, 3)), board="pynq-z2", reuse_factor={"fc9": 2})
 
 

@@ -27,8 +27,10 @@ from qkdflow.layers import (
     QActivation,
     QConv1D,
     QConv2D,
+    QConv2DBatchnorm,
     QDense,
     QDepthwiseConv2D,
+    QDepthwiseConv2DBatchnorm,
     QSeparableConv2D,
     ReLU,
     Rescaling,
@@ -150,7 +152,17 @@ def scales() -> Model:
     return Model(x, through(y, QDense(3, kernel_quantizer=binary(alpha="auto_po2"), bias_quantizer=BIAS)))
 
 
-@pytest.mark.parametrize("build", [cnn, offset, residual, mobile, series, functions, scales])
+def folded() -> Model:
+    """Normalisations that were trained folded in, with a bias and without, frozen statistics and moving ones."""
+    x = Input((8, 8, 2), type=PIXELS)
+    auto = {"kernel_quantizer": quantized_bits(4, 0, alpha="auto_po2"), "bias_quantizer": BIAS}
+    y = through(x, Rescaling(2.0**-8), QConv2DBatchnorm(4, 3, activation=quantized_relu(6, 3), **QUANTISED))
+    y = through(y, QDepthwiseConv2DBatchnorm(2, 2, depthwise_quantizer=KERNEL, bias_quantizer=BIAS), relu())
+    y = through(y, QConv2DBatchnorm(5, 1, use_bias=False, folding_mode="batch_stats_folding", **auto), relu())
+    return Model(x, through(y, QConv2DBatchnorm(4, 2, ema_freeze_delay=0, **auto), cut(), Flatten(), QDense(3, **auto)))
+
+
+@pytest.mark.parametrize("build", [cnn, offset, residual, mobile, series, functions, scales, folded])
 def test_integers_reference_and_float64_give_the_same_bits(build: Callable[[], Model]) -> None:
     model = drawn(build())
     fixed = freeze(model)
@@ -160,7 +172,7 @@ def test_integers_reference_and_float64_give_the_same_bits(build: Callable[[], M
     codes = fixed.input_type.encode(x)
     np.testing.assert_array_equal(reference.run(fixed, codes), fixed.run(codes))
     assert len(np.unique(exact)) > 10
-    assert fixed.parameters >= model.count_params()  # a bias of zeros where a layer has none
+    assert build is folded or fixed.parameters >= model.count_params()  # a bias of zeros where a layer has none
 
 
 def normalised() -> Model:
@@ -170,13 +182,61 @@ def normalised() -> Model:
     return Model(x, y)
 
 
-def test_batch_normalisation_is_as_close_as_its_slopes() -> None:
+@pytest.mark.parametrize("fold", [False, True])
+def test_batch_normalisation_is_as_close_as_its_slopes(fold: bool) -> None:
     model = drawn(normalised())
-    fixed = freeze(model)
+    fixed = freeze(model, fold_batch_normalization=fold)
+    kinds = [layer.kind for layer in fixed.layers]
+    assert kinds.count("scale") == (1 if fold else 2)  # the second stands behind no kernel
+    assert fixed.kernels[0].weight_type.bits == (18 if fold else 5)
     x = images()
     exact, got = model.exact_logits(x), fixed.predict(x)
     assert np.abs(exact - got).max() < 0.02 * np.abs(exact).max()
     codes = fixed.input_type.encode(x)
+    np.testing.assert_array_equal(reference.run(fixed, codes), fixed.run(codes))
+
+
+def test_a_normalisation_is_folded_only_where_nobody_else_reads_the_kernels_results() -> None:
+    x = Input((8, 8, 2), type=PIXELS)
+    y = through(x, QConv2D(4, 3, **QUANTISED))
+    z = Concatenate()([through(y, BatchNormalization(), relu()), through(y, relu())])
+    fixed = freeze(Model(x, through(z, Flatten(), QDense(3, **QUANTISED))), fold_batch_normalization=True)
+    assert "scale" in [layer.kind for layer in fixed.layers]
+
+
+def test_pruned_weights_stay_zero_when_a_normalisation_is_folded() -> None:
+    x = Input((8, 8, 2), type=PIXELS)
+    signs = {"kernel_quantizer": binary(alpha=1), "bias_quantizer": BIAS}  # that have no zero of their own
+    y = through(x, QConv2DBatchnorm(4, 3, name="a", **signs), relu(), QConv2D(4, 3, name="b", **QUANTISED))
+    model = Model(x, through(y, BatchNormalization(), cut(), Flatten(), QDense(3, **QUANTISED)))
+    for name in ("a/kernel", "b/kernel"):
+        i = model.graph.param_names.index(name)
+        mask = np.ones(model.graph.param_shape(i), np.float32)
+        mask[0] = 0
+        model.graph.set_mask(i, mask)
+    fixed = freeze(model, fold_batch_normalization=True)
+    np.testing.assert_array_equal(
+        fixed.predict(images()), freeze(model, fold_batch_normalization=True).predict(images())
+    )
+    for layer in fixed.kernels[:2]:
+        assert not layer.weights[0].any()
+        assert layer.weights[1].any()
+
+
+@pytest.mark.parametrize("implementation", ["latency", "stable", "argmax"])
+def test_a_network_may_end_in_hls4mls_softmax(implementation: str) -> None:
+    x = Input((6,), type=PIXELS)
+    model = Model(x, through(x, Rescaling(2.0**-8), QDense(5, **QUANTISED), QActivation(quantized_bits(7, 2, alpha=1))))
+    drawn(model)
+    fixed = freeze(model, softmax=implementation)
+    raw = images(200, (6,))
+    logits, p = freeze(model).predict(raw), fixed.predict(raw)
+    if implementation == "argmax":
+        np.testing.assert_array_equal(p, np.arange(5) == logits.argmax(axis=1)[:, None])
+    else:
+        e = np.exp(logits)
+        assert np.abs(p - e / e.sum(axis=1, keepdims=True)).max() < 0.02
+    codes = fixed.input_type.encode(raw)
     np.testing.assert_array_equal(reference.run(fixed, codes), fixed.run(codes))
 
 

@@ -15,6 +15,9 @@ from qkdflow.accuracy import margin, wilson
 from qkdflow.report import headline, layer_rows, pulse_summary, verdicts, weight_summary, write_report
 from qkdflow.report.html import Html, join, tag
 from qkdflow.report.page import page
+from qkdflow.report.searches import study_of
+from qkdflow.summary import search_part
+from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 from report_example import example_report
 
 VOID = {"meta"}
@@ -104,6 +107,9 @@ def test_what_a_reader_came_for_is_there(example: str) -> None:
     for model in ("teacher", "student"):
         for figure in ("confusion", "search", "history"):
             assert f'id="{figure}-{model}-figure_1"' in example
+    for figure in ("front", "importance", "slices", "response", "parallel"):
+        assert f'id="{figure}-student-figure_1"' in example
+        assert f'id="{figure}-teacher-figure_1"' not in example
     for figure in ("size", "pulses", "weights"):
         assert f'id="{figure}-figure_1"' in example
 
@@ -130,7 +136,11 @@ def test_names_from_outside_stay_text(tmp_path: Path) -> None:
     report["dataset"]["pulses"] = {HOSTILE: report["dataset"]["pulses"]["double"]}
     report["student"]["layers"][1]["name"] = report["student"]["layers"][1]["weight_type"] = HOSTILE
     report["student"]["weights"] = {HOSTILE: report["student"]["weights"]["dense_0"]}
-    report["student_search"]["trials"][0]["values"] = {HOSTILE: HOSTILE}
+    search = report["student_search"]
+    name = HOSTILE.rstrip("\udcff")  # the space is checked: a name is text
+    search["space"][0]["name"] = name
+    for trial in search["trials"]:
+        trial["values"][name] = trial["values"].pop("fc1")
     report["baselines"][HOSTILE] = {"not_run": HOSTILE}
     report["hls"] = {"not_run": HOSTILE, "part": HOSTILE}
     report["assessment"]["device"] = report["versions"]["python"] = report["budget"] = HOSTILE
@@ -292,3 +302,31 @@ def test_pulses_are_summed_up_by_class() -> None:
     assert len(summary["c"]["examples"]) == 6
     images: Any = SimpleNamespace(train=Part(np.zeros((2, 4, 4)), np.zeros(2)), class_names=("a",))
     assert pulse_summary(images) is None
+
+
+def test_the_search_in_the_report_is_the_study_that_was() -> None:
+    def accuracy(trial: Trial) -> tuple[float, dict[str, Any]]:
+        if trial.number == 4:
+            raise TrialFailed("diverged")
+        units = int(trial.values["units"])
+        return 1 - abs(units - 11) / 20 - 0.1 * (trial.values["kind"] == "b"), {"parameters": 31 * units}
+
+    def space(hp: HyperParameters) -> None:
+        hp.Int("units", 1, 20)
+        hp.Choice("kind", ["a", "b"])
+        with hp.conditional_scope("kind", ["b"]):
+            hp.Float("rate", 1e-3, 1, sampling="log")
+        hp.Boolean("bias")
+
+    study = Study(space, seed=9)
+    study.optimize(accuracy, 14)
+    again = study_of(json.loads(json.dumps(search_part(study))))
+    assert [(t.values, t.state, t.objectives) for t in again.trials] == [
+        (t.values, t.state, t.objectives) for t in study.trials
+    ]
+    assert again.best is not None
+    assert study.best is not None
+    assert again.best.number == study.best.number
+    somewhere = [{"units": 3, "kind": "a", "bias": False}, {"units": 12, "kind": "b", "rate": 0.1, "bias": True}]
+    assert [list(a) for a in again.predict(somewhere)] == [list(a) for a in study.predict(somewhere)]
+    assert again.cost(again.trials[0]) == study.trials[0].info["parameters"]

@@ -24,6 +24,7 @@ from qkdflow.layers import (
     MaxPooling2D,
     QActivation,
     QConv2D,
+    QConv2DBatchnorm,
     QDense,
     QDepthwiseConv2D,
     Rescaling,
@@ -50,6 +51,7 @@ QUANTISED = {
     "kernel_quantizer": quantized_bits(6, 1, alpha=1, rounding="RND"),
     "bias_quantizer": quantized_bits(12, 4, alpha=1, rounding="RND"),
 }
+DEPTHWISE = {"depthwise_quantizer": QUANTISED["kernel_quantizer"], "bias_quantizer": QUANTISED["bias_quantizer"]}
 X = np.floor(256 * Key(1).uniform(160 * 6 * 6 * 2)).reshape(160, 6, 6, 2).astype(np.float32)
 Y = (X[:, :3].mean(axis=(1, 2, 3)) > X[:, 3:].mean(axis=(1, 2, 3))).astype(np.int64)
 
@@ -58,15 +60,12 @@ def relu() -> QActivation:
     return QActivation(quantized_relu(6, 3, rounding="RND"))
 
 
-def cnn(norm: bool = False, key: int = 0) -> Sequential:
+def cnn(norm: bool = False, key: int = 0, conv: type[QConv2D] = QConv2D) -> Sequential:
     between: list[Layer] = [BatchNormalization()] if norm else []
-    chain = [Input((6, 6, 2), BYTES), Rescaling(2.0**-6, -2.0), QConv2D(8, 3, padding="same", name="c1", **QUANTISED)]
+    chain = [Input((6, 6, 2), BYTES), Rescaling(2.0**-6, -2.0), conv(8, 3, padding="same", name="c1", **QUANTISED)]
     chain += [*between, relu(), MaxPooling2D(), QDepthwiseConv2D(2, padding="same", name="d", **DEPTHWISE)]
     chain += [relu(), QConv2D(6, 2, name="c2", **QUANTISED), relu(), Flatten(), QDense(5, name="fc", **QUANTISED)]
     return Sequential([*chain, relu(), QDense(2, name="out", **QUANTISED)], key=key)
-
-
-DEPTHWISE = {"depthwise_quantizer": QUANTISED["kernel_quantizer"], "bias_quantizer": QUANTISED["bias_quantizer"]}
 
 
 def mlp(widths: Sequence[int] = (12, 8, 4), key: int = 0) -> Sequential:
@@ -87,9 +86,9 @@ def trained(model: Model, structure: Structure, sparsity: float, scope: str = "l
     return model
 
 
-@pytest.mark.parametrize("norm", [False, True])
-def test_a_network_without_its_pruned_neurons_computes_the_same(norm: bool) -> None:
-    model = trained(cnn(norm), Neurons(), 0.5)
+@pytest.mark.parametrize("model", [cnn(), cnn(norm=True), cnn(conv=QConv2DBatchnorm)], ids=["plain", "norm", "folded"])
+def test_a_network_without_its_pruned_neurons_computes_the_same(model: Model) -> None:
+    trained(model, Neurons(), 0.5)
     small = shrink(model)
     sizes = {layer.name: getattr(layer, "filters", getattr(layer, "units", 0)) for layer in small.layers}
     assert (sizes["c1"], sizes["c2"], sizes["fc"], sizes["out"]) == (4, 3, 2, 2)

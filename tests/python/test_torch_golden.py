@@ -35,8 +35,8 @@ def test_logits_loss_and_gradients_are_pytorchs(case: dict[str, Any]) -> None:
     np.testing.assert_allclose(model.logits(x), case["logits"], rtol=1e-5, atol=1e-5)
 
     teacher = None if case["teacher"] is None else np.array(case["teacher"], dtype=np.float32)
-    distillation = None if teacher is None else (case["alpha"], case["temperature"])
-    trainer = _core.Trainer(model.graph, x, y, teacher, "sgd", {}, len(x), Key(0), distillation, None)
+    distillation = None if teacher is None else _core.Distillation(case["alpha"], case["temperature"])
+    trainer = _core.Trainer(model.graph, x, y, teacher, "sgd", {}, len(x), Key(0), distillation, [])
     loss, _ = trainer.epoch(0, [0.0])  # one step that moves nothing, and leaves its gradients
     assert loss == pytest.approx(case["loss"], rel=1e-5)
     for i, gradient in enumerate(case["gradients"]):

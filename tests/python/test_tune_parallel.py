@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from qkdflow.errors import ConfigError
-from qkdflow.tune import HyperParameters, Study, Trial
+from qkdflow.errors import ConfigError, ToolError
+from qkdflow.tune import HyperParameters, Study, Trial, cluster
 
 WORKER = """
 import sys, time
@@ -129,16 +130,49 @@ def test_a_killed_worker_loses_only_its_trial_which_runs_again(tmp_path: Path) -
     assert asked == study(journal=tmp_path / "journal.jsonl").ask()
 
 
-def test_dask_runs_trials_on_a_local_cluster() -> None:
+@pytest.fixture
+def scheduler() -> Iterator[str]:
+    """Two workers, each a process with a nanny that starts it again."""
     distributed = pytest.importorskip("distributed", reason="dask is not installed: pip install qkdflow[dask]")
-    cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="inproc://"
-    )
-    with cluster, distributed.Client(cluster) as client:
-        search = study()
-        best = search.optimize(score, 12, jobs=2, executor=client.get_executor())
-    assert best is not None
-    assert [t.state for t in search.trials] == ["complete"] * 12
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two:
+        yield two.scheduler_address
+
+
+def test_on_dask_a_killed_worker_s_trial_runs_again_and_the_search_is_the_same(tmp_path: Path, scheduler: str) -> None:
+    from dataclasses import replace
+
+    from qkdflow import Key, datasets, stages
+    from qkdflow.config import BUDGETS
+
+    def deadly(trial: Trial) -> float:
+        (tmp_path / f"{trial.number}.{os.getpid()}").touch()
+        if trial.number == 5 and not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return abs(int(trial.values["units"]) - 17) + float(trial.values["rate"])
+
+    search = study(journal=tmp_path / "journal.jsonl")
+    search.optimize(deadly, 12, jobs=2, dask=scheduler)
+    assert len(list(tmp_path.glob("5.*"))) == 2
+    assert len(list(tmp_path.glob("3.*"))) == 1
+    undisturbed = study()
+    undisturbed.optimize(score, 12, jobs=2)
+    assert search.trials == undisturbed.trials
+    assert search.ask() == undisturbed.ask()
+
+    data = datasets.psd.simulate(Key(0), 400)
+    budget = replace(BUDGETS["quick"], teacher_trials=4, teacher_trial_epochs=2)
+    far = stages.search_teacher(data, budget, Key(1), jobs=2, dask=scheduler)
+    assert far.trials == stages.search_teacher(data, budget, Key(1), jobs=2).trials
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed", reason="dask is not installed: pip install qkdflow[dask]")
+    monkeypatch.setattr(cluster, "PATIENCE", 0.2)
+    with pytest.raises(ToolError, match="no scheduler answers at tcp:"):
+        study().optimize(score, 3, dask="tcp://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="address of a scheduler"):
+        study().optimize(score, 3, dask="localhost")
 
 
 def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,13 +190,12 @@ def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: py
 
 
 def test_the_workflow_s_searches_run_several_trials_at_once() -> None:
-    from dataclasses import replace
 
     from qkdflow import Key, datasets, stages
-    from qkdflow.config import BUDGETS
+    from qkdflow.config import RunConfig
 
     data = datasets.psd.simulate(Key(0), 400)
-    budget = replace(BUDGETS["quick"], teacher_trials=4, teacher_trial_epochs=2)
-    runs = [stages.search_teacher(data, budget, Key(1), jobs=2).trials for _ in range(2)]
+    config = RunConfig("psd", jobs=2, effort={"teacher_trials": 4, "teacher_trial_epochs": 2})
+    runs = [stages.search_teacher(data, config, Key(1)).trials for _ in range(2)]
     assert runs[0] == runs[1]
     assert [t.state for t in runs[0]] == ["complete"] * 4

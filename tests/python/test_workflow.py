@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from qkdflow import _core, load_run, reference, stages, workflow
 from qkdflow.config import BUDGETS, RunConfig
 from qkdflow.errors import ConfigError, DataError, ToolError
+from qkdflow.export.hls import HlsConfig
 from qkdflow.hardware import simulated
 from qkdflow.runs import open_run
 
@@ -261,3 +263,53 @@ def test_a_student_whose_loss_is_no_number_never_wins() -> None:
     assert max([bad, good], key=stages._rank) is good
     with pytest.raises(DataError, match="NaN"):
         stages._finite(bad, "student")
+
+
+def image_tree(root: Path) -> Path:
+    """Grey images of 12 x 12: a bright bar, upright or lying, anywhere."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 60), ("test", 20)):
+        for label in ("lying", "upright"):
+            (root / part / label).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 60, (12, 12), np.uint8)
+                row, column = rng.integers(1, 6, 2)
+                pixels[row : row + 5, column + 2] = 220
+                turned = pixels if label == "upright" else pixels.T
+                Image.fromarray(turned).save(root / part / label / f"{i}.png")
+    return root
+
+
+def test_images_walk_the_line_with_convolutions_and_without(tmp_path: Path) -> None:
+    root = image_tree(tmp_path / "bars")
+    small = {"kind": "cnn", "convolutions": 2, "pool_every": 1, "dense": 1}
+    config = RunConfig(
+        str(root),
+        sparsity=0.4,
+        max_parameters=700,
+        transport="axi_dma",
+        hls=HlsConfig(io_type="io_stream"),
+        teacher_network={**small, "kernels": [4, 8, 4]},
+        student_network={**small, "batch_normalization": False},
+        effort={"least_steps": 20, "train_rows": 80, "student_restarts": 1},
+    )
+    report = workflow.run(config, tmp_path / "r")
+    assert report["dataset"]["split"] == {"train": 80, "valid": 14, "test": 40}
+    assert "80 rows of the train part" in report["dataset"]["source"]
+    assert (report["assessment"]["samples"], report["assessment"]["mismatches"]) == (40, 0)
+    assert report["float_vs_fixed"]["exact_mismatches"] == 0
+    assert report["student"]["sparsity"] >= 0.4
+    assert all(t["parameters"] <= 700 for t in report["student_search"]["trials"])
+    assert {layer["kind"] for layer in report["student"]["layers"]} >= {"conv", "dense"}
+    flat = replace(config, student_network={"kind": "mlp", "widths": [[4, 4, 1]]}, teacher_network={})
+    report = workflow.run(flat, tmp_path / "flat")
+    assert report["student"]["parameters"] == 144 * 4 + 4 + 4 * 2 + 2
+    assert (report["assessment"]["mismatches"], report["float_vs_fixed"]["exact_mismatches"]) == (0, 0)
+
+
+def test_a_changed_file_below_a_folder_is_noticed(tmp_path: Path) -> None:
+    root = image_tree(tmp_path / "bars")
+    before = workflow.file_digest(root)
+    assert workflow.file_digest(root) == before
+    (root / "train/lying/0.png").rename(root / "train/lying/x.png")
+    assert workflow.file_digest(root) != before

@@ -41,10 +41,18 @@ struct SoftmaxLoss {
 inline constexpr int kLossLanes = 16;
 inline constexpr std::size_t kSlack = 16;
 
-// An image (h, w, c) and the windows over it: patches are rows (out_h out_w, kernel_h kernel_w c).
-// kSlack more floats behind src and dst may be touched.
-struct Patches {
+// An image (h, w, c) and the windows over it, one for each pixel of dst (out_h, out_w, c).
+struct Windows {
   int h, w, c, kernel_h, kernel_w, stride_h, stride_w, top, left, out_h, out_w;
+};
+
+// A convolution of one image whose border of zeros lies in memory, so that no tap is outside: the window of
+// dst's pixel (y, x) is kernel_h runs of `run` = kernel_w c numbers, src_row apart, the first of them at
+// y step_y + x step_x. kSlack floats behind every argument may be read.
+struct Convolution {
+  int out_h, out_w, outs;  // dst
+  int kernel_h, run;       // the kernel is (kernel_h, run, outs), or (kernel_h, run) of a depthwise one
+  std::ptrdiff_t src_row, step_y, step_x;
 };
 
 struct Kernels {
@@ -57,14 +65,22 @@ struct Kernels {
   // The same, added to c; bias is not used.
   void (*gemm_add)(int m, int n, int k, const float* a, std::ptrdiff_t row, std::ptrdiff_t column,
                    const float* b, std::ptrdiff_t ldb, const float* bias, float* c, std::ptrdiff_t ldc);
-  // The rows that a convolution multiplies with its kernel, zeros outside; and back, adding up: src is
-  // overwritten.
-  void (*patches)(const Patches& p, const float* src, float* dst);
-  void (*add_patches)(const Patches& p, const float* dst, float* src);
-  // The largest of every window, channel by channel: dst (out_h out_w, c), and the tap that had it; winners
-  // may be null. Back, src += what its winners got.
-  void (*max_pool)(const Patches& p, const float* src, float* dst, std::uint16_t* winners);
-  void (*add_max_pool)(const Patches& p, const float* dst, const std::uint16_t* winners, float* src);
+  // dst = clip(convolution + bias, low, high); bias may be null.
+  void (*convolve)(const Convolution& p, const float* src, const float* kernel, const float* bias, float low,
+                   float high, float* dst);
+  // gradient (as the kernel) += the kernel's, given diff = d loss / d dst.
+  void (*convolve_gradient)(const Convolution& p, const float* src, const float* diff, float* gradient);
+  // The same with every channel by itself.
+  void (*depthwise)(const Convolution& p, const float* src, const float* kernel, const float* bias, float low,
+                    float high, float* dst);
+  void (*depthwise_gradient)(const Convolution& p, const float* src, const float* diff, float* gradient);
+  // The largest of every window, channel by channel, and the tap that had it; winners may be null. Back, src
+  // is what its winners got.
+  void (*max_pool)(const Windows& p, const float* src, float* dst, std::uint16_t* winners);
+  void (*max_pool_diff)(const Windows& p, const float* dst, const std::uint16_t* winners, float* src);
+  // The mean of every window's pixels that exist, and back.
+  void (*average_pool)(const Windows& p, const float* src, float* dst);
+  void (*average_pool_diff)(const Windows& p, const float* dst, float* src);
   // dst (n, columns) = rows[0 .. n-1] of src.
   void (*gather)(int n, const std::uint32_t* rows, int columns, const float* src, float* dst);
   void (*transpose)(int rows, int columns, const float* src, float* dst);
@@ -74,7 +90,6 @@ struct Kernels {
   void (*quantize)(std::size_t n, const float* src, const float* mask, const FakeQuantizer& q, float* dst);
   void (*multiply)(std::size_t n, const float* a, const float* b, float* dst);
   void (*add)(std::size_t n, const float* a, const float* b, float* dst);
-  void (*add_scaled)(std::size_t n, const float* src, float scale, float* dst);  // dst += scale * src
   void (*clip)(std::size_t n, const float* src, float low, float high, float* dst);
   // dst = f(src) and diff_src = f'(src) * diff_dst; kinds and their numbers as in nn/activation.h. The
   // derivative is zero where f(src) is not in (low, high].

@@ -9,14 +9,29 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from qkdflow.cli import assess, bench, compress, estimate, explain, inspect, plot, run
+from qkdflow.cli import (
+    assess,
+    bench,
+    compress,
+    doctor,
+    estimate,
+    explain,
+    export,
+    init,
+    inspect,
+    plot,
+    report,
+    rtl,
+    run,
+    verify,
+)
 from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ToolError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code; errors of the user or the environment are one line."""
-    parser = _parser()
+    parser, _ = _commands()
     args = parser.parse_args(argv)
     try:
         return int(args.command(args))
@@ -33,6 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def helps() -> dict[str, str]:
+    """The help of the command and of every verb, by what is typed before --help; for the documentation."""
+    parser, verbs = _commands()
+    below = {f"qkdflow {name}": verb.format_help() for name, verb in verbs.items()}
+    return {"qkdflow": parser.format_help(), **below}
+
+
 def _is_ours(error: Exception) -> bool:
     """Ours name their place in brackets, an OSError its file. Anything else is a bug and keeps its traceback."""
     return isinstance(error, OSError) or str(error).startswith("[")
@@ -46,7 +68,8 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _parser() -> argparse.ArgumentParser:
+def _commands() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The command, and its verbs by name."""
     parser = argparse.ArgumentParser(
         prog="qkdflow",
         description="From a data set to a bit-exact tiny neural network on an FPGA.",
@@ -57,6 +80,21 @@ def _parser() -> argparse.ArgumentParser:
 
     parser.add_argument("--version", action="version", version=f"qkdflow {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (run, compress, assess, estimate, explain, inspect, plot, bench):
+    for verb in (
+        run,
+        init,
+        report,
+        compress,
+        verify,
+        export,
+        rtl,
+        assess,
+        estimate,
+        explain,
+        inspect,
+        plot,
+        bench,
+        doctor,
+    ):
         verb.add(verbs)
-    return parser
+    return parser, dict(verbs.choices)

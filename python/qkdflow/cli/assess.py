@@ -13,7 +13,7 @@ def add(verbs: Any) -> None:
     assess.add_argument(
         "--device",
         default="sim",
-        help="sim, pynq, pynq://HOST[:PORT], udma://HOST[:PORT], serial:PORT[?baud=N], or a file with a UART's text",
+        help="sim, rtl, pynq, pynq://HOST[:PORT], udma://HOST[:PORT], serial:PORT[?baud=N], or a file of UART text",
     )
     assess.add_argument("--samples", type=int, help="the first so many vectors; all of them where not given")
     assess.add_argument(
@@ -24,7 +24,7 @@ def add(verbs: Any) -> None:
     )
     assess.add_argument("--benchmark", action="store_true", help="measure throughput and latency too")
     assess.add_argument(
-        "--fault", help="with --device sim: a fault to order, such as 'missing TLAST'; any other word lists them"
+        "--fault", help="with --device sim or rtl: a fault to order, such as 'missing TLAST'; any other word lists them"
     )
     assess.add_argument("--out", metavar="DIR", help="where assessment.json goes (default: nowhere)")
     assess.add_argument(

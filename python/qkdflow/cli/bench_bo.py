@@ -28,12 +28,13 @@ def add(what: Any) -> None:
         "--environments", type=Path, default=Path("~/.cache/qkdflow/peers"), help="where peers are installed"
     )
     bo.add_argument("--scripts", type=Path, default=Path("tests/bench/bo_peers"), help="the peers' sides")
+    bo.add_argument("--keep", type=Path, metavar="FILE", help="searches done; the same command goes on from there")
     bo.add_argument("--json", action="store_true", help="one JSON object in place of the table")
     bo.set_defaults(command=_bench_bo)
 
 
 def _bench_bo(args: argparse.Namespace) -> int:
-    from qkdflow.contest.play import tournament
+    from qkdflow.contest.play import Kept, tournament
     from qkdflow.contest.players import Entry, entry
     from qkdflow.contest.score import score, table
     from qkdflow.contest.sets import named
@@ -57,12 +58,17 @@ def _bench_bo(args: argparse.Namespace) -> int:
         return range(args.first_seed, args.first_seed + counts.get(e.name, counts.get("", e.seeds)))
 
     begun = time.monotonic()
-    searches = tournament(entries, problems, seeds, args.trials, args.jobs, lambda text: print(text, file=sys.stderr))
+    kept = Kept(args.keep)
+    searches = tournament(entries, problems, seeds, args.trials, args.jobs, _tell, kept)
     report = score(searches, problems, args.trials)
     report["seconds"] = round(time.monotonic() - begun, 1)
     report["load"] = round(os.getloadavg()[0], 2)
     print(json.dumps(report) if args.json else table(report))
     return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _counts(text: str) -> dict[str, int]:

@@ -82,11 +82,13 @@ def _of_run(args: argparse.Namespace, path: Path) -> Comparison:
 
 
 def _of_data(args: argparse.Namespace) -> Comparison:
-    from qkdflow import stages
-    from qkdflow.config import PRESETS, RunConfig
+    from qkdflow import settings, stages
+    from qkdflow.applications import APPLICATIONS
 
-    data = args.target if args.target in PRESETS else str(Path(args.target).resolve())
-    dataset = stages.dataset(RunConfig(data, args.label, args.seed))
+    named = args.target in APPLICATIONS
+    base = settings.preset(args.target) if named else {"data": str(Path(args.target).resolve())}
+    own = {"label": args.label, "seed": args.seed}
+    dataset = stages.dataset(settings.make_config(settings.merged(base, own)))
     student = _default_student(dataset, args.bits) if args.student is None else _model(args.student)
     teacher = None if args.teacher is None else stages.given_teacher(args.teacher, dataset)
     return _comparison(args, student, dataset, teacher, {})

@@ -85,10 +85,10 @@ def _estimate(args: argparse.Namespace) -> int:
 
 def _calibrate(paths: list[str], fixed: FixedModel, target: Target, factor: int) -> int:
     from qkdflow.hardware.estimator.calibrate import calibrate, local_table, remember
-    from qkdflow.hardware.estimator.reports import find_reports, read_report, sentences
+    from qkdflow.hardware.vendor_reports import read_reports, sentences
 
-    reports = [report for path in find_reports(paths) if (report := read_report(path)) is not None]
-    print("\n".join(sentences(reports)) or "no report among them was understood")
+    reports = read_reports(paths, modules=True)
+    print("\n".join(sentences(reports)))
     factors = {layer.name: factor for layer in fixed.dense}
     added = remember(reports, fixed, target, factors, local_table())
     found = calibrate(local_table())
@@ -115,8 +115,8 @@ def _show(found: Estimate, factor: int) -> None:
     for word in ("reuse", *COUNTS.values()):
         table.add_column(word, justify="right", no_wrap=True)
     for layer in (*found.layers, found.total):
-        reuse = "" if layer.kind != "dense" else str(layer.reuse_factor)
-        if layer.kind == "dense" and layer.asked != layer.reuse_factor:
+        reuse = str(layer.reuse_factor) if layer.has_weights else ""
+        if layer.has_weights and layer.asked != layer.reuse_factor:
             reuse += f"\nnot {layer.asked}"
         table.add_row(layer.name, reuse, *(_cell(getattr(layer, word)) for word in COUNTS))
     table.add_row("of the part", "", *(f"{found.share(r):.1%}" for r in RESOURCES))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qkdflow.cli.estimate import integers
-from qkdflow.errors import ConfigError
+from qkdflow.errors import ConfigError, DataError
 
 BOARDS = "arty-a7-35,pynq-z1,zcu102"  # the letter's Artix-7, its PYNQ-Z1, its ZCU102
 
@@ -23,7 +23,7 @@ def add(verbs: Any) -> None:
     reuse.add_argument("--reuse-factor", default="1,8,16,32,64", metavar="N,N,...")
     reuse.add_argument("--strategy", default="resource", help="latency or resource (default: resource)")
     reuse.add_argument("--io", default="parallel", help="parallel or stream")
-    reuse.add_argument("--simulated", metavar="FILE.csv", help="of an RTL simulation: reuse_factor,latency_clk,mhz")
+    reuse.add_argument("--measured", metavar="FILE.csv", help="of RTL simulated: columns reuse_factor,latency_clk,mhz")
     reuse.add_argument("--out", default="reuse-factor.svg", metavar="FILE", help=".svg, .png or .pdf")
     reuse.set_defaults(command=_reuse_factor)
     pareto = what.add_parser("pareto", help="accuracy against an estimated cost, of a constrained search's students")
@@ -39,7 +39,7 @@ def _reuse_factor(args: argparse.Namespace) -> int:
 
     _check_out(args.out)
     factors, clocks = integers(args.reuse_factor, "--reuse-factor"), integers(args.mhz, "--mhz")
-    simulated = _simulated(args.simulated) if args.simulated else []
+    measured = _measured(args.measured) if args.measured else []
     fixed = find_fixed(args.model)
     points = []
     for board in args.boards.split(","):
@@ -53,12 +53,12 @@ def _reuse_factor(args: argparse.Namespace) -> int:
                         "device": board,
                         "mhz": mhz,
                         "asked": factor,
-                        "taken": {layer.name: layer.reuse_factor for layer in found.layers if layer.kind == "dense"},
+                        "taken": {layer.name: layer.reuse_factor for layer in found.layers if layer.has_weights},
                         "latency_clk": (clk.value, clk.low, clk.high),
                         "share": {r: found.share(r) for r in ("lut", "ff", "dsp", "bram")},
                     }
                 )
-    plots.reuse_factor(points, f"{fixed.name}, {args.strategy}", simulated).savefig(args.out)
+    plots.reuse_factor(points, f"{fixed.name}, {args.strategy}", measured).savefig(args.out)
     print(f"estimated, not implemented: {args.out}")
     return 0
 
@@ -88,10 +88,15 @@ def _check_out(path: str) -> None:
         raise ConfigError(f"[--out] must end in .svg, .png or .pdf; got {path!r}")
 
 
-def _simulated(path: str) -> list[dict[str, float]]:
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+def _measured(path: str) -> list[dict[str, float]]:
+    names = "reuse_factor", "latency_clk", "mhz"
     try:
-        return [{key: float(row[key]) for key in ("reuse_factor", "latency_clk", "mhz")} for row in rows]
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            points = [{key: float(row[key]) for key in names} for row in csv.DictReader(file)]
+    except OSError as error:
+        raise DataError(f"[{path}] a CSV file of measured points is required; {error.strerror}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"[{path}] must have columns reuse_factor, latency_clk, mhz of numbers; {error}") from error
+        raise ConfigError(f"[{path}] must have columns {', '.join(names)} of numbers; {error}") from error
+    if not all(value > 0 for point in points for value in point.values()):
+        raise ConfigError(f"[{path}] reuse factors, clocks and MHz must be above 0")
+    return points

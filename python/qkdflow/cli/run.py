@@ -7,6 +7,7 @@ import os
 from dataclasses import fields
 from typing import Any
 
+from qkdflow.cli import hls_options
 from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ConfigError
 
@@ -18,38 +19,60 @@ def add(verbs: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    run.add_argument("name", nargs="?", help="a built-in application: psd")
-    run.add_argument("--data", metavar="FILE.csv", help="your own pulses: a header, numeric columns and a label column")
-    run.add_argument("--label", default="class", help="the CSV's label column (default: class)")
-    run.add_argument("--out", required=True, metavar="DIR", help="where the run is kept, and where it resumes")
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--budget", default="quick", help="quick (under two minutes) or paper (the letter's 40 trials)")
-    run.add_argument("--bits", type=int, default=8, help="of the student's weights and activations (default: 8)")
-    run.add_argument("--sparsity", type=float, default=0.2, help="least share of zero kernel integers (default: 0.2)")
-    run.add_argument("--max-parameters", type=int, help="the student's limit (psd: 529 where not given)")
+    unset = argparse.SUPPRESS  # what no flag says is the application's, the file's or RunConfig's
     run.add_argument(
-        "--teacher", metavar="FILE", help="a model to learn from (saved, Keras or ONNX), not one searched for"
+        "name", nargs="?", help="an application (psd, clyc, mnist-mlp, mnist-cnn, ...) or a TOML file of `init`"
     )
-    run.add_argument("--digits", type=int, help="signed digits a weight may have (2: no product needs a DSP)")
+    run.add_argument(
+        "--data", default=unset, metavar="PATH", help="your own data: a CSV, NPZ or HDF5 file, or a folder"
+    )
+    run.add_argument("--label", default=unset, help="the CSV's label column (default: class)")
+    run.add_argument("--image-size", default=unset, type=_size, metavar="HxW", help="resize a folder's images to it")
+    run.add_argument("--out", required=True, metavar="DIR", help="where the run is kept, and where it resumes")
+    run.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="any key of `init`, as hls.clock_ns=4"
+    )
+    run.add_argument("--seed", type=int, default=unset)
+    run.add_argument("--budget", default=unset, help="quick (minutes) or paper (the letter's 40 trials)")
+    run.add_argument("--bits", type=int, default=unset, help="of the student's weights and activations (default: 8)")
+    run.add_argument("--sparsity", type=float, default=unset, help="least share of zero kernel integers (default: 0.2)")
+    run.add_argument("--max-parameters", type=int, default=unset, help="the student's limit (psd: 529 where not given)")
+    run.add_argument(
+        "--teacher",
+        default=unset,
+        metavar="FILE",
+        help="a model to learn from (saved, Keras or ONNX), not one searched for",
+    )
+    run.add_argument(
+        "--digits", type=int, default=unset, help="signed digits a weight may have (2: no product needs a DSP)"
+    )
     run.add_argument(
         "--constraints",
-        default={},
+        default=unset,
         type=_constraints,
         metavar="WORD=LIMIT,...",
         help="what the student may need, estimated: part=xc7z020clg400-1,lut=0.6,dsp=0.4,latency_clk=50",
     )
-    run.add_argument("--cost", help="what it should need little of: lut, ff, dsp, bram, latency_clk or ii")
-    run.add_argument("--jobs", type=int, default=1, help="trials of the searches at once, one thread each (default: 1)")
-    hls = run.add_argument_group("hls4ml project")
-    hls.add_argument("--backend", default="Vitis", help="Vitis, Vivado or VivadoAccelerator")
-    hls.add_argument("--part", help="such as xc7z020clg400-1")
-    hls.add_argument("--board", help="such as pynq-z2, in place of the part")
-    hls.add_argument("--clock", type=float, default=5.0, dest="clock_ns", metavar="NS", help="clock period in ns")
-    hls.add_argument("--reuse-factor", type=int, default=1, help="weights that share a multiplier")
-    hls.add_argument("--strategy", default="Latency", help="Latency or Resource")
-    hls.add_argument("--io", default="io_parallel", dest="io_type", help="io_parallel or io_stream")
-    run.add_argument("--transport", help="what carries the words on the board: comblock, axi_dma or axi_lite")
+    run.add_argument(
+        "--cost", default=unset, help="what it should need little of: lut, ff, dsp, bram, latency_clk or ii"
+    )
+    run.add_argument(
+        "--jobs", type=int, default=unset, help="trials of the searches at once, one thread each (default: 1)"
+    )
+    run.add_argument("--dask", metavar="tcp://HOST:PORT", help="run these trials on a Dask scheduler's workers")
+    hls_options.add(run)
+    run.add_argument(
+        "--transport", default=unset, help="what carries the words on the board: comblock, axi_dma or axi_lite"
+    )
     run.set_defaults(command=_run)
+
+
+def _size(text: str) -> tuple[int, ...]:
+    """HxW: RunConfig checks that there are two."""
+    words = text.lower().split("x")
+    if not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"HxW is required, such as 80x80; got {text!r}")
+    return tuple(map(int, words))
 
 
 def _constraints(text: str) -> dict[str, Any]:
@@ -68,19 +91,29 @@ def _number(text: str) -> float | str:
 def _run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from qkdflow.config import PRESETS, RunConfig
-    from qkdflow.export.hls import HlsConfig
+    from qkdflow import settings
+    from qkdflow.config import RunConfig
+    from qkdflow.datasets import SIMULATORS
     from qkdflow.terminal import summary_table
     from qkdflow.workflow import run
 
-    if (args.name is None) == (args.data is None):
-        raise ConfigError("[run] give either a name (psd) or --data FILE.csv")
-    values = {f.name: getattr(args, f.name) for f in fields(RunConfig) if hasattr(args, f.name)}
-    values["data"] = args.name or os.path.abspath(args.data)
-    if args.max_parameters is None:
-        values |= PRESETS.get(args.name, {})
-    hls = {f.name: getattr(args, f.name) for f in fields(HlsConfig) if hasattr(args, f.name)}
-    report = run(RunConfig(**values, hls=HlsConfig(**hls)), args.out)
+    flags = {f.name: getattr(args, f.name) for f in fields(RunConfig) if hasattr(args, f.name)}
+    if hls := hls_options.given(args):
+        flags["hls"] = hls
+    if args.name is None and "data" not in flags:
+        raise ConfigError("[run] give either a name (psd), a TOML file or --data FILE")
+    base: dict[str, Any] = {}
+    if args.name is not None and args.name.lower().endswith(".toml"):
+        base = settings.read_toml(args.name)
+    elif args.name is not None:
+        base = settings.preset(args.name)
+        if "data" in base and "data" in flags:
+            raise ConfigError(f"[run] give either a name ({args.name} draws its own data) or --data FILE")
+    if "data" in flags and flags["data"] not in SIMULATORS:
+        flags["data"] = os.path.abspath(flags["data"])
+    values = settings.merged(settings.merged(base, settings.parse_set(args.set)), flags)
+    config = settings.make_config(values)
+    report = run(config, args.out, args.dask)
     console = Console()
     console.print(summary_table(report, console.width))
     print(f"report: {os.path.join(args.out, 'report.html')}")

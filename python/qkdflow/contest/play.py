@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
 
 from qkdflow.contest.players import Entry, Suggest, Told
 from qkdflow.contest.problem import Problem
@@ -24,13 +26,43 @@ class Search:
     repeats: int
 
 
-def play(entry: Entry, problem: Problem, seeds: Sequence[int], trials: int) -> list[Search]:
+class Kept:
+    """Searches in a file of JSON lines, so that a long run goes on where it was stopped; without a path, nowhere."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path, self._lock = path, Lock()
+        self._found: dict[tuple[str, str, int, int], Search] = {}
+        if path is not None and path.exists():
+            for line in path.read_text().splitlines():
+                entry = json.loads(line)
+                search = Search(**entry["search"])
+                self._found[search.player, search.problem, search.seed, entry["trials"]] = search
+
+    def get(self, player: str, problem: str, seed: int, trials: int) -> Search | None:
+        return self._found.get((player, problem, seed, trials))
+
+    def add(self, search: Search, trials: int) -> None:
+        if self._path is None:
+            return
+        with self._lock, open(self._path, "a") as file:
+            file.write(json.dumps({"trials": trials, "search": asdict(search)}) + "\n")
+
+
+def play(entry: Entry, problem: Problem, seeds: Sequence[int], trials: int, kept: Kept | None = None) -> list[Search]:
     """A player's searches on a problem, one a seed, in one process of its own where it is a peer."""
-    player = entry.begin()
-    try:
-        return [_search(entry.name, player.search(problem, seed), problem, seed, trials) for seed in seeds]
-    finally:
-        player.close()
+    kept = kept or Kept(None)
+    searches = {seed: kept.get(entry.name, problem.name, seed, trials) for seed in seeds}
+    missing = [seed for seed, search in searches.items() if search is None]
+    if missing:
+        player = entry.begin()
+        try:
+            for seed in missing:
+                search = _search(entry.name, player.search(problem, seed), problem, seed, trials)
+                kept.add(search, trials)
+                searches[seed] = search
+        finally:
+            player.close()
+    return [search for search in searches.values() if search is not None]
 
 
 def _search(name: str, hands: tuple[Suggest, Told], problem: Problem, seed: int, trials: int) -> Search:
@@ -60,12 +92,13 @@ def tournament(
     trials: int,
     jobs: int,
     tick: Callable[[str], None],
+    kept: Kept | None = None,
 ) -> list[Search]:
     """All of them, `jobs` at a time."""
     done: list[Search] = []
     with ThreadPoolExecutor(jobs) as pool:
         games = [(e, p) for e in entries for p in problems]
-        futures = [pool.submit(play, e, p, seeds(e), trials) for e, p in games]
+        futures = [pool.submit(play, e, p, seeds(e), trials, kept) for e, p in games]
         for (entry, problem), future in zip(games, futures, strict=True):
             done += future.result()
             tick(f"{entry.name} on {problem.name}")

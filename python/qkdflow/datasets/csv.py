@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,20 +33,8 @@ def load_csv(path: str | os.PathLike[str], label: str = "class", *, key: Key, na
     of fewer than 3 rows.
     """
     path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise DataError(f"[{path}] at most 2 GiB are required; got {size:,} bytes. Keep fewer rows")
-        # newline="" leaves line ends to the CSV reader; utf-8-sig drops the mark that spreadsheets put first.
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            x, labels, lines = _read(_Table(path, file, label))
-    except OSError as error:
-        got = error.strerror or error
-        raise DataError(f"[{path}] a readable CSV file is required; got: {got}") from error
-    except UnicodeDecodeError as error:
-        got = f"byte 0x{error.object[error.start]:02x}"
-        raise DataError(f"[{path}] UTF-8 is required; got {got}. Save the file as UTF-8") from error
-    y, class_names = _classes(labels)
+    x, labels, lines, _ = read_table(path, label)
+    y, class_names = classes(labels)
     if len(class_names) < 2:
         raise DataError(
             f"[{path}, column '{label}'] at least 2 classes are required; got only '{class_names[0]}' in "
@@ -58,10 +46,36 @@ def load_csv(path: str | os.PathLike[str], label: str = "class", *, key: Key, na
         raise DataError(f"[{path}, column '{label}'] {error}") from error
 
 
+class Rows(NamedTuple):
+    """The rows of a table: x float32 (n, columns), label texts, first and last line of data, names of columns."""
+
+    x: NDArray[np.float32]
+    labels: list[str]
+    lines: tuple[int, int]
+    columns: list[str]
+
+
+def read_table(path: Path, label: str | None) -> Rows:
+    """A CSV file, checked whole. Without a label column there are no labels. DataError names file, line and column."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise DataError(f"[{path}] at most 2 GiB are required; got {size:,} bytes. Keep fewer rows")
+        # newline="" leaves line ends to the CSV reader; utf-8-sig drops the mark that spreadsheets put first.
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return _read(_Table(path, file, label))
+    except OSError as error:
+        got = error.strerror or error
+        raise DataError(f"[{path}] a readable CSV file is required; got: {got}") from error
+    except UnicodeDecodeError as error:
+        got = f"byte 0x{error.object[error.start]:02x}"
+        raise DataError(f"[{path}] UTF-8 is required; got {got}. Save the file as UTF-8") from error
+
+
 class _Table:
     """The header of an open CSV file, checked, and its rows."""
 
-    def __init__(self, path: Path, file: TextIO, label: str) -> None:
+    def __init__(self, path: Path, file: TextIO, label: str | None) -> None:
         self.path, self.label = path, label
         self._reader = csv.reader(file, strict=True)
         first = next(self.rows(), None)
@@ -69,7 +83,7 @@ class _Table:
             raise DataError(f"[{path}] a header row is required; the file is empty")
         self.header = [cell.strip() for cell in first[1]]
         self._check_header(first[0])
-        self.label_at = self.header.index(label)
+        self.label_at = None if label is None else self.header.index(label)
         self.features = [h for i, h in enumerate(self.header) if i != self.label_at]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -86,19 +100,18 @@ class _Table:
         where, header, label = f"[{self.path}:{line}]", self.header, self.label
         if len(header) == 1 and (other := next((c for c in ";\t|" if c in header[0]), None)):
             raise DataError(f"{where} columns must be separated by commas; got {other!r}")
-        if label not in header:
+        if label is not None and label not in header:
             near = difflib.get_close_matches(label.lower(), [h.lower() for h in header], n=1)
             hint = next((f"; did you mean '{h}'?" for h in header if near and h.lower() == near[0]), "")
             raise DataError(f"{where} a label column '{label}' is required; got {_brief(header)}{hint}")
         twice = next((h for i, h in enumerate(header) if h in header[:i]), None)
         if twice is not None:
             raise DataError(f"{where} column names must differ; got '{twice}' twice")
-        if len(header) < 2:
+        if label is not None and len(header) < 2:
             raise DataError(f"{where} at least one feature column is required beside '{label}'; got none")
 
 
-def _read(table: _Table) -> tuple[NDArray[np.float32], list[str], tuple[int, int]]:
-    """Features (n, columns), label texts, and the first and last line of data."""
+def _read(table: _Table) -> Rows:
     blocks: list[NDArray[np.float32]] = []
     labels: list[str] = []
     first = last = 0
@@ -108,6 +121,8 @@ def _read(table: _Table) -> tuple[NDArray[np.float32], list[str], tuple[int, int
             if len(cells) != len(table.header):
                 required = f"{len(table.header)} values are required, as in the header"
                 raise DataError(f"[{table.path}:{line}] {required}; got {len(cells)}")
+            if table.label_at is None:
+                continue
             text = cells.pop(table.label_at).strip()
             if not text or text.lower() == "nan":
                 got = f"got '{text}'" if text else "got nothing"
@@ -117,7 +132,7 @@ def _read(table: _Table) -> tuple[NDArray[np.float32], list[str], tuple[int, int
         first, last = first or chunk[0][0], chunk[-1][0]
     if not blocks:
         raise DataError(f"[{table.path}] rows of data are required below the header; got none")
-    return np.concatenate(blocks), labels, (first, last)
+    return Rows(np.concatenate(blocks), labels, (first, last), table.features)
 
 
 def _numbers(table: _Table, chunk: list[tuple[int, list[str]]]) -> NDArray[np.float32]:
@@ -153,7 +168,7 @@ def _fault(cell: str) -> str:
     return "a number within +-2^24 is required" if abs(value) > EXACT else ""
 
 
-def _classes(labels: list[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def classes(labels: list[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels (n,) in 0 .. classes-1 and the text of each: integers in the order of numbers, else of text."""
     names = sorted(set(labels))
     try:

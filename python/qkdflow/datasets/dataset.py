@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qkdflow._core import FixedPoint, Key
 from qkdflow.datasets.html import render
-from qkdflow.datasets.split import I64, Indices, folds, split
+from qkdflow.datasets.split import I64, Indices, fewer, folds, split
 from qkdflow.errors import DataError
 from qkdflow.files import read_json, read_npz, write_json, write_npz
 
@@ -88,6 +88,13 @@ class Dataset:
         """k data sets over the same rows whose test parts are k stratified folds (see `split.folds`)."""
         cuts = folds(self.y, self.class_names, k, key)
         return [replace(self, name=f"{self.name} fold {i + 1} of {k}", indices=cut) for i, cut in enumerate(cuts)]
+
+    def limited(self, train_rows: int, key: Key) -> Dataset:
+        """The same with at most so many rows to train on, the others dropped (see `split.fewer`)."""
+        cut = fewer(self.indices, self.y, train_rows, key)
+        rows = np.sort(np.concatenate(cut))  # the others are dropped: a run keeps what it uses
+        places = Indices(*(np.searchsorted(rows, part) for part in cut))
+        return replace(self, x=self.x[rows], y=self.y[rows], indices=places)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Writes dataset.npz and then dataset.json; the same data set gives the same bytes."""

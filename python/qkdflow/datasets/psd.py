@@ -26,13 +26,11 @@ from numpy.typing import NDArray
 
 from qkdflow._core import Key
 from qkdflow.datasets.dataset import Dataset
+from qkdflow.datasets.draws import F64, Range, between, choose, normal, uniform
 from qkdflow.datasets.input_type import adc_type
 from qkdflow.errors import ConfigError
 
 CLASS_NAMES = ("electromagnetic", "muon", "double", "saturated")
-
-F64 = NDArray[np.float64]
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -114,43 +112,43 @@ def pulses(key: Key, kind: str, n: int, p: PsdParameters = PARAMETERS) -> NDArra
     k = key.fold("psd").fold(kind)
     # Either particle doubles and saturates.
     one_kind = kind in ("electromagnetic", "muon")
-    muon = np.full(n, kind == "muon") if one_kind else _uniform(k, "particle", n) < 0.5
+    muon = np.full(n, kind == "muon") if one_kind else uniform(k, "particle", n) < 0.5
     column = np.arange(p.samples) / (p.samples - 1) - 0.5
 
-    t0 = p.arrival + p.period * (_uniform(k, "phase", n) - 0.5) + p.jitter * k.fold("jitter").normal(n)
-    light = _flash(t0, _choose(k, "decay", muon, p.decay_em, p.decay_muon), p)
+    t0 = p.arrival + p.period * (uniform(k, "phase", n) - 0.5) + p.jitter * k.fold("jitter").normal(n)
+    light = flash(t0, choose(k, "decay", muon, p.decay_em, p.decay_muon), p.samples, p.period)
     if kind == "double":
-        second = t0 + _between(k, "delay", n, p.delay)
+        second = t0 + between(k, "delay", n, p.delay)
         # A pulse behind the first may be of either kind.
-        late_muon = _uniform(k, "second particle", n) < 0.5
-        decay = _choose(k, "second decay", late_muon, p.decay_em, p.decay_muon)
-        light += _between(k, "ratio", n, p.ratio)[:, None] * _flash(second, decay, p)
+        late_muon = uniform(k, "second particle", n) < 0.5
+        decay = choose(k, "second decay", late_muon, p.decay_em, p.decay_muon)
+        light += between(k, "ratio", n, p.ratio)[:, None] * flash(second, decay, p.samples, p.period)
 
-    height = _height(_uniform(k, "height", n), muon, kind == "saturated", p)
+    height = _height(uniform(k, "height", n), muon, kind == "saturated", p)
     per_electron = light.sum(axis=1) / (p.electrons * height)
-    noisy = light + np.sqrt(light * per_electron[:, None]) * _normal(k, "statistics", n, p.samples)
-    pole = _choose(k, "pole", muon, p.pole_em, p.pole_muon)
-    gain = height / _respond(light, pole, p).max(axis=1)
+    noisy = light + np.sqrt(light * per_electron[:, None]) * normal(k, "statistics", n, p.samples)
+    pole = choose(k, "pole", muon, p.pole_em, p.pole_muon)
+    gain = height / respond(light, p.period, pole).max(axis=1)
 
-    x = gain[:, None] * _respond(noisy, pole, p) + p.pedestal
+    x = gain[:, None] * respond(noisy, p.period, pole) + p.pedestal
     x += p.wander * (k.fold("offset").normal(n)[:, None] + k.fold("drift").normal(n)[:, None] * column)
-    x = np.minimum(x, p.rail) + p.noise * _normal(k, "noise", n, p.samples)
+    x = np.minimum(x, p.rail) + p.noise * normal(k, "noise", n, p.samples)
     return np.asarray(np.clip(np.rint(x), 0, 2**p.adc_bits - 1), np.float32)
 
 
-def _flash(start: F64, decay: F64, p: PsdParameters) -> F64:
+def flash(start: F64, decay: F64, samples: int, period: float) -> F64:
     """Light in each sample, (n, samples), of flashes at `start` (n,) that decay with `decay` (n,): eq. 1."""
-    edges = p.period * np.arange(p.samples + 1)
+    edges = period * np.arange(samples + 1)
     arrived = 1.0 - np.exp(-np.maximum(edges - start[:, None], 0.0) / decay[:, None])
     return arrived[:, 1:] - arrived[:, :-1]
 
 
-def _respond(light: F64, pole: F64, p: PsdParameters) -> F64:
+def respond(light: F64, period: float, pole: F64) -> F64:
     """The answer of two equal poles (n,) to light (n, samples): eq. 4."""
-    keep = np.exp(-p.period / pole)
+    keep = np.exp(-period / pole)
     first, second = np.zeros(len(light)), np.zeros(len(light))
     out = np.empty_like(light)
-    for i in range(p.samples):
+    for i in range(light.shape[1]):
         first = keep * first + (1.0 - keep) * light[:, i]
         second = keep * second + (1.0 - keep) * first
         out[:, i] = second
@@ -165,20 +163,3 @@ def _height(u: F64, muon: NDArray[np.bool_], saturated: bool, p: PsdParameters) 
     low, high = (1.0 / (1.0 + np.exp((p.hump_muon - a) / p.width_muon)) for a in (p.lowest, p.highest))
     v: F64 = low + u * (high - low)
     return np.where(muon, p.hump_muon + p.width_muon * np.log(v / (1.0 - v)), em)
-
-
-def _uniform(key: Key, name: str, n: int) -> F64:
-    return np.asarray(key.fold(name).uniform(n))
-
-
-def _normal(key: Key, name: str, n: int, samples: int) -> F64:
-    return np.asarray(key.fold(name).normal(n * samples)).reshape(n, samples)
-
-
-def _between(key: Key, name: str, n: int, bounds: Range) -> F64:
-    return bounds[0] + (bounds[1] - bounds[0]) * _uniform(key, name, n)
-
-
-def _choose(key: Key, name: str, muon: NDArray[np.bool_], em: Range, mu: Range) -> F64:
-    n = len(muon)
-    return np.where(muon, _between(key, name, n, mu), _between(key, name, n, em))

@@ -1,7 +1,8 @@
-"""Stratified parts of a data set: 70 % train, 15 % valid, 15 % test in every class, and k folds."""
+"""Stratified parts of a data set: 70 % train, 15 % valid, 15 % test in every class; given parts; k folds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,43 @@ def split(y: I64, class_names: tuple[str, ...], key: Key) -> Indices:
     valid = [r[s : 2 * s] for r, s in zip(rows, sizes, strict=True)]
     train = [r[2 * s :] for r, s in zip(rows, sizes, strict=True)]
     return _mixed(train, valid, test, key)
+
+
+def keep_parts(y: I64, class_names: tuple[str, ...], given: Mapping[str, I64], key: Key) -> Indices:
+    """Parts that a data set comes with, kept; 15 % of each class of its train rows make each part that is missing.
+
+    given: rows by part, `train` among them. DataError where a class has too few train rows to cut from.
+    """
+    missing = [part for part in ("valid", "test") if part not in given]
+    train = given["train"]
+    purpose = f"a {' and a '.join(missing)} part cut from it" if missing else "training"
+    places = _shuffled_by_class(y[train], class_names, key, least=1 + len(missing), purpose=purpose)
+    rows = [train[p] for p in places]
+    sizes = [_part_size(len(r)) for r in rows]
+    cut = {part: [r[i * s : (i + 1) * s] for r, s in zip(rows, sizes, strict=True)] for i, part in enumerate(missing)}
+    kept = {part: [given[part]] for part in ("valid", "test") if part in given}
+    rest = [r[len(missing) * s :] for r, s in zip(rows, sizes, strict=True)]
+    parts = {**cut, **kept}
+    return _mixed(rest, parts["valid"], parts["test"], key)
+
+
+def fewer(indices: Indices, y: I64, train_rows: int, key: Key) -> Indices:
+    """At most `train_rows` rows to train on and as large a share of those to validate; the test part is whole.
+
+    Each class keeps its share of both, and a row at least.
+    """
+    share = train_rows / len(indices.train)
+    if share >= 1:
+        return indices
+    train, valid = (_thinned(rows, y, share, key.fold(p)) for p, rows in zip(("train", "valid"), indices, strict=False))
+    return indices._replace(train=train, valid=valid)
+
+
+def _thinned(rows: I64, y: I64, share: float, key: Key) -> I64:
+    mixed = rows[key.fold("fewer").permutation(len(rows))]
+    kept = [mine[: max(1, int(share * len(mine)))] for c in np.unique(y) if len(mine := mixed[y[mixed] == c])]
+    chosen: I64 = np.concatenate(kept)
+    return np.asarray(chosen[key.fold("order").permutation(len(chosen))])
 
 
 def folds(y: I64, class_names: tuple[str, ...], k: int, key: Key) -> list[Indices]:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,20 +33,70 @@ class Csim:
 
     project: HlsProject
     seconds_to_compile: float
-    _top: Any
+    _library: Any
 
     def predict(self, x: NDArray[Any]) -> Real:
         """Logits, float64 (n, outputs), of raw inputs (n, *input_shape). Raises DataError."""
+        rows = self._rows(x)
+        logits = np.zeros((len(rows), self.project.fixed.outputs))
+        source, target = rows.ctypes.data, logits.ctypes.data
+        for i in range(len(rows)):  # the library takes one sample a call
+            self._top(source + i * rows.strides[0], target + i * logits.strides[0])
+        return logits
+
+    def trace(self, x: NDArray[Any]) -> dict[str, Real]:
+        """Every layer's result by name, float64 (n, *shape), of raw inputs (n, *input_shape).
+
+        Layers that hls4ml computes nothing for, such as a reshape between arrays, are not there.
+        """
+        rows, shapes = self._rows(x), {link.layer.name: link.shape for link in self.project.fixed.links}
+        kept = (_Kept * len(shapes))()
+        logits, found = np.zeros(self.project.fixed.outputs), list[dict[str, Real]]()
+        self._library.allocate_trace_storage(ctypes.c_size_t(logits.itemsize))
+        try:
+            for row in rows:
+                self._top(row.ctypes.data, logits.ctypes.data)
+                self._library.collect_trace_output(kept)
+                found.append(
+                    {
+                        name: np.ctypeslib.as_array(
+                            ctypes.cast(entry.data, ctypes.POINTER(ctypes.c_double)), shapes[name]
+                        ).copy()
+                        for entry in kept
+                        if entry.name and (name := entry.name.decode()) in shapes
+                    }
+                )
+        finally:
+            self._library.free_trace_storage()
+        return {name: np.stack([each[name] for each in found]) for name in (found[0] if found else ())}
+
+    def types(self) -> dict[str, str]:
+        """The C++ types of traced layers' results by name, as the project's files have them."""
+        firmware, name = self.project.directory / "firmware", self.project.config.project_name
+        source, defines = ((firmware / file).read_text("utf-8") for file in (f"{name}.cpp", "defines.h"))
+        traced = dict(re.findall(r'save_layer_output<(\w+)>\(\w+, "(\w+)"', source))
+        kinds = {word: kind for kind, word in re.findall(r"typedef .*?(a[pc]_u?fixed<[^>]*>).*? (\w+);", defines)}
+        return {layer: kinds[word] for word, layer in traced.items() if word in kinds}
+
+    def _rows(self, x: NDArray[Any]) -> Real:
         fixed = self.project.fixed
         rows = np.ascontiguousarray(x, dtype=np.float64)  # a float32 would round logits beyond 24 bits
         if rows.shape[1:] != fixed.input_shape or rows.ndim == 1:
             wanted = ", ".join(map(str, fixed.input_shape))
             raise DataError(f"[csim] inputs of shape (n, {wanted}) are required; got {rows.shape}")
-        logits = np.zeros((len(rows), fixed.outputs))
-        source, target = rows.ctypes.data, logits.ctypes.data
-        for i in range(len(rows)):  # the library takes one sample a call
-            self._top(source + i * rows.strides[0], target + i * logits.strides[0])
-        return logits
+        return rows
+
+    @cached_property
+    def _top(self) -> Any:
+        top = self._library[f"{self.project.config.project_name}_double"]
+        top.restype, top.argtypes = None, (ctypes.c_void_p, ctypes.c_void_p)
+        return top
+
+
+class _Kept(ctypes.Structure):
+    """hls4ml's trace_data: a layer's name and its result."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("data", ctypes.c_void_p))
 
 
 def compiler_problem() -> str | None:
@@ -119,11 +170,10 @@ def _open(project: HlsProject, seconds: float) -> Csim:
     if missing:
         raise ToolError(f"[csim] {weights} must hold {', '.join(missing)}; write the project again")
     try:
-        top = getattr(ctypes.CDLL(str(_library(project))), f"{project.config.project_name}_double")
+        csim = Csim(project, seconds, ctypes.CDLL(str(_library(project))))
+        _ = csim._top
     except (OSError, AttributeError) as error:
         raise ToolError(f"[csim] the compiled library must load; {error}") from error
-    top.restype, top.argtypes = None, (ctypes.c_void_p, ctypes.c_void_p)
-    csim = Csim(project, seconds, top)
     csim.predict(np.zeros((1, *project.fixed.input_shape)))  # now, while the weights are known to be there
     return csim
 

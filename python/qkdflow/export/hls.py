@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export import preflight, recreate
@@ -23,20 +23,22 @@ from qkdflow.fixed import FixedDepthwiseConv, FixedModel
 from qkdflow.fixed.model import INPUT
 from qkdflow.hardware.boards import Part, boards, find_part
 
-BACKENDS = ("Vitis", "Vivado", "VivadoAccelerator")
-STRATEGIES = ("Latency", "Resource")
+INTEL = ("Quartus", "oneAPI")
+BACKENDS = ("Vitis", "Vivado", "VivadoAccelerator", *INTEL, "Catapult")
+STRATEGIES = ("Latency", "Resource", "Unrolled", "distributed_arithmetic")
 IO_TYPES = ("io_parallel", "io_stream")
 ACCELERATOR_BOARDS = ("pynq-z2", "zcu102")  # of those in boards.toml, the ones hls4ml has a block design for
 INPUT_NAME = "network_input"
+T = TypeVar("T", int, str)
 
 
 @dataclass(frozen=True)
 class HlsConfig:
     """What hls4ml is asked for.
 
-    part: an orderable name of hardware/boards.toml; board: a name of it, in place of the part.
-    reuse_factor: one for all dense layers and convolutions, or one a layer by name (1 for those left out).
-    clock_ns: period.
+    part: an orderable name of hardware/boards.toml; board: a name of it, in place of the part. Quartus and oneAPI take
+    Intel's names, unchecked, and no board. reuse_factor: one for all dense layers and convolutions, or one a layer by
+    name (1 for those left out). strategy: likewise (Latency for those left out). clock_ns: period.
     """
 
     backend: str = "Vitis"
@@ -44,21 +46,32 @@ class HlsConfig:
     board: str | None = None
     clock_ns: float = 5.0
     reuse_factor: int | Mapping[str, int] = 1
-    strategy: str = "Latency"
+    strategy: str | Mapping[str, str] = "Latency"
     io_type: str = "io_parallel"
     project_name: str = "myproject"
 
     def __post_init__(self) -> None:
-        for key, known in (("backend", BACKENDS), ("strategy", STRATEGIES), ("io_type", IO_TYPES)):
+        for key, known in (("backend", BACKENDS), ("io_type", IO_TYPES)):
             if getattr(self, key) not in known:
                 raise ConfigError(f"[hls] {key} must be one of {', '.join(known)}; got {getattr(self, key)!r}")
-        if self.part is None and self.board is None:
+        if isinstance(self.strategy, Mapping):
+            object.__setattr__(self, "strategy", dict(self.strategy))
+        for strategy in self.strategy.values() if isinstance(self.strategy, Mapping) else (self.strategy,):
+            if strategy not in STRATEGIES:
+                raise ConfigError(f"[hls] strategy must be one of {', '.join(STRATEGIES)}; got {strategy!r}")
+        if self.backend in INTEL:
+            if self.board is not None:
+                raise ConfigError(
+                    f"[hls] backend {self.backend} takes an Intel part, such as Arria10; got {self.board}"
+                )
+            object.__setattr__(self, "part", self.part or "Arria10")
+        elif self.part is None and self.board is None:
             object.__setattr__(self, "board", "pynq-z2")
-        part = find_part(self.part, self.board)
+        part_name = self.part_name
         if self.backend == "VivadoAccelerator" and self.board not in ACCELERATOR_BOARDS:
             raise ConfigError(
                 f"[hls] backend VivadoAccelerator needs one of the boards {', '.join(ACCELERATOR_BOARDS)}; "
-                f"got {self.board or part.name}; backend Vitis takes any part"
+                f"got {self.board or part_name}; backend Vitis takes any part"
             )
         if not 0 < self.clock_ns < 1000:
             raise ConfigError(f"[hls] clock_ns, the period, must lie between 0 and 1000; got {self.clock_ns}")
@@ -71,26 +84,41 @@ class HlsConfig:
 
     @property
     def device(self) -> Part:
+        """The part in hardware/boards.toml. Raises ConfigError for Intel's, which are not there."""
+        if self.backend in INTEL:
+            raise ConfigError(f"[hls] only AMD's parts are known; backend {self.backend} builds for {self.part}")
         return find_part(self.part, self.board)
+
+    @property
+    def part_name(self) -> str:
+        return str(self.part) if self.backend in INTEL else self.device.name
 
     def reuse_factors(self, fixed: FixedModel) -> dict[str, int]:
         """The reuse factor of each dense layer and convolution, by name."""
-        names = [layer.name for layer in fixed.kernels]
-        if not isinstance(self.reuse_factor, Mapping):
-            return dict.fromkeys(names, self.reuse_factor)
-        for name in self.reuse_factor:
-            if name not in names:
-                raise ConfigError(
-                    f"[hls] reuse_factor names a layer that is no kernel or not there: {name!r}; "
-                    f"dense layers and convolutions: {', '.join(names)}"
-                )
-        return {name: self.reuse_factor.get(name, 1) for name in names}
+        return _each("reuse_factor", self.reuse_factor, 1, fixed)
 
     def strategies(self, fixed: FixedModel) -> dict[str, str]:
-        """The strategy of each layer. hls4ml 1.3 has depthwise convolutions under Latency alone."""
+        """The strategy of each layer, Latency of those that hold no kernel; Latency is all that hls4ml 1.3 has for
+        depthwise convolutions."""
+        asked = _each("strategy", self.strategy, "Latency", fixed)
+        alone = [layer.name for layer in fixed.kernels if isinstance(layer, FixedDepthwiseConv)]
         return {
-            layer.name: "Latency" if isinstance(layer, FixedDepthwiseConv) else self.strategy for layer in fixed.layers
+            layer.name: "Latency" if layer.name in alone else asked.get(layer.name, "Latency") for layer in fixed.layers
         }
+
+
+def _each(what: str, given: T | Mapping[str, T], default: T, fixed: FixedModel) -> dict[str, T]:
+    """By kernel: what was given for all, or for each."""
+    names = [layer.name for layer in fixed.kernels]
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(names, given)
+    for name in given:
+        if name not in names:
+            raise ConfigError(
+                f"[hls] {what} names a layer that is no kernel or not there: {name!r}; "
+                f"dense layers and convolutions: {', '.join(names)}"
+            )
+    return {name: given.get(name, default) for name in names}
 
 
 @dataclass(frozen=True)
@@ -133,7 +161,9 @@ def write_hls(fixed: FixedModel, directory: str | Path, config: HlsConfig) -> Hl
     preflight.check_names([config.project_name])
     preflight.check_widths(fixed)
     preflight.check_layers(fixed, config.io_type)
+    preflight.check_backend(fixed, config.backend, config.io_type)
     factors, strategies = config.reuse_factors(fixed), config.strategies(fixed)
+    preflight.check_strategies(fixed, config.backend, config.io_type, factors, strategies)
     preflight.check_reuse_factors(fixed, factors, strategies)
     cautions = tuple(preflight.unroll_warnings(fixed, factors, strategies))
     plan = _plan(fixed, config, factors, cautions)
@@ -151,11 +181,11 @@ def _plan(fixed: FixedModel, config: HlsConfig, factors: dict[str, int], caution
     wide = max(fixed.input_type.bits, fixed.output_type.bits) > 24  # bits of a float's significand
     plan: dict[str, Any] = {
         "backend": config.backend,
-        "part": config.device.name,
+        "part": config.part_name,
         "board": config.board if config.board in boards() else None,
         "clock_ns": config.clock_ns,
         "io_type": config.io_type,
-        "strategy": config.strategy,
+        "strategy": config.strategy if isinstance(config.strategy, str) else "Latency",
         "strategies": config.strategies(fixed),
         "reuse_factor": factors,
         "project_name": config.project_name,

@@ -10,6 +10,7 @@ from qkdflow.fixed import (
     FixedActivation,
     FixedDense,
     FixedDepthwiseConv,
+    FixedLayer,
     FixedModel,
     FixedPooling,
     FixedReshape,
@@ -19,6 +20,12 @@ from qkdflow.fixed.model import INPUT
 
 UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado and Vitis HLS unroll or partition
 EXACT_BITS = 53  # csim's inputs, outputs and weights pass through a double
+SIMPLE = ("linear", "relu")
+OTHER_BACKENDS: dict[str, tuple[type[FixedLayer], ...]] = {  # what was: tests/hls/grid.py
+    "Quartus": (FixedDense, FixedActivation),
+    "oneAPI": (FixedDense, FixedActivation),
+    "Catapult": (FixedDense, FixedActivation),
+}
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
 
 
@@ -76,15 +83,18 @@ def check_widths(fixed: FixedModel) -> None:
 def check_reuse_factors(fixed: FixedModel, reuse_factors: dict[str, int], strategies: dict[str, str]) -> None:
     """Raises ConfigError, with the nearest valid values, where hls4ml would silently take another factor."""
     for layer in fixed.kernels:
-        if strategies[layer.name] != "Resource":
+        strategy = strategies[layer.name]
+        if strategy not in ("Resource", "Unrolled"):
             continue
         rf, (n_in, n_out) = reuse_factors[layer.name], multipliers(layer)
         valid = valid_reuse_factors(n_in, n_out)
+        if strategy == "Unrolled":  # of these hls4ml leaves the largest out
+            valid.pop()
         if rf not in valid:
             below, above = [v for v in valid if v < rf][-1:], [v for v in valid if v > rf][:1]
             raise ConfigError(
                 f"[hls] the reuse factor of layer {layer.name} ({n_in} x {n_out}) must split it evenly under "
-                f"Resource; got {rf}; nearest: {' and '.join(map(str, below + above))}"
+                f"{strategy}; got {rf}; nearest: {' and '.join(map(str, below + above))}"
             )
 
 
@@ -141,3 +151,38 @@ def multipliers(layer: FixedWeighted) -> tuple[int, int]:
     """Products a result and results a position, as hls4ml counts them."""
     n_out = layer.weights.shape[-1]
     return layer.weights.size // n_out * (n_out if isinstance(layer, FixedDepthwiseConv) else 1), n_out
+
+
+def check_strategies(
+    fixed: FixedModel, backend: str, io_type: str, reuse_factors: dict[str, int], strategies: dict[str, str]
+) -> None:
+    """Raises ConfigError where hls4ml 1.3 would silently take another strategy, or stop half way."""
+    for layer in fixed.kernels:
+        strategy, rf, where = strategies[layer.name], reuse_factors[layer.name], f"[hls] layer {layer.name}"
+        if strategy not in ("Unrolled", "distributed_arithmetic"):
+            continue
+        if backend not in ("Vitis", "Vivado", "VivadoAccelerator"):
+            raise ConfigError(f"{where}: strategy {strategy} is for Vitis and Vivado; got backend {backend}")
+        if strategy == "distributed_arithmetic" and (rf != 1 or backend == "VivadoAccelerator"):
+            raise ConfigError(
+                f"{where}: distributed_arithmetic unrolls everything (reuse factor 1), in Vitis or Vivado; "
+                f"got {rf} in {backend}"
+            )
+        if strategy == "Unrolled" and rf == 1:
+            raise ConfigError(f"{where}: strategy Unrolled needs a reuse factor above 1; use Latency")
+        if strategy == "Unrolled" and io_type == "io_parallel" and not isinstance(layer, FixedDense):
+            raise ConfigError(f"{where}: strategy Unrolled takes convolutions in io_stream alone; use Resource")
+
+
+def check_backend(fixed: FixedModel, backend: str, io_type: str) -> None:
+    """What a backend other than AMD's was not shown to compute as the integers do."""
+    if backend not in OTHER_BACKENDS:
+        return
+    known = OTHER_BACKENDS[backend]
+    for layer in fixed.layers:
+        if not isinstance(layer, known) or (isinstance(layer, FixedActivation) and layer.activation not in SIMPLE):
+            what = layer.activation if isinstance(layer, FixedActivation) else layer.kind
+            raise ConfigError(
+                f"[hls] layer {layer.name}: {what} in hls4ml's {backend} backend was never compared with the integers; "
+                "backend Vitis has it"
+            )

@@ -18,6 +18,7 @@ import numpy as np
 
 Entry = dict[str, Any]
 LAST = "channels_last"
+STRATEGIES = {"Unrolled": "Resource_unrolled"}  # hls4ml's spelling, where it is another
 
 
 def write_project(source: Path, out: Path) -> None:
@@ -53,6 +54,8 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
         io_type=hls["io_type"],
         **(options if hls["backend"] == "VivadoAccelerator" else {}),
     )
+    # csim can say what every layer gave; synthesis does not see it. Intel's streams are traced empty.
+    config["TraceOutput"] = hls["io_type"] == "io_parallel" or hls["backend"] not in ("Quartus", "oneAPI")
     names: Entry = {hls["input_name"]: {"Precision": {"result": precision(model["input_type"])}}}
     if hls["io_type"] == "io_stream":
         names |= inserted(model, hls)
@@ -60,15 +63,25 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
         name = layer["name"]
         names[name] = {
             "Precision": precisions(layer),
-            "Strategy": hls["strategies"][name],
+            "Strategy": STRATEGIES.get(hls["strategies"][name], hls["strategies"][name]),
             "ReuseFactor": hls["reuse_factor"].get(name, 1),
+            "Trace": config["TraceOutput"],
         }
         if layer["kind"] in ("table", "softmax"):
             names[name]["TableSize"] = layer["table_size"]
+        if layer["kind"] == "softmax":
+            names[name] |= {
+                "ExpTableT": precision(layer["exponential_type"]),
+                "InvTableT": precision(layer["inverse_type"]),
+                "InvInpT": precision(layer["sum_type"]),
+            }
         if layer["kind"] == "softmax" and layer["implementation"] == "stable":
             distance = {**layer["input_type"], "is_signed": False, "rounding": "TRN", "overflow": "WRAP"}
             names[name]["InpNormT"] = precision(distance)
-    config["HLSConfig"] = {"Model": {"ReuseFactor": 1, "Strategy": hls["strategy"]}, "LayerName": names}
+    config["HLSConfig"] = {
+        "Model": {"ReuseFactor": 1, "Strategy": STRATEGIES.get(hls["strategy"], hls["strategy"])},
+        "LayerName": names,
+    }
     return config
 
 
@@ -94,8 +107,7 @@ def precisions(layer: Entry) -> Entry:
     elif layer["kind"] == "table":
         found |= {"table": "table_type"}
     elif layer["kind"] == "softmax":
-        found |= {"exp_table": "exponential_type", "inv_table": "inverse_type"}
-        found |= {"accum": "accum_type", "inv_inp": "sum_type"}
+        found |= {"accum": "accum_type"}  # hls4ml reads those of the tables elsewhere
     elif layer.get("activation") == "leaky_relu":
         found |= {"param": "slope_type"}
     return {name: precision(layer[kind]) for name, kind in found.items()}

@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -178,8 +179,9 @@ class FixedModel:
         return {layer.name: layer.result_type.decode(codes[layer.name]) for layer in self.layers}
 
     def save(self, directory: str | Path) -> None:
-        """Write model.json and model.npz (same model, same bytes)."""
-        write_json(Path(directory) / "model.json", _description(self))
+        """Write model.json and model.npz (docs/formats.md); same model and versions, same bytes."""
+        versions = {"qkdflow": version("qkdflow"), "numpy": np.__version__}
+        write_json(Path(directory) / "model.json", {**_description(self), "versions": versions})
         write_npz(Path(directory) / "model.npz", _arrays(self))
 
     @classmethod

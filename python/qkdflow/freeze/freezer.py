@@ -6,14 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from qkdflow import _core, layers, quantizers
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
 from qkdflow.fixed import (
-    Codes,
     FixedAdd,
     FixedConcatenate,
     FixedConv,
@@ -24,30 +20,48 @@ from qkdflow.fixed import (
     FixedPooling,
     FixedReshape,
     FixedScale,
+    FixedSoftmax,
     FixedWeighted,
     FixedZeroPadding,
 )
 from qkdflow.fixed.model import INPUT, UNSIZED, append, sized
+from qkdflow.fixed.pointwise import SOFTMAX_TYPE
 from qkdflow.freeze import activations
 from qkdflow.freeze.activations import Function
-from qkdflow.freeze.numbers import narrowest
 from qkdflow.freeze.rescaling import Affine
+from qkdflow.freeze.weights import SCALE_BITS, Weights, covering, on_grid, trained
 from qkdflow.layers import base, pooling
 from qkdflow.models import Model
+from qkdflow.models.normalization import line
 from qkdflow.quantizers import Quantizer
 
 EXACT_BITS = 53  # of a float64's significand
-SCALE_BITS = 18  # of a BatchNormalization's slope, sign included; its offset lies on the grid of the products
-NO_BIAS = FixedPoint(1, 1, False)
+PROBABILITY = FixedPoint(16, 1, False, "RND", "SAT")
+WEIGHTED = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.DepthwiseConv2D)
 
 
-def freeze(model: Model, class_names: tuple[str, ...] | None = None) -> FixedModel:
+def freeze(
+    model: Model,
+    class_names: tuple[str, ...] | None = None,
+    *,
+    fold_batch_normalization: bool = False,
+    softmax: str | None = None,
+) -> FixedModel:
     """The model's integers, with a FixedPoint type each.
 
     Accumulators are as wide as the real weights need, so that nothing in them rounds or overflows. ConfigError,
     naming the layer, for a layer without quantisers, a Rescaling that is no power of two, or sums beyond 53 bits
     (float64 could then no longer tell the trained network's exact values). Exact, but for BatchNormalization, whose
     slopes are rounded to 18 bits, and for tanh and sigmoid, which become hls4ml's tables.
+
+    A BatchNormalization becomes a layer of its own, which multiplies each result once. `fold_batch_normalization`
+    takes it into the kernel of the layer before, where nothing else reads that one: no layer more, but kernels of 18
+    bits in place of the few that were trained, zeros staying zeros; hence not the default. QConv2DBatchnorm and
+    its kin, which are trained folded, are always folded, at their own bits.
+
+    `softmax` adds hls4ml's after the logits: "latency" and "stable" (tables; probabilities of 16 bits) or "argmax"
+    (1 for the largest logit). The highest 10 bits of the logits' type address the tables: end the network on
+    QActivation(quantized_bits(...)) to say which. None leaves logits.
     """
     source = model.input
     if source.type is None:
@@ -55,11 +69,14 @@ def freeze(model: Model, class_names: tuple[str, ...] | None = None) -> FixedMod
             f"[{source.name}] the input needs a FixedPoint type to be frozen: "
             "Input(shape, type=FixedPoint(10, 10, False, 'RND', 'SAT'))"
         )
-    freezer = _Freezer(model, _core.Emulator(source.shape, source.type), {source.name: INPUT})
+    folds = _folds(model) if fold_batch_normalization else {}
+    freezer = _Freezer(model, _core.Emulator(source.shape, source.type), {source.name: INPUT}, folds)
     for layer in model.layers:
         if layer is not source:
             freezer.take(layer, model.inbound[layer.name])
     freezer.finish(model.layers[-1].name)
+    if softmax is not None:
+        freezer.softmax(softmax, model.layers[-1])
     names = class_names or tuple(str(i) for i in range(model.output_shape[0]))
     return FixedModel(model.name, source.shape, source.type, tuple(freezer.frozen), names)
 
@@ -69,6 +86,7 @@ class _Freezer:
     model: Model
     emulator: _core.Emulator
     at: dict[str, str]  # the frozen tensor that holds a trained layer's result
+    folds: dict[str, layers.BatchNormalization]  # by the layer that takes it in
     frozen: list[FixedLayer] = field(default_factory=list)
     affine: dict[str, Affine] = field(default_factory=dict)  # what is still to be done to it: by trained layer
     function: dict[str, Function] = field(default_factory=dict)  # likewise
@@ -84,7 +102,7 @@ class _Freezer:
             self.rescaling(layer, inbound[0])
         elif isinstance(layer, (layers.Dropout, layers.Softmax, layers.Activation)):  # nothing, or softmax: logits stay
             self.at[layer.name] = self.source(inbound[0])
-        elif isinstance(layer, (layers.Dense, layers.Conv1D, layers.Conv2D, layers.DepthwiseConv2D)):
+        elif isinstance(layer, WEIGHTED):
             self.weighted(layer, inbound[0])
         elif isinstance(layer, layers.SeparableConv2D):
             depthwise, pointwise = layer._parts()
@@ -122,6 +140,18 @@ class _Freezer:
         if not self.frozen or self.frozen[-1].name != source:
             raise ConfigError(f"[{name}] the last layer must leave integers that no other layer is behind")
 
+    def softmax(self, implementation: str, last: layers.Layer) -> None:
+        name = last.name if isinstance(last, (layers.Softmax, layers.Activation)) else f"{last.name}_softmax"
+        source = self.at[last.name]
+        kind, growth = self.emulator.type(source), (self.emulator.shape(source)[-1] - 1).bit_length()
+        table = total = SOFTMAX_TYPE
+        if implementation == "stable":  # exponentials of at most 1, the largest 1: their sum's inverse too
+            table = FixedPoint(SOFTMAX_TYPE.bits, 2, True, "RND", "SAT")
+            total = FixedPoint(SOFTMAX_TYPE.bits, 2 + growth, True, "RND", "SAT")
+        accum = FixedPoint(table.bits + growth, table.integer + growth)
+        softmax = FixedSoftmax(name, implementation, kind, PROBABILITY, table, table, accum, total, inputs=(source,))
+        self.put(softmax, last.name)
+
     def shape(self, name: str) -> tuple[int, ...]:
         return self.emulator.shape(self.at[name])
 
@@ -141,19 +171,11 @@ class _Freezer:
     # Layers with weights
 
     def weighted(self, layer: layers.Layer, inbound: str) -> None:
-        kernel_quantizer, bias_quantizer = layer._quantizers()  # type: ignore[attr-defined]
-        use_bias: bool = layer.use_bias  # type: ignore[attr-defined]
-        if kernel_quantizer is None or (use_bias and bias_quantizer is None):
-            raise ConfigError(f"[{layer.name}] needs kernel_quantizer and bias_quantizer to be frozen; use QDense")
-        depthwise = isinstance(layer, layers.DepthwiseConv2D)
-        weights, weight_type = self.codes(
-            f"{layer.name}/{'depthwise_kernel' if depthwise else 'kernel'}", kernel_quantizer
-        )
-        n_out = weights.shape[-2] if depthwise else weights.shape[-1]
-        bias, bias_type = np.zeros(n_out, dtype=np.int64), NO_BIAS
-        if use_bias:
-            bias, bias_type = self.codes(f"{layer.name}/bias", bias_quantizer)
-        self.sums(self.fitted(layer, inbound, weights, bias, weight_type, bias_type), inbound)
+        weights, norm = trained(self.model, layer), self.folds.get(layer.name)
+        if norm is not None:
+            fraction = self.emulator.type(self.at[inbound]).fraction
+            weights = weights.normalised(*line(self.model, norm), fraction)
+        self.sums(self.fitted(layer, inbound, weights), inbound)
         activation = layer.activation  # type: ignore[attr-defined]
         if activation in (None, "linear", "softmax"):
             return
@@ -163,26 +185,11 @@ class _Freezer:
         self.activation(f"{layer.name}_activation", quantizers.get(activation), layer.name)
         self.at[layer.name] = self.frozen[-1].name
 
-    def codes(self, name: str, quantizer: Quantizer) -> tuple[Codes, FixedPoint]:
-        """A tensor's integers, quantised and masked, and their type."""
-        values = self.model.effective(name)
-        if quantizer.scaled() is not None or quantizer.learned() is not None:
-            return narrowest(values, name)
-        kind = quantizer.type()
-        return kind.encode(values), kind
-
-    def fitted(
-        self,
-        layer: layers.Layer,
-        inbound: str,
-        weights: Codes,
-        bias: Codes,
-        weight_type: FixedPoint,
-        bias_type: FixedPoint,
-    ) -> FixedWeighted:
+    def fitted(self, layer: layers.Layer, inbound: str, made: Weights) -> FixedWeighted:
         """The frozen layer, its result type still to be found."""
         shape, name, inputs = self.shape(inbound), layer.name, (self.at[inbound],)
-        types = weight_type, bias_type, UNSIZED, inputs
+        weights, bias = made.kernel, made.bias
+        types = made.kernel_type, made.bias_type, UNSIZED, inputs
         if isinstance(layer, layers.Dense):
             if len(shape) == 1:
                 return FixedDense(name, weights, bias, *types)
@@ -226,22 +233,14 @@ class _Freezer:
             )
 
     def batch_normalization(self, layer: layers.BatchNormalization, inbound: str) -> None:
-        """Slopes of SCALE_BITS bits and offsets on the grid of the products.
-
-        Folded into the kernel before, the same values would need weights of both widths together.
-        """
+        """Slopes of SCALE_BITS bits and offsets on the grid of the products, where no layer before took them in."""
+        if layer in self.folds.values():
+            self.at[layer.name] = self.at[inbound]
+            return
         source = self.source(inbound)
-        mean, variance = (self.model.effective(f"{layer.name}/moving_{w}").astype(float) for w in ("mean", "variance"))
-        slope = 1 / np.sqrt(variance + float(np.float32(layer.epsilon)))
-        if layer.scale:
-            slope = slope * self.model.effective(f"{layer.name}/gamma")
-        offset = -mean * slope
-        if layer.center:
-            offset = offset + self.model.effective(f"{layer.name}/beta")
-        kind = _covering(slope, SCALE_BITS)
-        fraction = self.emulator.type(source).fraction + kind.fraction
-        reach = max(int(np.ceil(np.log2(np.abs(offset).max() + 1))), -fraction) + 1
-        bias_type = FixedPoint(min(max(reach + fraction, 1), 62), reach, True, "RND", "SAT")
+        slope, offset = line(self.model, layer)
+        kind = covering(slope, SCALE_BITS)
+        bias_type = on_grid(offset, self.emulator.type(source).fraction + kind.fraction)
         scale = FixedScale(
             layer.name, kind.encode(slope), bias_type.encode(offset), kind, bias_type, UNSIZED, (source,)
         )
@@ -313,6 +312,22 @@ class _Freezer:
         self.put(FixedReshape(layer.name, target, kind, (source,)), layer.name)
 
 
+def _folds(model: Model) -> dict[str, layers.BatchNormalization]:
+    """The normalisations that a layer with a kernel, read by nobody else, is followed by."""
+    readers = [source for sources in model.inbound.values() for source in sources]
+    by_name = {layer.name: layer for layer in model.layers}
+    found = {}
+    for norm in model.layers:
+        if isinstance(norm, layers.BatchNormalization):
+            before = by_name[model.inbound[norm.name][0]]
+            linear = isinstance(before, (*WEIGHTED, layers.SeparableConv2D)) and getattr(
+                before, "activation", None
+            ) in (None, "linear")
+            if linear and readers.count(before.name) == 1:
+                found[before.name] = norm
+    return found
+
+
 def _each(value: int | tuple[int, ...], count: int) -> tuple[int, ...]:
     return (value,) * count if isinstance(value, int) else tuple(value)
 
@@ -327,10 +342,3 @@ def _padding(
         raise ConfigError(f"[{name}] padding 'valid' or 'same' can be frozen; got {padding!r}")
     zeros = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(pixels, size, strides, strict=True)]
     return tuple((z // 2, z - z // 2) for z in zeros)
-
-
-def _covering(values: NDArray[np.float64], bits: int) -> FixedPoint:
-    """The finest signed type of so many bits that holds real values, rounded half up."""
-    largest = float(np.abs(values).max())
-    integer = math.frexp(largest)[1] + 1 if largest else 1
-    return FixedPoint(bits, integer, True, "RND", "SAT")

@@ -18,5 +18,5 @@ def add_board(run: str | Path, found: Assessment, reports: str | Path | None = N
     report = read_json(Path(run) / "report.json")
     report["board"] = found.to_dict()
     if reports is not None:
-        report["vendor"] = [to_dict(one) for one in read_reports(reports)]
+        report["vendor"] = [to_dict(one) for one in read_reports([reports]).values()]
     write_report(run, report)

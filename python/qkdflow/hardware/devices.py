@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -11,10 +12,12 @@ from qkdflow_overlay import Algorithm1, Device
 from qkdflow.assess import Assessment, assess
 from qkdflow.errors import ConfigError, ToolError
 from qkdflow.hardware import uart, udma
-from qkdflow.hardware.simulated import Faults, SimulatedBoard, emulator_network
+from qkdflow.hardware.simulated import Faults, Network, SimulatedBoard, emulator_network, rtl_network
 from qkdflow.overlay import Overlay
+from qkdflow.rtl import Rtl, RtlConfig, RtlProject, compile_rtl, write_rtl
 
-WAYS = """sim (a simulated board), pynq (this board), pynq://HOST[:PORT] (PYNQ.remote), udma://HOST[:PORT]
+WAYS = """sim (a simulated board), rtl (one that carries simulated Verilog), pynq (this board),
+pynq://HOST[:PORT] (PYNQ.remote), udma://HOST[:PORT]
 (ICTP's server on the board), serial:PORT[?baud=115200] (bare-metal firmware), or a file with what it printed"""
 
 
@@ -29,16 +32,20 @@ def assess_device(
 ) -> Assessment:
     """The assessment of a hand-over on the device that `name`, one of WAYS, stands for.
 
-    bitfile: for PYNQ, where it is not the only .bit or .xsa beside the manifest. fault: one that the simulated board is
+    bitfile: for PYNQ, where it is not the only .bit or .xsa beside the manifest. fault: one that a simulated board is
     to have, a key of simulated.FAULTS. Raises ConfigError, ToolError.
     """
-    if fault is not None and name != "sim":
-        raise ConfigError(f"[--fault] only the simulated board, --device sim, has faults to order; got --device {name}")
+    if fault is not None and name not in ("sim", "rtl"):
+        raise ConfigError(
+            f"[--fault] only the simulated boards, --device sim and rtl, have faults to order; got --device {name}"
+        )
     scheme, host, port = _address(name)
-    if name == "rtl":
-        raise ToolError("[--device rtl] needs the RTL export, which this version does not have; use --device sim")
-    if name == "sim":
-        return assess(overlay, _simulated(overlay, timeout_s, fault), samples, timeout_s, benchmark)
+    if name in ("sim", "rtl"):
+        network = rtl_network(_rtl(overlay)) if name == "rtl" else emulator_network(overlay.network)
+        device = _simulated(overlay, network, timeout_s, fault)
+        if name == "rtl":
+            device.name += " (Verilog in Verilator)"
+        return assess(overlay, device, samples, timeout_s, benchmark)
     if name == "pynq" or (scheme == "pynq" and host):
         return assess(overlay, _pynq(overlay, host, port, timeout_s, bitfile), samples, timeout_s, benchmark)
     if scheme == "udma" and host:
@@ -68,9 +75,21 @@ def _serial(name: str, timeout_s: float) -> Iterator[str]:
     return uart.read_serial(port, int(baud), timeout_s)
 
 
-def _simulated(overlay: Overlay, timeout_s: float, fault: str | None) -> Device:
+def _rtl(overlay: Overlay) -> Rtl:
+    """The streams of the Verilog that `qkdflow rtl` wrote for this network, else of Verilog with R = 1."""
+    fixed, packed = overlay.network, overlay.manifest.transport.kind != "comblock"
+    for folder in (overlay.directory / "rtl", overlay.directory.parent / "rtl"):
+        if (folder / "rtl.json").is_file():
+            found = RtlProject.load(folder)
+            if found.fixed.digest == fixed.digest and found.config.output == "logits":
+                return compile_rtl(found, "stream")
+    with tempfile.TemporaryDirectory() as temporary:  # what is loaded stays
+        return compile_rtl(write_rtl(fixed, temporary, RtlConfig(packed=packed)), "stream")
+
+
+def _simulated(overlay: Overlay, network: Network, timeout_s: float, fault: str | None) -> Device:
     faults = Faults(slow_s=1.5 * timeout_s)
-    board = SimulatedBoard(overlay.manifest, emulator_network(overlay.network), faults)
+    board = SimulatedBoard(overlay.manifest, network, faults)
     device = board.device(timeout_s)
     if fault is not None:
         assess(overlay, device, 1)  # what a fault strikes is a call, not the first reset

@@ -1,15 +1,17 @@
-"""What the vendor's tools say of a design: HLS synthesis (csynth.xml), report_utilization and report_timing_summary.
+"""What the vendor's tools say of a design: csynth.xml and *_csynth.rpt of HLS, utilisation and timing of Vivado.
 
-Formats seen: Vivado HLS 2019.1 to Vitis HLS 2024.1, Vivado for 7-series (Slice ...) and UltraScale+ (CLB ...).
+Formats seen, in files of public projects: Vivado HLS 2019.2, Vitis HLS 2021.1, 2022.2 and 2023.1; Vivado 2019.2 and
+2021, utilisation flat and by hierarchy, for 7-series (Slice ...) and UltraScale+ (CLB ...). What each says is kept
+under its stage: csynth is HLS's guess, synthesis and placed are Vivado's counts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree.ElementTree import Element
 
 from qkdflow_overlay import ManifestError
@@ -18,6 +20,7 @@ from qkdflow_overlay.safe_xml import parse
 from qkdflow.errors import DataError
 
 LARGEST = 1 << 26  # bytes of a report
+Stage = Literal["csynth", "synthesis", "placed"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,18 @@ class Resources:
     bram36: float | None = None
     uram: int | None = None
 
+    @property
+    def counts(self) -> dict[str, float]:
+        """By the estimator's names: lut, ff, dsp and bram, in blocks of 18 Kb; those that were reported."""
+        bram = None if self.bram36 is None else 2 * self.bram36
+        found = {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram": bram}
+        return {name: float(count) for name, count in found.items() if count is not None}
+
 
 @dataclass(frozen=True)
 class Synthesis:
-    """A csynth.xml: estimates of HLS. latency and interval: (least, most) clock cycles, None where data decides."""
+    """HLS's estimates of `top`, a design or a module. latency and interval: (least, most) clock cycles, None where
+    data decides."""
 
     tool: str
     part: str
@@ -44,6 +55,17 @@ class Synthesis:
     interval: tuple[int, int] | None
     used: Resources
     available: Resources
+    uncertainty_ns: float | None = None
+
+    @property
+    def stage(self) -> Stage:
+        return "csynth"
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """The estimator's: resources, latency_clk and ii, the most of both."""
+        clocks = {"latency_clk": self.latency, "ii": self.interval}
+        return {**self.used.counts, **{name: float(pair[1]) for name, pair in clocks.items() if pair is not None}}
 
 
 @dataclass(frozen=True)
@@ -55,6 +77,15 @@ class Utilization:
     state: str
     used: Resources
     available: Resources
+    top: str = ""
+
+    @property
+    def stage(self) -> Stage:
+        return "placed" if re.search(r"plac|rout", self.state.lower()) else "synthesis"
+
+    @property
+    def counts(self) -> dict[str, float]:
+        return self.used.counts
 
 
 @dataclass(frozen=True)
@@ -74,23 +105,41 @@ class Timing:
 Report = Synthesis | Utilization | Timing
 
 
-def read_reports(directory: str | Path) -> list[Report]:
-    """All csynth.xml and .rpt files of these kinds below a directory, by path. DataError where there is none."""
-    root = Path(directory)
-    found: list[Report] = []
-    for path in sorted([*root.rglob("csynth.xml"), *root.rglob("*.rpt")]):
-        text = _read(path)
-        if path.suffix == ".xml":
-            found.append(parse_csynth(text, str(path)))
-        elif "report_timing_summary" in text:
-            found.append(parse_timing(text, str(path)))
-        elif "report_utilization" in text and "Site Type" in text:
-            found.append(parse_utilization(text, str(path)))
+def read_reports(paths: Iterable[str | Path], modules: bool = False) -> dict[Path, Report]:
+    """The reports among files and folders (searched through), by path; other files are passed over.
+
+    modules: those of a design's modules too. DataError where a path is not there, a report is damaged, or there is
+    none.
+    """
+    given = [Path(path) for path in paths]
+    found: dict[Path, Report] = {}
+    for path in given:
+        if not path.exists():
+            raise DataError(f"[{path}] a report or a folder of reports is required; it is not there")
+        inside = sorted(p for p in path.rglob("*") if p.suffix in (".xml", ".rpt")) if path.is_dir() else [path]
+        for file in inside:
+            report = None if path.is_dir() and not modules and "_csynth." in file.name else read_report(file)
+            if report is not None:
+                found[file] = report
     if not found:
+        names = ", ".join(map(str, given))
         raise DataError(
-            f"[{root}] a csynth.xml, a report_utilization or a report_timing_summary is required; there is none"
+            f"[{names}] at least one csynth.xml, *_csynth.rpt, report_utilization or report_timing_summary with a "
+            "clock is required; there is none"
         )
     return found
+
+
+def read_report(path: Path) -> Report | None:
+    """What a file reports; None where it is no report of these kinds. Raises DataError."""
+    text = _read(path)
+    if path.suffix == ".xml":
+        return parse_csynth(text, str(path)) if "<profile>" in text else None
+    if "== Utilization Estimates" in text:
+        return parse_csynth_rpt(text, str(path))
+    if "report_timing_summary" in text:
+        return parse_timing(text, str(path)) if _slack(text) and _PERIOD.search(text) else None
+    return parse_utilization(text, str(path)) if "report_utilization" in text else None
 
 
 def to_dict(report: Report) -> dict[str, Any]:
@@ -123,14 +172,69 @@ def parse_csynth(text: str, source: str = "csynth.xml") -> Synthesis:
             interval=_range(value(overall + "Interval-min"), value(overall + "Interval-max")),
             used=_area(root.find("AreaEstimates/Resources")),
             available=_area(root.find("AreaEstimates/AvailableResources")),
+            uncertainty_ns=_float(root.findtext("UserAssignments/ClockUncertainty")),
         )
     except ValueError as error:
         raise DataError(f"[{source}] numbers are required; {error}") from error
 
 
+def parse_csynth_rpt(text: str, source: str = "csynth.rpt") -> Synthesis:
+    """The estimates in the text of a *_csynth.rpt. Raises DataError."""
+    performance, _, estimates = text.partition("== Utilization Estimates")
+    rows = {row[0]: row[1:] for row in _cells(estimates.partition("+ Detail")[0])}
+    names = rows.get("Name", [])
+    clock = next((row for row in _cells(performance) if row[0] == "ap_clk" and len(row) == 4), None)
+    cycles = next((row for row in _cells(performance.partition("+ Latency")[2]) if re.match(r"\d|\?", row[0])), None)
+    if "Total" not in rows or "LUT" not in names or clock is None or cycles is None:
+        raise DataError(
+            f"[{source}] tables of timing (ap_clk), latency and, with a Total row, of LUTs are required; a part is "
+            "missing"
+        )
+
+    def resources(row: str) -> Resources:
+        values = [0 if cell == "-" else int(re.sub(r"\D", "", cell) or 0) for cell in rows.get(row, [])]
+        return _resources(dict(zip(names, values, strict=False)))
+
+    target, estimated, uncertainty = (_float(cell.removesuffix("ns")) for cell in clock[1:])
+    version, part = (re.search(rf"\* {what}:\s*(\S+)", text) for what in ("Version", "Target device"))
+    top = re.search(r"HLS Report for '([^']+)'", text)
+    if target is None or estimated is None:
+        raise DataError(f"[{source}] numbers are required for the clock; got {', '.join(clock[1:])}")
+    return Synthesis(
+        tool=f"HLS {version[1] if version else 'unknown'}",
+        part=part[1] if part else "unknown",
+        top=top[1] if top else "unknown",
+        target_ns=target,
+        estimated_ns=estimated,
+        latency=_range(cycles[0], cycles[1]),
+        interval=_range(cycles[-3], cycles[-2]),  # before the pipeline's type
+        used=resources("Total"),
+        available=resources("Available"),
+        uncertainty_ns=uncertainty,
+    )
+
+
 def parse_utilization(text: str, source: str = "utilization.rpt") -> Utilization:
-    """The counts in the text of a report_utilization. Raises DataError."""
-    rows = {row[0]: row for row in _rows(text)}
+    """The counts in the text of a report_utilization, flat or by hierarchy (its top). Raises DataError."""
+    head = _head(text)
+    used, available = _by_hierarchy(text) if "Utilization by Hierarchy" in text else _by_site(text)
+    if not {"lut", "ff"} <= set(used):
+        raise DataError(f"[{source}] counts of LUTs and registers are required; the file has none")
+    return Utilization(
+        head.get("Tool Version", "unknown"),
+        head.get("Device", "unknown"),
+        head.get("Design State", "unknown"),
+        Resources(**used),
+        Resources(**available),
+        head.get("Design", ""),
+    )
+
+
+def _by_site(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    rows: dict[str, list[str]] = {}
+    for row in _cells(text):
+        if len(row) >= 4 and re.fullmatch(r"\d+(\.\d+)?", row[1]):
+            rows.setdefault(row[0].rstrip("*"), row)
     names = {
         "lut": ("Slice LUTs", "CLB LUTs"),
         "ff": ("Slice Registers", "CLB Registers"),
@@ -140,36 +244,53 @@ def parse_utilization(text: str, source: str = "utilization.rpt") -> Utilization
     }
     used, available = dict[str, Any](), dict[str, Any]()
     for key, sites in names.items():
-        row = next((rows[site] for site in sites if site in rows), None)
-        if row is not None:
+        found = next((rows[site] for site in sites if site in rows), None)
+        if found is not None:
             kind = float if key == "bram36" else int
-            used[key] = kind(row[1])
-            available[key] = kind(row[-2]) if row[-2] else None
-    if not {"lut", "ff"} <= set(used):
-        raise DataError(
-            f"[{source}] rows for LUTs and registers are required; the file has {', '.join(rows) or 'no table'}"
-        )
-    head = _head(text)
-    return Utilization(
-        head.get("Tool Version", "unknown"),
-        head.get("Device", "unknown"),
-        head.get("Design State", "unknown"),
-        Resources(**used),
-        Resources(**available),
-    )
+            used[key] = kind(found[1])
+            available[key] = kind(found[-2]) if found[-2] else None
+    return used, available
+
+
+def _by_hierarchy(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The first row below the heads; a cell may hold a share too, as in 12(3.40%)."""
+    rows = list(_cells(text.partition("\n1. Utilization by Hierarchy\n-")[2]))
+    at = next((i for i, row in enumerate(rows) if row[0] == "Instance"), len(rows))
+    names, top = (rows[at], rows[at + 1]) if at + 1 < len(rows) else ([], [])
+    count = {n: int(m[0]) for n, cell in zip(names, top, strict=False) if (m := re.match(r"\d+", cell))}
+    if "Total LUTs" not in count or "FFs" not in count:
+        return {}, {}
+    used: dict[str, Any] = {"lut": count["Total LUTs"], "ff": count["FFs"]}
+    used["bram36"] = count.get("RAMB36", 0) + count.get("RAMB18", 0) / 2
+    used["dsp"] = next((n for name, n in count.items() if name.startswith("DSP")), None)
+    used["uram"] = count.get("URAM")
+    return used, {}
 
 
 def parse_timing(text: str, source: str = "timing.rpt") -> Timing:
     """The worst slack in the text of a report_timing_summary. Raises DataError."""
-    number = r"(-?\d+\.\d+|NA|inf)"
-    slack = re.search(rf"WNS\(ns\)\s+TNS\(ns\).*\n[\s-]*\n\s*{number}\s+{number}\s+(\d+|NA)", text)
-    period = re.findall(r"^\s*\S+\s+\{[\d. ]+\}\s+(\d+\.\d+)\s+\d+\.\d+\s*$", text, re.MULTILINE)
-    if slack is None or "NA" in slack.groups() or not period:
+    slack, period = _slack(text), _PERIOD.findall(text)
+    if slack is None or not period:
         raise DataError(
             f"[{source}] a timing summary and a clock are required. A design without a clock constraint has neither"
         )
     shortest = min(float(p) for p in period)
     return Timing(_head(text).get("Tool Version", "unknown"), float(slack[1]), int(slack[3]), shortest)
+
+
+def _slack(text: str) -> re.Match[str] | None:
+    """The summary's first line, unless it says NA: no path was constrained."""
+    return re.search(r"WNS\(ns\)\s+TNS\(ns\).*\n[\s-]*\n\s*(-?\d+\.\d+|inf)\s+(-?\d+\.\d+)\s+(\d+)", text)
+
+
+def sentences(reports: dict[Path, Report]) -> Iterator[str]:
+    """What was read, a line each."""
+    for path, report in reports.items():
+        if isinstance(report, Timing):
+            yield f"{path.name}: worst slack {report.wns_ns} ns at {report.period_ns} ns"
+        else:
+            said = ", ".join(f"{key} {value:,g}" for key, value in report.counts.items())
+            yield f"{path.name}: {report.stage}, {report.top}: {said}"
 
 
 def _read(path: Path) -> str:
@@ -183,7 +304,11 @@ def _range(least: str, most: str) -> tuple[int, int] | None:
 
 
 def _area(element: Element | None) -> Resources:
-    counts = {child.tag: int(child.text or 0) for child in (element if element is not None else ())}
+    return _resources({child.tag: int(child.text or 0) for child in (element if element is not None else ())})
+
+
+def _resources(counts: dict[str, int]) -> Resources:
+    """From HLS's names; DSP48E is Vivado HLS's."""
     bram = counts.get("BRAM_18K")
     return Resources(
         counts.get("LUT"),
@@ -194,15 +319,24 @@ def _area(element: Element | None) -> Resources:
     )
 
 
-def _rows(text: str) -> Iterator[list[str]]:
-    """The rows of the tables, cells stripped, a note's asterisk cut off."""
+def _float(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _cells(text: str) -> Iterator[list[str]]:
+    """The rows of tables, cells stripped."""
     for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if line.startswith("|") and len(cells) >= 5 and re.fullmatch(r"\d+(\.\d+)?", cells[1]):
-            yield [cells[0].rstrip("*"), *cells[1:]]
+        if line.lstrip().startswith("|"):
+            yield [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
 def _head(text: str) -> dict[str, str]:
     return {
         key.strip(): value.strip() for key, value in re.findall(r"^\| ([A-Z][\w ]+?)\s*: (.*)$", text, re.MULTILINE)
     }
+
+
+_PERIOD = re.compile(r"^\s*\S+\s+\{[\d. ]+\}\s+(\d+\.\d+)\s+\d+\.\d+\s*$", re.MULTILINE)  # of a clock

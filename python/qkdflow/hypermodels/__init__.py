@@ -7,6 +7,16 @@ of 8, student widths 1 to 20, student kernels 1 to 10, learning rates 0.01, 0.00
 from __future__ import annotations
 
 from qkdflow.hypermodels.cnn import StudentCNN, TeacherCNN
+from qkdflow.hypermodels.families import (
+    STUDENTS,
+    TEACHERS,
+    Student,
+    Teacher,
+    check_network,
+    least_values,
+    student_family,
+    teacher_family,
+)
 from qkdflow.hypermodels.mlp import StudentMLP, TeacherMLP, linear
 from qkdflow.hypermodels.parts import BIAS_BITS, LEARNING_RATES
 from qkdflow.hypermodels.scaling import power_of_two_scaling, standardization
@@ -14,11 +24,19 @@ from qkdflow.hypermodels.scaling import power_of_two_scaling, standardization
 __all__ = [
     "BIAS_BITS",
     "LEARNING_RATES",
+    "STUDENTS",
+    "TEACHERS",
+    "Student",
     "StudentCNN",
     "StudentMLP",
+    "Teacher",
     "TeacherCNN",
     "TeacherMLP",
+    "check_network",
+    "least_values",
     "linear",
     "power_of_two_scaling",
     "standardization",
+    "student_family",
+    "teacher_family",
 ]

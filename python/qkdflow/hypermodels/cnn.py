@@ -152,11 +152,11 @@ class StudentCNN(_CNN):
 
     def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
         filters = [hp.Int(f"conv{i}", 1, 10, default=5) for i, _ in self._pools(self.convolutions, self.pool_every)]
-        widths = [hp.Int(f"fc{i}", 1, 20, default=5) for i in range(1, self.dense + 1)]
+        widths = [hp.Int(f"fc{i}", 1, 20, default=10) for i in range(1, self.dense + 1)]
         names = [*(f"conv{i + 1}" for i in range(len(filters))), *(f"fc{i + 1}" for i in range(len(widths))), "output"]
         bits = {name: layer_bits(hp, self.bits, name) for name in names}
         reach = relu_integer(hp, least_bits(self.bits))
-        rate = learning_rate(hp, 1e-2)
+        rate = learning_rate(hp, 1e-3)
         distillation(hp)
         chain: list[Layer] = [Input(self.dataset.shape, self.dataset.input_type, name="input"), self.scaling]
         for i, pooled in self._pools(self.convolutions, self.pool_every):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from qkdflow._core import Key
 from qkdflow.datasets import Dataset
+from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import (
     Bits,
     distillation,
@@ -18,10 +22,24 @@ from qkdflow.hypermodels.parts import (
     relu_integer,
 )
 from qkdflow.hypermodels.scaling import power_of_two_scaling, standardization
-from qkdflow.layers import Dense, Input, QActivation, QDense, Rescaling
+from qkdflow.layers import Dense, Flatten, Input, Layer, QActivation, QDense, Rescaling
 from qkdflow.models import Sequential
 from qkdflow.optimizers import Adam
 from qkdflow.tune import HyperParameters
+
+Range = tuple[int, int, int]  # least, most, step
+
+
+def _vector(dataset: Dataset, scaling: Rescaling) -> list[Layer]:
+    """The input, flattened where it is no vector, and scaled: freeze folds a scaling into the layer behind it."""
+    first = Input(dataset.shape, dataset.input_type, name="input")
+    if len(dataset.shape) == 1:
+        return [first, scaling]
+    pixels = math.prod(dataset.shape[:-1])
+    scale, offset = (
+        tuple(np.tile(np.broadcast_to(v, dataset.shape[-1:]), pixels).tolist()) for v in (scaling.scale, scaling.offset)
+    )
+    return [first, Flatten(name="flatten"), Rescaling(scale, offset, name=scaling.name)]
 
 
 @dataclass(frozen=True)
@@ -45,8 +63,7 @@ class TeacherMLP:
         hidden = [Dense(w, "relu", kernel_initializer="he_uniform", name=f"fc{i + 1}") for i, w in enumerate(widths)]
         model = Sequential(
             [
-                Input(self.dataset.shape, self.dataset.input_type, name="input"),
-                self.scaling,
+                *_vector(self.dataset, self.scaling),
                 *hidden,
                 Dense(self.dataset.classes, name="output"),
             ],
@@ -63,41 +80,36 @@ class StudentMLP:
 
     bits: of all layers, or (least, most): then each layer's are searched too, bits_fc1 and so on.
     digits: signed digits that a weight may have (csd_bits); with two, no product needs a DSP. The hyper-parameters
-    temperature and alpha belong to the distillation that trains it.
+    temperature and alpha belong to the distillation that trains it. widths: the hidden layers, each with its least and
+    most width and their step, in place of the letter's one or two of 1 to 20.
     """
 
     dataset: Dataset
     bits: Bits
     digits: int | None = None
+    widths: tuple[Range, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(len(w) != 3 or not 1 <= w[0] <= w[1] or w[2] < 1 for w in self.widths):
+            raise ConfigError(f"[StudentMLP] widths must be (least, most, step) a layer; got {self.widths}")
 
     @cached_property
     def scaling(self) -> Rescaling:
         return power_of_two_scaling(self.dataset)
 
     def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
-        depth = hp.Int("depth", 1, 2)
-        widths = [hp.Int("fc1", 1, 20, default=15)]
-        own = [layer_bits(hp, self.bits, "fc1")]
-        with hp.conditional_scope("depth", [2]):
-            second = hp.Int("fc2", 1, 20, default=10)
-            own.append(layer_bits(hp, self.bits, "fc2"))
-        if depth == 2:
-            widths.append(second)
+        hidden = self._hidden(hp)
         last = layer_bits(hp, self.bits, "output")
         reach = relu_integer(hp, least_bits(self.bits))
         rate = learning_rate(hp, 1e-2)
         distillation(hp)
 
         chain: list[QDense | QActivation] = []
-        for i, width in enumerate(widths):
-            chain += [
-                q_dense(width, own[i], self.digits, f"fc{i + 1}"),
-                q_relu(own[i], reach, f"relu{i + 1}"),
-            ]
+        for i, (width, bits) in enumerate(hidden, 1):
+            chain += [q_dense(width, bits, self.digits, f"fc{i}"), q_relu(bits, reach, f"relu{i}")]
         model = Sequential(
             [
-                Input(self.dataset.shape, self.dataset.input_type, name="input"),
-                self.scaling,
+                *_vector(self.dataset, self.scaling),
                 *chain,
                 q_dense(self.dataset.classes, last, self.digits, "output"),
             ],
@@ -107,13 +119,25 @@ class StudentMLP:
         model.compile(Adam(rate))
         return model
 
+    def _hidden(self, hp: HyperParameters) -> list[tuple[int, int]]:
+        """Width and bits of each hidden layer."""
+        if self.widths:
+            return [
+                (hp.Int(f"fc{i}", low, high, step), layer_bits(hp, self.bits, f"fc{i}"))
+                for i, (low, high, step) in enumerate(self.widths, 1)
+            ]
+        depth = hp.Int("depth", 1, 2)
+        first = hp.Int("fc1", 1, 20, default=15), layer_bits(hp, self.bits, "fc1")
+        with hp.conditional_scope("depth", [2]):
+            second = hp.Int("fc2", 1, 20, default=10), layer_bits(hp, self.bits, "fc2")
+        return [first, second] if depth == 2 else [first]
+
 
 def linear(dataset: Dataset, key: Key | int = 0) -> Sequential:
     """Multinomial logistic regression: the baseline that every network has to beat."""
     model = Sequential(
         [
-            Input(dataset.shape, dataset.input_type, name="input"),
-            standardization(dataset),
+            *_vector(dataset, standardization(dataset)),
             Dense(dataset.classes, name="output"),
         ],
         name="linear",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from qkdflow.importers.network import Network, Node
-from qkdflow.importers.refusal import refusal
 from qkdflow.importers.shapes import Shape
+from qkdflow.refusal import refusal
 
 __all__ = ["SUFFIXES", "Network", "Node", "parts", "read"]
 

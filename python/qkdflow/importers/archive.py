@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from qkdflow.errors import DataError
-from qkdflow.importers.refusal import refusal
+from qkdflow.refusal import refusal
 
 _LARGEST = 4 << 30  # bytes of one member
 _RATIO, _SLACK = 200, 16 << 20  # a member above _SLACK may be at most so many times its packed size

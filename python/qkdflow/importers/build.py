@@ -14,10 +14,10 @@ from qkdflow.errors import ConfigError
 from qkdflow.importers import read
 from qkdflow.importers.lowering import lower
 from qkdflow.importers.network import Network, Node
-from qkdflow.importers.refusal import refusal
 from qkdflow.importers.shapes import Shape
 from qkdflow.models import Model, Sequential, Weights
 from qkdflow.models.topology import Topology
+from qkdflow.refusal import refusal
 from qkdflow.regularizers import L1L2
 
 

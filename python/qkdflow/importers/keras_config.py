@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from qkdflow.importers.refusal import reading, refusal
+from qkdflow.refusal import reading, refusal
 
 _MODELS = ("Sequential", "Functional", "Model")
 _DEEPEST, _MOST = 16, 10_000  # models in models, layers

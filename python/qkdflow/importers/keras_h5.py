@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qkdflow.importers.hdf5 import Hdf5, open_hdf5
+from qkdflow.hdf5 import Hdf5, open_hdf5
 from qkdflow.importers.keras_network import network, parse
 from qkdflow.importers.keras_weights import NamedWeights, NumberedWeights, Weights
 from qkdflow.importers.network import Network
-from qkdflow.importers.refusal import refusal
 from qkdflow.importers.shapes import Shape
+from qkdflow.refusal import refusal
 
 
 def read_h5(path: Path, input_shape: Shape | None = None) -> Network:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ from qkdflow.importers.keras_config import Spec
 from qkdflow.importers.keras_options import Options
 from qkdflow.importers.keras_weights import Weights, as_float32
 from qkdflow.importers.network import Node
-from qkdflow.importers.refusal import reading, refusal
 from qkdflow.importers.shapes import Shape
 from qkdflow.quantizers import Quantizer
+from qkdflow.refusal import reading, refusal
 
 DENSE = ("kernel", "bias")
 DEPTHWISE = ("depthwise_kernel", "bias")
 SEPARABLE = ("depthwise_kernel", "pointwise_kernel", "bias")
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+_FOREVER = 2**31
 _NEVER = ("Lambda", "TFOpLambda", "SlicingOpLambda", "Operation")
 _NO_EFFECT = ("GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization")
 
@@ -115,8 +116,10 @@ def _dense(layer: Layer) -> None:
     _kernel(layer, "Dense", arguments, DENSE)
 
 
-def _kernel(layer: Layer, kind: str, arguments: dict[str, Any], names: tuple[str, ...]) -> None:
-    """What all layers with a kernel share: quantisers, regularisers, activation."""
+def _kernel(
+    layer: Layer, kind: str, arguments: dict[str, Any], names: tuple[str, ...], more: tuple[str, ...] = ()
+) -> None:
+    """What all layers with a kernel share: quantisers, regularisers, activation; `more` tensors have neither."""
     o, quantized = layer.options, layer.spec.class_name.split(">")[-1].startswith("Q")
     for name in names:
         key = name.replace("_kernel", "")
@@ -126,7 +129,8 @@ def _kernel(layer: Layer, kind: str, arguments: dict[str, Any], names: tuple[str
         quantizer = o.quantizer(f"{key}_quantizer", name != "bias") if quantized else None
         if quantizer is not None:
             arguments[f"{key}_quantizer"] = quantizer
-    _with_activation(layer, f"{'Q' if quantized else ''}{kind}", arguments, layer.tensors(names, arguments["use_bias"]))
+    tensors = (*layer.tensors(names, arguments["use_bias"]), *more)
+    _with_activation(layer, f"{'Q' if quantized else ''}{kind}", arguments, tensors)
 
 
 def _windowed(layer: Layer, axes: int) -> dict[str, Any]:
@@ -192,20 +196,27 @@ def _q_norm(layer: Layer) -> None:
     layer.add("QBatchNormalization", arguments, _norm_names(arguments))
 
 
-def _conv_norm(depthwise: bool) -> Rule:
+def _conv_norm(kind: str, names: tuple[str, ...]) -> Rule:
+    """QKeras counts steps from -1, in a variable that not every file keeps; we from 0."""
+
     def rule(layer: Layer) -> None:
         o = layer.options
-        key = "depthwise" if depthwise else "kernel"
-        own = {"depth_multiplier": o.whole("depth_multiplier", 1)} if depthwise else {"filters": o.whole("filters")}
-        arguments = {**own, **_windowed(layer, 2), **_statistics(layer)}
         o.must("folding_mode", "ema_stats_folding", "batch_stats_folding")
-        for name, is_kernel in ((key, True), ("bias", False)):
-            quantizer = o.quantizer(f"{name}_quantizer", is_kernel)
-            if quantizer is not None:
-                arguments[f"{name}_quantizer"] = quantizer
-        names = layer.tensors(DEPTHWISE if depthwise else DENSE, arguments["use_bias"])
-        kind = "QDepthwiseConv2DBatchnorm" if depthwise else "QConv2DBatchnorm"
-        _with_activation(layer, kind, arguments, (*names, *_norm_names(arguments)))
+        delay = o.whole("ema_freeze_delay", -1, low=-_FOREVER)
+        many = "depth_multiplier" if kind == "DepthwiseConv2D" else "filters"
+        arguments = {
+            many: o.whole(many, 1 if kind == "DepthwiseConv2D" else None),
+            **_windowed(layer, 2),
+            **_statistics(layer),
+            "ema_freeze_delay": None if delay < 0 else delay,
+            "folding_mode": o.get("folding_mode", "ema_stats_folding"),
+        }
+        _kernel(layer, f"{kind}Batchnorm", arguments, names, (*_norm_names(arguments), "iteration"))
+        for i, node in enumerate(layer.nodes):
+            if node.kind == f"Q{kind}Batchnorm":
+                tensors = dict(node.tensors)
+                steps = np.reshape(tensors.pop("iteration", np.float32(-1)) + 1, 1).astype(np.float32)
+                layer.nodes[i] = replace(node, tensors={**tensors, "steps": steps})
 
     return rule
 
@@ -341,8 +352,8 @@ RULES: dict[str, Rule] = {
     **{f"{q}SeparableConv2D": _separable for q in ("", "Q")},
     "BatchNormalization": _norm,
     "QBatchNormalization": _q_norm,
-    "QConv2DBatchnorm": _conv_norm(False),
-    "QDepthwiseConv2DBatchnorm": _conv_norm(True),
+    "QConv2DBatchnorm": _conv_norm("Conv2D", DENSE),
+    "QDepthwiseConv2DBatchnorm": _conv_norm("DepthwiseConv2D", DEPTHWISE),
     **{f"{how}Pooling{d}D": _pool(f"{how}Pooling{d}D", d) for how in ("Max", "Average") for d in (1, 2)},
     "QAveragePooling2D": _pool("AveragePooling2D", 2),
     **{f"Global{how}Pooling{d}D": _global(f"Global{how}Pooling{d}D") for how in ("Max", "Average") for d in (1, 2)},

@@ -9,8 +9,8 @@ from qkdflow.importers.keras_config import structure
 from qkdflow.importers.keras_layers import nodes
 from qkdflow.importers.keras_weights import Weights
 from qkdflow.importers.network import Network, Node
-from qkdflow.importers.refusal import refusal
 from qkdflow.importers.shapes import Shape, infer
+from qkdflow.refusal import refusal
 
 
 def parse(text: str | bytes, where: str) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 
 from qkdflow import quantizers
 from qkdflow.errors import ConfigError
-from qkdflow.importers.refusal import refusal
 from qkdflow.quantizers import Quantizer
+from qkdflow.refusal import refusal
 
 ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "tanh", "sigmoid", "hard_sigmoid", "softmax")
 _LARGEST = 2**31 - 1

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qkdflow.importers.hdf5 import Hdf5
+from qkdflow.hdf5 import Hdf5
 from qkdflow.importers.keras_config import Spec
-from qkdflow.importers.refusal import refusal
+from qkdflow.refusal import refusal
 
 Arrays = dict[str, NDArray[Any]]
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # Keras 3 and 2.13; 2.12 and 2.14

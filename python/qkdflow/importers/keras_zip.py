@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qkdflow.hdf5 import open_hdf5
 from qkdflow.importers.archive import read_members
-from qkdflow.importers.hdf5 import open_hdf5
 from qkdflow.importers.keras_network import network, parse
 from qkdflow.importers.keras_weights import NumberedWeights
 from qkdflow.importers.network import Network
-from qkdflow.importers.refusal import refusal
 from qkdflow.importers.shapes import Shape
+from qkdflow.refusal import refusal
 
 
 def read_keras(path: Path, input_shape: Shape | None = None) -> Network:

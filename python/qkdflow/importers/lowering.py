@@ -1,7 +1,7 @@
 """What the engine has no layer for, in layers that it has, with the same results at inference; each change is a note.
 
-Folded convolutions become a convolution with the folded numbers, QBatchNormalization's parameters their quantised
-values, and kernels with a quantiser that the engine does not train keep their quantised values.
+QBatchNormalization's parameters become their quantised values; kernels with a quantiser that the engine does not train
+keep their quantised values, folded convolutions' as plain ones.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from qkdflow.importers.network import FloatArray, Network, Node
 from qkdflow.quantizers import Quantizer
 
 _KEYS = {"kernel": "kernel", "depthwise_kernel": "depthwise", "pointwise_kernel": "pointwise", "bias": "bias"}
+_OF_THE_NORM = ("momentum", "epsilon", "center", "scale", "ema_freeze_delay", "folding_mode")
 Lowered = tuple[Node, str]  # the node, and what was changed
 
 
@@ -45,14 +46,19 @@ def _norm(node: Node) -> Lowered:
 
 
 def _folded(kind: str, key: str) -> Callable[[Node], Lowered]:
-    """W gamma / sqrt(variance + epsilon), and (bias - mean) gamma / sqrt(variance + epsilon) + beta; then quantised."""
+    """Where the engine does not train its quantisers:
+
+    W gamma / sqrt(variance + epsilon), and (bias - mean) gamma / sqrt(variance + epsilon) + beta; then quantised.
+    """
 
     def rule(node: Node) -> Lowered:
         t, a = node.tensors, node.arguments
+        if all(_is_trained(q) for k, q in node.quantizers.items() if k.endswith("_quantizer")):
+            return node, ""
         inverse = t.get("gamma", np.float32(1)) / np.sqrt(t["moving_variance"] + np.float32(a["epsilon"]))
         bias = inverse * (t.get("bias", np.float32(0)) - t["moving_mean"]) + t.get("beta", np.float32(0))
         kernel = t[key] * (inverse if key == "kernel" else inverse.reshape(t[key].shape[2:]))
-        kept = {k: v for k, v in a.items() if k not in ("momentum", "epsilon", "center", "scale")}
+        kept = {k: v for k, v in a.items() if k not in _OF_THE_NORM}
         arguments = {**kept, "use_bias": True}
         tensors = {key: _float32(kernel), "bias": _float32(bias)}
         note = f"{node.kind} is folded into its convolution"

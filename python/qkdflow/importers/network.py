@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qkdflow.importers.refusal import refusal
 from qkdflow.importers.shapes import Shape, infer
 from qkdflow.quantizers import Quantizer
+from qkdflow.refusal import refusal
 
 FloatArray = NDArray[np.float32]
 

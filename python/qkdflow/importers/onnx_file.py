@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from qkdflow.errors import ToolError
 from qkdflow.importers.network import Network
 from qkdflow.importers.onnx_graph import translate
-from qkdflow.importers.refusal import refusal
 from qkdflow.importers.shapes import Shape
+from qkdflow.refusal import refusal
 
 _OPSET = 13
 _LARGEST = 2 << 30  # bytes of a protobuf message

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from qkdflow.importers.network import Network, Node
 from qkdflow.importers.onnx_values import Const, Ref, channels_last, plain
-from qkdflow.importers.refusal import reading, refusal
 from qkdflow.importers.shapes import Shape, infer
+from qkdflow.refusal import reading, refusal
 
 _QUANT = ("Quant", "IntQuant", "BipolarQuant")
 _SPATIAL = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")  # ops that take (N, C, ...)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qkdflow.importers.refusal import reading, refusal
+from qkdflow.refusal import reading, refusal
 
 Shape = tuple[int, ...]
 Tensors = dict[str, Shape]
@@ -80,7 +80,7 @@ def _norm(a: Mapping[str, Any], src: Shape) -> Inferred:
 
 def _conv_norm(a: Mapping[str, Any], src: Shape) -> Inferred:
     shape, tensors = _depthwise(a, src) if "depth_multiplier" in a else _conv(a, src)
-    return shape, {**tensors, **_norm(a, shape)[1]}
+    return shape, {**tensors, **_norm(a, shape)[1], "steps": (1,)}
 
 
 def _pool(a: Mapping[str, Any], src: Shape) -> Inferred:

@@ -19,6 +19,7 @@ from qkdflow.layers.convolutional import (
     SeparableConv2D,
 )
 from qkdflow.layers.core import Dense, Input, QDense, Rescaling
+from qkdflow.layers.folded import QConv2DBatchnorm, QDepthwiseConv2DBatchnorm
 from qkdflow.layers.merging import Add, Concatenate
 from qkdflow.layers.normalization import BatchNormalization, QBatchNormalization
 from qkdflow.layers.pooling import (
@@ -63,8 +64,10 @@ __all__ = [
     "QBatchNormalization",
     "QConv1D",
     "QConv2D",
+    "QConv2DBatchnorm",
     "QDense",
     "QDepthwiseConv2D",
+    "QDepthwiseConv2DBatchnorm",
     "QSeparableConv2D",
     "ReLU",
     "Rescaling",

@@ -94,6 +94,12 @@ def param(
     return _core.ParamSpec(initializer, quantizers.get(quantizer).type(), regularizer=pull)
 
 
+def quantizers_of(layer: Layer) -> tuple[Quantizer | None, Quantizer | None]:
+    """The quantisers of a layer's kernel and bias; None where it has none."""
+    kernel = getattr(layer, "kernel_quantizer", getattr(layer, "depthwise_quantizer", None))
+    return kernel, getattr(layer, "bias_quantizer", None)
+
+
 def set_quantizers(layer: Layer, kernels: Sequence[str], others: Sequence[str] = ("bias_quantizer",)) -> None:
     """Texts become quantisers; a kernel's without alpha becomes what QKeras makes of it, auto_po2."""
     for key in (*kernels, *others):

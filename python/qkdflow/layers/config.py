@@ -11,6 +11,7 @@ from qkdflow.layers import (
     activations,
     convolutional,
     core,
+    folded,
     merging,
     normalization,
     pooling,
@@ -21,12 +22,16 @@ from qkdflow.layers import (
 from qkdflow.layers.base import Layer
 from qkdflow.regularizers import L1L2
 
-_MODULES = (*(activations, convolutional, core, merging, normalization, pooling, recurrent, regularization, reshaping),)
+_MODULES = (
+    *(activations, convolutional, core, folded, merging),
+    *(normalization, pooling, recurrent, regularization, reshaping),
+)
+_ABSTRACT = (Layer, folded.Batchnorm)
 KNOWN: dict[str, type[Layer]] = {
     name: kind
     for module in _MODULES
     for name, kind in vars(module).items()
-    if isinstance(kind, type) and issubclass(kind, Layer) and not name.startswith("_") and kind is not Layer
+    if isinstance(kind, type) and issubclass(kind, Layer) and not name.startswith("_") and kind not in _ABSTRACT
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from qkdflow import _core
 from qkdflow.layers.activations import after
-from qkdflow.layers.base import Layer, Pair, Shape, need_rank, pair, param, set_quantizers, single
+from qkdflow.layers.base import Layer, Pair, Shape, need_rank, pair, param, quantizers_of, set_quantizers, single
 from qkdflow.quantizers import Quantizer
 from qkdflow.regularizers import L1L2
 
@@ -30,9 +30,6 @@ class Conv2D(Layer):
     def __post_init__(self) -> None:
         _windows(self)
 
-    def _quantizers(self) -> tuple[Any, Any]:
-        return None, None
-
     def core(self, src: Shape) -> list[_core.Layer]:
         need_rank(self, src, 3)
         return _convolution(self, self.filters, pair(self.kernel_size, "kernel_size"), pair(self.strides, "strides"))
@@ -49,9 +46,6 @@ class QConv2D(Conv2D):
     def __post_init__(self) -> None:
         _windows(self)
         set_quantizers(self, ["kernel_quantizer"])
-
-    def _quantizers(self) -> tuple[Any, Any]:
-        return self.kernel_quantizer, self.bias_quantizer
 
 
 @dataclass(frozen=True)
@@ -72,9 +66,6 @@ class Conv1D(Layer):
         for key in ("kernel_size", "strides"):
             object.__setattr__(self, key, single(getattr(self, key), key))
 
-    def _quantizers(self) -> tuple[Any, Any]:
-        return None, None
-
     def core(self, src: Shape) -> list[_core.Layer]:
         need_rank(self, src, 2)
         kernel, stride = single(self.kernel_size, "kernel_size"), single(self.strides, "strides")
@@ -92,9 +83,6 @@ class QConv1D(Conv1D):
     def __post_init__(self) -> None:
         super().__post_init__()
         set_quantizers(self, ["kernel_quantizer"])
-
-    def _quantizers(self) -> tuple[Any, Any]:
-        return self.kernel_quantizer, self.bias_quantizer
 
 
 @dataclass(frozen=True)
@@ -114,9 +102,6 @@ class DepthwiseConv2D(Layer):
     def __post_init__(self) -> None:
         _windows(self)
 
-    def _quantizers(self) -> tuple[Any, Any]:
-        return None, None
-
     def core(self, src: Shape) -> list[_core.Layer]:
         need_rank(self, src, 3)
         kernel, strides = pair(self.kernel_size, "kernel_size"), pair(self.strides, "strides")
@@ -134,9 +119,6 @@ class QDepthwiseConv2D(DepthwiseConv2D):
     def __post_init__(self) -> None:
         _windows(self)
         set_quantizers(self, ["depthwise_quantizer"])
-
-    def _quantizers(self) -> tuple[Any, Any]:
-        return self.depthwise_quantizer, self.bias_quantizer
 
 
 @dataclass(frozen=True)
@@ -211,7 +193,7 @@ def _windows(layer: Any) -> None:
 
 
 def _convolution(layer: Any, filters: int, kernel: Pair, strides: Pair, depthwise: bool = False) -> list[_core.Layer]:
-    kernel_quantizer, bias_quantizer = layer._quantizers()
+    kernel_quantizer, bias_quantizer = quantizers_of(layer)
     made = _core.Convolution(
         layer.name,
         filters,

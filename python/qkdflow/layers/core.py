@@ -14,7 +14,7 @@ from qkdflow import _core
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
 from qkdflow.layers.activations import after
-from qkdflow.layers.base import Layer, Shape, Tensor, param, set_quantizers
+from qkdflow.layers.base import Layer, Shape, Tensor, param, quantizers_of, set_quantizers
 from qkdflow.quantizers import Quantizer
 from qkdflow.regularizers import L1L2
 
@@ -80,11 +80,8 @@ class Dense(Layer):
     kernel_regularizer: L1L2 | None = None
     base_name: ClassVar[str] = "dense"
 
-    def _quantizers(self) -> tuple[Any, Any]:
-        return None, None
-
     def core(self, src: Shape) -> list[_core.Layer]:
-        kernel, bias = self._quantizers()
+        kernel, bias = quantizers_of(self)
         dense = _core.Dense(
             self.name,
             self.units,
@@ -105,9 +102,6 @@ class QDense(Dense):
 
     def __post_init__(self) -> None:
         set_quantizers(self, ["kernel_quantizer"])
-
-    def _quantizers(self) -> tuple[Any, Any]:
-        return self.kernel_quantizer, self.bias_quantizer
 
 
 def _spread(value: float | tuple[float, ...], n: int) -> list[float]:

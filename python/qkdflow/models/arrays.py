@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qkdflow import _core
 from qkdflow.errors import DataError
 from qkdflow.models.weights import FloatArray
+from qkdflow.sources import Reader, Source, wrapped
+
+Samples = FloatArray | Reader
+AnySamples = TypeVar("AnySamples", FloatArray, Reader, FloatArray | Reader)
+
+
+def samples(x: ArrayLike | Source, name: str, shape: tuple[int, ...]) -> Samples:
+    """Arrays as they are; a Reader of what stays on the disk."""
+    source = wrapped(x)
+    if source is None:
+        return inputs(x, name, shape)  # type: ignore[arg-type]
+    if tuple(source.sample_shape) != shape:
+        got = (len(source), *source.sample_shape)
+        raise DataError(f"[{name}] must be (samples, {', '.join(map(str, shape))}); got {got}")
+    if len(source) == 0:
+        raise DataError(f"[{name}] holds no sample")
+    return Reader(source, name)
+
+
+def evaluated(graph: _core.Graph, x: Samples, y: NDArray[np.int32]) -> tuple[float, float]:
+    """(mean cross-entropy, accuracy)."""
+    return _core.evaluate(graph, _in_order(x, graph), y)
+
+
+def predicted(graph: _core.Graph, x: Samples) -> FloatArray:
+    """Logits, float32 (samples, classes)."""
+    return graph.predict_rows(_in_order(x, graph), len(x)) if isinstance(x, Reader) else graph.predict(x)
+
+
+def _in_order(x: AnySamples, graph: _core.Graph) -> AnySamples:
+    """Samples that will be asked for one after the other."""
+    if isinstance(x, Reader):
+        x.announce(np.arange(len(x), dtype=np.uint32), graph.inference_batch)
+    return x
 
 
 def inputs(x: ArrayLike, name: str, shape: tuple[int, ...]) -> FloatArray:
@@ -30,9 +67,13 @@ def finite(logits: ArrayLike, name: str) -> FloatArray:
     return array
 
 
-def labels(y: ArrayLike, name: str, samples: int, classes: int) -> NDArray[np.int32]:
-    """Labels 0 .. classes-1, int32 (samples,), of labels or one-hot rows."""
-    array = np.asarray(y)
+def labels(y: ArrayLike | None, name: str, x: Samples, classes: int) -> NDArray[np.int32]:
+    """Labels 0 .. classes-1, int32 (samples,), of labels or one-hot rows; a source's own where y is None."""
+    if y is None and isinstance(x, Reader):
+        y = x.source.labels
+    if y is None:
+        raise DataError(f"[{name}] labels are required: x brings none")
+    array, samples = np.asarray(y), len(x)
     if array.ndim == 2 and array.shape[1] == classes > 1:
         array = array.argmax(axis=1)
     array = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array

@@ -15,11 +15,12 @@ from qkdflow.errors import ConfigError
 from qkdflow.layers import Input, Layer, Tensor
 from qkdflow.layers.activations import is_softmax
 from qkdflow.models import saving, training
-from qkdflow.models.arrays import inputs, labels
+from qkdflow.models.arrays import Samples, evaluated, inputs, labels, predicted, samples
 from qkdflow.models.teaching import Hint, lesson
 from qkdflow.models.topology import Topology, between, build, chain, count
 from qkdflow.models.training import Augmentation, History
 from qkdflow.models.weights import FloatArray, Weights
+from qkdflow.sources import Source
 from qkdflow.sparsity import PruningRule, core_rules
 
 LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
@@ -94,11 +95,11 @@ class Model:
 
     def fit(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: ArrayLike | Source,
+        y: ArrayLike | None = None,
         batch_size: int = 32,
         epochs: int = 1,
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: tuple[ArrayLike | Source, ArrayLike | None] | Source | None = None,
         callbacks: Sequence[Callback] = (),
         *,
         teacher: Model | Sequence[Model] | None = None,
@@ -117,6 +118,8 @@ class Model:
     ) -> History:
         """Trains; returns the history. x (samples, *input_shape) raw, y labels (samples,) or one-hot rows.
 
+        x may stay on the disk: a `qkdflow.sources.Source` (its labels serve where y is None), np.load's memory map, an
+        h5py dataset. A thread reads its batches ahead; same data, same bits as in memory.
         With a teacher (a model, several whose logits' mean teaches, or logits (samples, classes) computed before) the
         loss is alpha * CE + (1 - alpha) * T^2 * KL(softmax(teacher / T) || softmax(logits / T)), Hinton et al. 2015.
         `distillation` puts another term in place of T^2 * KL: "logits_mse", the logits' mean squared difference;
@@ -131,17 +134,18 @@ class Model:
         `key` orders the samples: same data, model and key, same bits. Ctrl-C raises KeyboardInterrupt; the model
         keeps what it has learnt. ValueError (DataError) for arrays that do not fit.
         """
-        x = inputs(x, "x", self.input_shape)
-        y = self._labels(y, "y", len(x))
-        told = lesson(self, x, teacher, teacher_logits, hints, _key(key))
+        learnt = samples(x, "x", self.input_shape)
+        y = self._labels(y, "y", learnt)
+        told = lesson(self, learnt, teacher, teacher_logits, hints, _key(key))
         valid = None
         if validation_data is not None:
-            x_valid = inputs(validation_data[0], "validation x", self.input_shape)
-            valid = x_valid, self._labels(validation_data[1], "validation y", len(x_valid))
+            pair = validation_data if isinstance(validation_data, tuple) else (validation_data, None)
+            x_valid = samples(pair[0], "validation x", self.input_shape)
+            valid = x_valid, self._labels(pair[1], "validation y", x_valid)
         change = augmentation or Augmentation()
         trainer = _core.Trainer(
             told.student.graph,
-            x,
+            learnt,
             y,
             told.targets,
             optimizers.core_name(self.optimizer),
@@ -159,21 +163,21 @@ class Model:
         )
         if optimizer_state is not None:
             trainer.set_optimizer_state(optimizer_state)
-        steps = -(-len(x) // batch_size)
-        history = training.epochs(self, told, trainer, epochs, steps, valid, callbacks, bit_widths, initial_epoch)
+        data = training.Set(learnt, batch_size)
+        history = training.epochs(self, told, trainer, epochs, data, valid, callbacks, bit_widths, initial_epoch)
         if optimizer_state is not None:
             optimizer_state.clear()
             optimizer_state.update(trainer.optimizer_state())
         return history
 
-    def _labels(self, y: ArrayLike, name: str, samples: int) -> NDArray[np.int32]:
-        return labels(y, name, samples, self.output_shape[-1])
+    def _labels(self, y: ArrayLike | None, name: str, x: Samples) -> NDArray[np.int32]:
+        return labels(y, name, x, self.output_shape[-1])
 
-    def logits(self, x: ArrayLike) -> FloatArray:
+    def logits(self, x: ArrayLike | Source) -> FloatArray:
         """The network's last numbers before any softmax, float32 (samples, classes)."""
-        return self.graph.predict(inputs(x, "x", self.input_shape))
+        return predicted(self.graph, samples(x, "x", self.input_shape))
 
-    def predict(self, x: ArrayLike) -> FloatArray:
+    def predict(self, x: ArrayLike | Source) -> FloatArray:
         """Probabilities where the model ends in softmax, else logits; float32 (samples, classes)."""
         logits = self.logits(x)
         if not self.has_softmax:
@@ -185,10 +189,10 @@ class Model:
         """The quantised network evaluated in float64 by its definition: the reference for the frozen integers."""
         return self.graph.evaluate(inputs(x, "x", self.input_shape).astype(np.float64))
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+    def evaluate(self, x: ArrayLike | Source, y: ArrayLike | None = None) -> tuple[float, float]:
         """(mean cross-entropy, accuracy)."""
-        x = inputs(x, "x", self.input_shape)
-        return _core.evaluate(self.graph, x, self._labels(y, "y", len(x)))
+        seen = samples(x, "x", self.input_shape)
+        return evaluated(self.graph, seen, self._labels(y, "y", seen))
 
     def get_weights(self) -> Weights:
         """Copies of all parameters and masks."""

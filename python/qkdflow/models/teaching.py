@@ -14,9 +14,10 @@ from qkdflow import _core, layers
 from qkdflow._core import Key
 from qkdflow.errors import ConfigError
 from qkdflow.layers.activations import is_softmax
-from qkdflow.models.arrays import finite
+from qkdflow.models.arrays import Samples, finite
 from qkdflow.models.topology import Topology
 from qkdflow.models.weights import FloatArray, Weights
+from qkdflow.sources import Reader, Source
 
 if TYPE_CHECKING:
     from qkdflow.models.model import Model
@@ -84,7 +85,7 @@ def copy_shared(source: Model, target: Model) -> None:
     target.set_weights(Weights(tuple(values), tuple(masks)))
 
 
-def mean_logits(teachers: Sequence[Model], x: ArrayLike) -> FloatArray:
+def mean_logits(teachers: Sequence[Model], x: ArrayLike | Source) -> FloatArray:
     """The mean of several teachers' logits, (samples, classes): what a student learns from, to be computed once."""
     total = np.sum([t.logits(x) for t in teachers], axis=0, dtype=np.float64)
     return np.asarray(total / len(teachers), dtype=np.float32)
@@ -92,7 +93,7 @@ def mean_logits(teachers: Sequence[Model], x: ArrayLike) -> FloatArray:
 
 def lesson(
     model: Model,
-    x: FloatArray,
+    learnt: Samples,
     teacher: Model | Sequence[Model] | None,
     logits: ArrayLike | None,
     hints: Sequence[Hint],
@@ -102,6 +103,9 @@ def lesson(
     teachers = [] if teacher is None else list(teacher) if isinstance(teacher, Sequence) else [teacher]
     if hints and len(teachers) != 1:
         raise ConfigError(f"[fit] hints need one teacher, a model and not its logits alone; got {len(teachers)}")
+    x = learnt.source if isinstance(learnt, Reader) else learnt
+    if hints and isinstance(learnt, Reader):
+        raise ConfigError("[fit] hints need x in memory; got a source on the disk. Read it with np.asarray first")
     if teachers and logits is None:
         logits = mean_logits(teachers, x)
     targets = None if logits is None else finite(logits, "teacher")
@@ -109,7 +113,7 @@ def lesson(
         return Lesson(model, model, targets, [])
     columns, core_hints = [targets.reshape(len(x), -1)], []
     for hint in hints:
-        inside = until(teachers[0], hint.teacher).graph.predict(x)
+        inside = until(teachers[0], hint.teacher).logits(x)
         mine = _shape(model, hint.student)
         if inside.shape[1:-1] != mine[:-1] or (isinstance(hint, AttentionHint) and len(mine) == 1):
             raise ConfigError(

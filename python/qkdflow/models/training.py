@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from qkdflow import _core
 from qkdflow.callbacks import Callback, FitState, Logs
-from qkdflow.models.weights import FloatArray
+from qkdflow.models.arrays import Samples, evaluated
+from qkdflow.sources import Reader
 
 if TYPE_CHECKING:
     from qkdflow.models.model import Model
@@ -41,33 +42,47 @@ class Augmentation:
     crop: int = 0
 
 
+@dataclass(frozen=True)
+class Set:
+    """What an epoch goes through, batch by batch."""
+
+    x: Samples
+    batch_size: int
+
+    @property
+    def steps(self) -> int:
+        return -(-len(self.x) // self.batch_size)
+
+
 def epochs(
     model: Model,
     told: Lesson,
     trainer: _core.Trainer,
     count: int,
-    steps: int,
-    valid: tuple[FloatArray, NDArray[np.int32]] | None,
+    data: Set,
+    valid: tuple[Samples, NDArray[np.int32]] | None,
     callbacks: Sequence[Callback],
     bit_widths: Mapping[str, float] | None = None,
     first: int = 0,
 ) -> History:
-    """Trains from epoch `first` to before epoch `count`, of `steps` steps each, with the callbacks between them."""
+    """Trains from epoch `first` to before epoch `count`, with the callbacks between them."""
     history: dict[str, list[float]] = {}
     state = FitState(model.optimizer.learning_rate, epoch=first)
     for callback in callbacks:
         callback.on_train_begin(model, state)
     for epoch in range(first, count):
-        rates = state.rates(epoch, steps)
+        rates = state.rates(epoch, data.steps)
         told.begin_epoch()
         if bit_widths is not None:
             trainer.set_bit_costs(state.bit_weight, told.widths(bit_widths))
+        if isinstance(data.x, Reader):
+            data.x.announce(trainer.order(epoch), data.batch_size)
         loss, accuracy = trainer.epoch(epoch, rates)
         told.end_epoch()
         model.steps = trainer.steps
         logs: Logs = {"loss": loss, "accuracy": accuracy}
         if valid is not None:
-            logs["val_loss"], logs["val_accuracy"] = _core.evaluate(model.graph, *valid)
+            logs["val_loss"], logs["val_accuracy"] = evaluated(model.graph, *valid)
         logs["learning_rate"] = rates[0]
         for name, value in logs.items():
             history.setdefault(name, []).append(value)

@@ -5,7 +5,13 @@ No pyplot, hence no window, no backend and no figure that outlives its use.
 
 from qkdflow.plots.data import pulses, weight_histograms
 from qkdflow.plots.hardware import accuracy_against_cost, residuals, reuse_factor
-from qkdflow.plots.results import accuracy_against_parameters, accuracy_against_size, confusion, pareto_front
+from qkdflow.plots.results import (
+    accuracy_against_parameters,
+    accuracy_against_size,
+    accuracy_of_runs,
+    confusion,
+    pareto_front,
+)
 from qkdflow.plots.style import svg
 from qkdflow.plots.training import learning_curves, search_history
 
@@ -13,6 +19,7 @@ __all__ = [
     "accuracy_against_cost",
     "accuracy_against_parameters",
     "accuracy_against_size",
+    "accuracy_of_runs",
     "confusion",
     "learning_curves",
     "pareto_front",

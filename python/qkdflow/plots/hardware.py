@@ -18,13 +18,13 @@ _RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram": "BRAM"}
 
 @styled
 def reuse_factor(
-    points: Sequence[Mapping[str, Any]], title: str, simulated: Sequence[Mapping[str, float]] = ()
+    points: Sequence[Mapping[str, Any]], title: str, measured: Sequence[Mapping[str, float]] = ()
 ) -> Figure:
     """Estimated latency [us] and share of each part [%] against reuse factor (Molina et al. 2024, Fig. 5).
 
     points: `device`, `mhz`, `asked`, `taken` (reuse factors by layer), `latency_clk` (value, low, high), `share` (lut,
     ff, dsp, bram; 0 to more than 1). A factor that hls4ml replaces is an open marker, with what it takes below.
-    simulated: `reuse_factor`, `latency_clk`, `mhz` of an RTL simulation, drawn on top.
+    measured: `reuse_factor`, `latency_clk`, `mhz` of RTL that was simulated, drawn on top.
     """
     devices = list(dict.fromkeys(p["device"] for p in points))
     clocks = sorted({p["mhz"] for p in points})
@@ -38,9 +38,11 @@ def reuse_factor(
             _latency(latency, series, SERIES[i % len(SERIES)], DASHES[j % len(DASHES)], name)
         _shares(shares[i], [p for p in points if (p["device"], p["mhz"]) == (device, clocks[-1])], device)
         _factors(shares[i], asked, [])
-    for point in simulated:
-        x, y = point["reuse_factor"], point["latency_clk"] / point["mhz"]
-        latency.plot(x, y, "*", color=INK, ms=12, zorder=6, label=f"RTL simulated, {point['mhz']:g} MHz")
+    for i, mhz in enumerate(sorted({point["mhz"] for point in measured})):
+        some = [point for point in measured if point["mhz"] == mhz]
+        x, y = [p["reuse_factor"] for p in some], [p["latency_clk"] / mhz for p in some]
+        style = {"ls": "none", "marker": "*" if i % 2 == 0 else "P", "ms": 12, "zorder": 6}
+        latency.plot(x, y, color=INK, label=f"RTL simulated, {mhz:g} MHz", **style)
     _factors(latency, asked, _replaced(points))
     latency.set(ylabel="latency [us], estimated; lines to the 90 % interval", yscale="log", title=title)
     latency.legend(fontsize=8)

@@ -35,6 +35,7 @@ _LOOKS = {
     "student": (ORANGE, "*", 14.0),
 }
 _OTHER = (MUTED, "v", 7.0)
+_MARKERS = "osD^vP"
 
 
 @styled
@@ -125,6 +126,24 @@ def pareto_front(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]
         if not front or point[1] > front[-1][1]:
             front.append(point)
     return front
+
+
+@styled
+def accuracy_of_runs(
+    series: Mapping[str, Sequence[tuple[float, float]]], xlabel: str, samples: int | None = None
+) -> Figure:
+    """(size, accuracy in [0, 1]) of every run, one colour and marker a configuration; sizes on a logarithmic axis."""
+    figure = Figure(figsize=(10, 4.2))
+    ax = figure.add_subplot(xlabel=xlabel, ylabel="accuracy [%]", xscale="log")
+    y = percent_axis(ax, [accuracy for points in series.values() for _, accuracy in points], samples)
+    for i, (name, points) in enumerate(series.items()):
+        sizes, scores = zip(*((size, y(accuracy)) for size, accuracy in points), strict=True)
+        marker = _MARKERS[i // len(SERIES) % len(_MARKERS)]
+        ax.plot(sizes, scores, marker, color=SERIES[i % len(SERIES)], ms=8, mec=PAPER, mew=0.8, label=label(name, 48))
+    log_ticks(ax.xaxis, *ax.get_xlim())
+    ax.grid(True, axis="x")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
 
 
 @styled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -12,17 +12,22 @@ from qkdflow.report.verdicts import compared, headline, percent
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """The whole report.html: one file, no script, nothing loaded from elsewhere. Same values, same text."""
+    """The whole report.html. Same values, same text."""
     parts = [(title, content) for title, section in SECTIONS.items() if (content := section(report))]
-    links = [tag("a", title, href=f"#{_anchor(title)}") for title, _ in parts]
-    sections = [tag("section", tag("h2", title), content, id=_anchor(title)) for title, content in parts]
+    return document(str(report["dataset"]["name"]), _top(report), parts)
+
+
+def document(title: str, top: Html, parts: Sequence[tuple[str, Html]]) -> str:
+    """A page of titled sections below a top: one file, no script, nothing loaded from elsewhere."""
+    links = [tag("a", name, href=f"#{_anchor(name)}") for name, _ in parts]
+    sections = [tag("section", tag("h2", name), content, id=_anchor(name)) for name, content in parts]
     head = tag(
         "head",
         Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-        tag("title", f"{report['dataset']['name']} · qkdflow"),
+        tag("title", f"{title} · qkdflow"),
         tag("style", Html(files("qkdflow.report").joinpath("style.css").read_text(encoding="utf-8"))),
     )
-    body = tag("body", tag("header", _top(report), tag("nav", links)), tag("main", sections))
+    body = tag("body", tag("header", top, tag("nav", links)), tag("main", sections))
     return f'<!DOCTYPE html>\n<html lang="en">{head}{body}</html>\n'
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from qkdflow import plots
 from qkdflow.accuracy import wilson
-from qkdflow.report import board
-from qkdflow.report.html import Child, Html, figure, join, scroll, table, tag
+from qkdflow.report import board, searches
+from qkdflow.report.drawing import drawn
+from qkdflow.report.html import Child, Html, join, scroll, table, tag
 from qkdflow.report.verdicts import compared, percent, verdicts, why_not
 
 Report = Mapping[str, Any]
@@ -77,7 +76,7 @@ def _baselines(report: Report) -> Html:
     drawing = plots.accuracy_against_parameters(report)
     return join(
         table(head, rows, numeric=(1, 2, 3, 4)),
-        _draw("size", "Accuracy against parameters", drawing, caption),
+        drawn("size", "Accuracy against parameters", drawing, caption),
     )
 
 
@@ -91,7 +90,7 @@ def _data(report: Report) -> Html:
     drawing = None
     if data.get("pulses"):
         caption = "Mean, 10th to 90th percentile, and in grey a few inputs of each class (training part)."
-        drawing = _draw("pulses", "Inputs by class", plots.pulses(data["pulses"]), caption)
+        drawing = drawn("pulses", "Inputs by class", plots.pulses(data["pulses"]), caption)
     return join(tag("p", text), data.get("source") and tag("p", data["source"]), drawing)
 
 
@@ -101,36 +100,9 @@ def _confusion(report: Report) -> Html | None:
         matrix = report[model].get("confusion_test")
         if matrix:
             drawing = plots.confusion(matrix, report["dataset"]["class_names"], model.capitalize())
-            drawings.append(_draw(f"confusion-{model}", f"Confusion of the {model}", drawing, None, wide=False))
+            drawings.append(drawn(f"confusion-{model}", f"Confusion of the {model}", drawing, None, wide=False))
     note = "Test part. A row is a true class; errors are shaded by the cube root of their share of it."
     return join(tag("div", drawings, class_="pair"), tag("p", note, class_="note")) if drawings else None
-
-
-def _searches(report: Report) -> Html:
-    drawings: list[Html] = []
-    rows: Rows = []
-    for model in _MODELS:
-        search = report.get(f"{model}_search") or {}
-        trials = search.get("trials", [])
-        done = [t for t in trials if t["objective"] is not None]
-        if not done:
-            rows.append([model, *[_NONE] * 4, tag("em", f"not run: {why_not(search)}")])
-            continue
-        drawing = plots.search_history(search, f"{model.capitalize()} search")
-        title = f"Trials of the {model} search"
-        drawings.append(_draw(f"search-{model}", title, drawing, None, wide=False))
-        best = max(done, key=lambda t: (t["objective"], -t["number"]))
-        values = [
-            tag("span", f"{name} ", tag("b", _short(value)), class_="pick") for name, value in best["values"].items()
-        ]
-        size = f"{best['parameters']:,}" if best["parameters"] else _NONE
-        rows.append([model, str(len(trials)), str(best["number"]), percent(best["objective"]), size, values])
-    head = ["Search", "Trials", "Best trial", "Validation [%]", "Parameters", "Best values"]
-    return join(tag("div", drawings, class_="pair") if drawings else None, table(head, rows, numeric=(1, 2, 3, 4)))
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _training(report: Report) -> Html | None:
@@ -139,7 +111,7 @@ def _training(report: Report) -> Html | None:
         history = report[model].get("history") or {}
         if history.get("loss"):
             drawing = plots.learning_curves(history, model.capitalize())
-            drawings.append(_draw(f"history-{model}", f"Learning curves of the {model}", drawing, None))
+            drawings.append(drawn(f"history-{model}", f"Learning curves of the {model}", drawing, None))
     note = "Dotted: the epoch of the lowest validation loss. The student's loss is that of distillation."
     return join(drawings, tag("p", note, class_="note")) if drawings else None
 
@@ -161,7 +133,7 @@ def _frozen(report: Report) -> Html:
     drawing = None
     if student.get("weights"):
         caption = "Integer codes of each kernel; dashed, the lowest and the highest code of its type."
-        drawing = _draw("weights", "Weight histograms", plots.weight_histograms(student["weights"]), caption)
+        drawing = drawn("weights", "Weight histograms", plots.weight_histograms(student["weights"]), caption)
     return join(table(head, rows, numeric=(1, 2, 3, 4)), drawing)
 
 
@@ -227,17 +199,13 @@ def _facts(facts: Mapping[str, Any]) -> Html:
     return tag("dl", pairs, class_="facts")
 
 
-def _draw(name: str, title: str, drawing: Figure, caption: Child, *, wide: bool = True) -> Html:
-    return figure(title, plots.svg(drawing, name), caption, wide=wide)
-
-
 SECTIONS: dict[str, Callable[[Report], Html | None]] = {
     "Result": _result,
     "Keep in mind": _limits,
     "Beside baselines": _baselines,
     "Data": _data,
     "Confusion": _confusion,
-    "Searches": _searches,
+    "Searches": searches.section,
     "Training": _training,
     "Frozen network": _frozen,
     "Verification": _verification,

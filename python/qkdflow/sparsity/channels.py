@@ -9,6 +9,7 @@ import numpy as np
 
 from qkdflow import layers
 from qkdflow.layers import Layer
+from qkdflow.layers.folded import Batchnorm
 from qkdflow.quantizers import Quantizer
 
 Inbound = Mapping[str, Sequence[str]]
@@ -48,6 +49,8 @@ def removable(made: Sequence[Layer], inbound: Inbound) -> list[Channels]:
             channels = Channels(layer.name, f"{layer.name}/kernel")
             if layer.use_bias:
                 channels.followers.append(f"{layer.name}/bias")
+            if isinstance(layer, Batchnorm) and not _normalize(layer, channels):
+                continue
             if all(_follow(by_name, read_by, r, channels) for r in read_by[layer.name]) and channels.readers:
                 found.append(channels)
     return found
@@ -61,19 +64,28 @@ def _follow(by_name: Mapping[str, Layer], read_by: Mapping[str, list[str]], name
             return False
         channels.depthwise.append(name)
         channels.followers += [f"{name}/bias"] if layer.use_bias else []
+        if isinstance(layer, Batchnorm) and not _normalize(layer, channels):
+            return False
     elif isinstance(layer, READERS):
         if isinstance(layer, layers.SeparableConv2D) and layer.depth_multiplier != 1:
             return False
         channels.readers.append(name)
         return True
     elif isinstance(layer, layers.BatchNormalization):
-        if not layer.scale:  # nothing could be zero that takes the mean away
+        if not _normalize(layer, channels):
             return False
-        channels.followers += [f"{name}/gamma", *([f"{name}/beta"] if layer.center else [])]
-        channels.moving += [f"{name}/moving_mean", f"{name}/moving_variance"]
     elif not _keeps_zero(layer):
         return False
     return bool(read_by[name]) and all(_follow(by_name, read_by, r, channels) for r in read_by[name])
+
+
+def _normalize(layer: layers.BatchNormalization | Batchnorm, channels: Channels) -> bool:
+    """Adds what a normalisation has for each channel; False where nothing could be zero that takes the mean away."""
+    if not layer.scale:
+        return False
+    channels.followers += [f"{layer.name}/gamma", *([f"{layer.name}/beta"] if layer.center else [])]
+    channels.moving += [f"{layer.name}/moving_mean", f"{layer.name}/moving_variance"]
+    return True
 
 
 def _keeps_zero(layer: Layer) -> bool:

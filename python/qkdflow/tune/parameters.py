@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -346,3 +346,13 @@ def positions(values: list[float]) -> list[float]:
     scaled = logs if unevenness(logs) < unevenness(values) else values
     k, span = len(values), scaled[-1] - scaled[0]
     return [(0.5 + (k - 1) * (v - scaled[0]) / span) / k for v in scaled]
+
+
+def from_dict(fields: Mapping[str, Any]) -> Parameter:
+    """The hyper-parameter that to_dict gave."""
+    kinds = {kind.kind: kind for kind in Parameter.__subclasses__()}
+    if fields.get("kind") not in kinds:
+        raise ConfigError(f"[space] kind must be one of {', '.join(kinds)}; got {fields.get('kind')!r}")
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items() if k != "kind"}
+    given["conditions"] = tuple(Condition(c["parent"], tuple(c["values"])) for c in fields["conditions"])
+    return kinds[fields["kind"]](**given)

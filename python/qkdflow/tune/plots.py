@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -24,6 +25,7 @@ Array = npt.NDArray[np.float64]
 Values = dict[str, Value]
 POINTS = 49  # along a slice
 GRID_POINTS = 21  # along each side of a pair
+SHADES = 32  # of a response
 SAMPLES = 256  # configurations that importance averages over
 LEVELS = 12  # of a hyper-parameter for its importance
 
@@ -53,8 +55,13 @@ def history(study: Study, objective: int = 0, title: str = "History") -> Figure:
 
 
 @styled
-def front(study: Study, chosen: Trial | None = None, title: str = "Pareto front") -> Figure:
-    """The two objectives (the objective and the cost) of all trials, the front joined, the chosen trial circled."""
+def front(
+    study: Study,
+    chosen: Trial | None = None,
+    title: str = "Pareto front",
+    names: tuple[str, str] | None = None,
+) -> Figure:
+    """The two objectives (the cost and the objective) of all trials, the front joined, the chosen trial circled."""
     count = len(study.goals.directions) + (study.goals.cost is not None)
     if count < 2:
         raise ConfigError("[plots] a front needs two objectives, or one and a cost; got one")
@@ -64,7 +71,8 @@ def front(study: Study, chosen: Trial | None = None, title: str = "Pareto front"
         return (study.cost(trial), first) if study.goals.cost is not None else (first, trial.objectives[1])
 
     figure = Figure(figsize=(4.8, 3.3))
-    names = ("cost", "objective") if study.goals.cost is not None else ("objective 1", "objective 2")
+    if names is None:
+        names = ("cost", "objective") if study.goals.cost is not None else ("objective 1", "objective 2")
     ax = figure.add_subplot(title=title, xlabel=names[0], ylabel=names[1])
     done = [point(t) for t in study.trials if t.state == "complete"]
     if done:
@@ -127,13 +135,15 @@ def response(
         mesh = ax.pcolormesh(
             *[range(len(a)) if isinstance(a[0], str) else a for a in axes],
             numbers.reshape(len(rows), len(columns)),
-            cmap=colours,
+            cmap=colormaps[colours].resampled(SHADES),
             shading="nearest",
         )
         for ticks, names in ((ax.set_xticks, axes[0]), (ax.set_yticks, axes[1])):
             if isinstance(names[0], str):
                 ticks(range(len(names)), names)
-        figure.colorbar(mesh, ax=ax)
+        solids = figure.colorbar(mesh, ax=ax).solids
+        if solids is not None:
+            solids.set_rasterized(False)  # an SVG stays one
         told = [t.values for t in study.trials if x in t.values and y in t.values]
         if told and not any(isinstance(a[0], str) for a in axes):
             ax.plot([v[x] for v in told], [v[y] for v in told], ".", color=INK, ms=3)
@@ -168,12 +178,13 @@ def shares(study: Study, objective: int = 0) -> dict[str, float]:
 
 
 @styled
-def importance(study: Study, objective: int = 0, title: str = "Importance") -> Figure:
-    """The shares of `shares`, the largest on top."""
-    found = sorted(shares(study, objective).items(), key=lambda item: item[1])
-    figure = Figure(figsize=(4.8, 0.7 + 0.32 * len(found)))
+def importance(found: Study | Mapping[str, float], objective: int = 0, title: str = "Importance") -> Figure:
+    """The shares of `shares`, of a study or given, the largest on top."""
+    known = shares(found, objective) if isinstance(found, Study) else found
+    ordered = sorted(known.items(), key=lambda item: item[1])
+    figure = Figure(figsize=(4.8, 0.7 + 0.32 * len(ordered)))
     ax = figure.add_subplot(title=title, xlabel="share of the variance explained by itself", xlim=(0, 1))
-    ax.barh([label(name, 24) for name, _ in found], [share for _, share in found], color=BLUE)
+    ax.barh([label(name, 24) for name, _ in ordered], [share for _, share in ordered], color=BLUE)
     return figure
 
 
@@ -185,7 +196,7 @@ def parallel(study: Study, title: str = "Parallel coordinates") -> Figure:
     sign = float(study.goals.signs[0])
     done.sort(key=lambda t: -sign * t.objectives[0])  # the best are drawn last
     best = len(done) - max(1, len(done) // 10)
-    figure = Figure(figsize=(max(4.8, 1.1 * len(parameters)), 3.3))
+    figure = Figure(figsize=(max(7.2, 1.1 * len(parameters)), 3.3))
     ax = figure.add_subplot(title=title, ylim=(-0.05, 1.05), yticks=[])
     for i, trial in enumerate(done):
         y = [_height(p, trial.values[p.name]) if p.name in trial.values else np.nan for p in parameters]
@@ -236,7 +247,8 @@ def _axis(set_scale: Any, parameter: Parameter, values: Sequence[Value]) -> list
     """The values as numbers of an axis, or as words where they are not numbers."""
     if any(isinstance(v, (bool, str)) for v in values):
         return [_text(v) for v in values]
-    if getattr(parameter, "sampling", "linear") == "log":
+    wide = min(values) > 0 and max(values) >= 100 * min(values)  # type: ignore[operator]
+    if getattr(parameter, "sampling", "log" if wide else "linear") == "log":
         set_scale("log")
     return list(values)
 

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from typing import TYPE_CHECKING, Any, Literal
 
 from qkdflow._core import set_threads
+from qkdflow.tune.cluster import workers
 from qkdflow.tune.trial import Trial, TrialFailed, TrialPruned
 
 if TYPE_CHECKING:
@@ -41,9 +42,13 @@ def run(
     callback: Callback | None,
     jobs: int,
     executor: Executor | None,
+    dask: str | None,
 ) -> None:
     """See Study.optimize."""
-    if executor is not None:
+    if dask is not None:
+        with workers(dask, objective) as (remote, sent):
+            _pooled(study, sent, n_trials, callback, jobs, remote, in_order=True)
+    elif executor is not None:
         _pooled(study, objective, n_trials, callback, jobs, executor, in_order=False)
     elif jobs > 1:
         # Networks of this size are faster on one thread each than on several.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from qkdflow._core import Suggester
 from qkdflow.errors import ConfigError
-from qkdflow.tune.parameters import Parameter, Value, same
+from qkdflow.tune.parameters import Parameter, Value, from_dict, same
 
 Codes = npt.NDArray[np.float64]
 INACTIVE = -1.0
@@ -74,6 +74,11 @@ class Space:
     def to_list(self) -> list[dict[str, Any]]:
         """Plain JSON: equal for equal spaces."""
         return [p.to_dict() for p in self.parameters]
+
+    @classmethod
+    def from_list(cls, parameters: Sequence[Mapping[str, Any]]) -> Space:
+        """The space that to_list gave."""
+        return cls(tuple(from_dict(p) for p in parameters))
 
 
 def difference(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> str:

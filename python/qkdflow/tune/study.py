@@ -79,6 +79,18 @@ class Study:
         self._claims = Claims(None if journal is None else Path(journal))
         self._journal = None if journal is None else self._open(Path(journal))
 
+    @classmethod
+    def of(cls, space: Hypermodel | Space, trials: Sequence[Trial], **options: Any) -> Study:
+        """A study in memory that holds trials of another, for its model and its figures; options as of Study."""
+        study = cls(space, **options)
+        for trial in trials:
+            study._add(Trial(trial.number, trial.values))
+        for trial in trials:
+            if trial.state != "running":
+                value = list(trial.objectives) if len(trial.objectives) > 1 else trial.value
+                study._end({"tell": trial.number, "state": trial.state, "value": value, "info": trial.info})
+        return study
+
     # Asking and telling
 
     def ask(self) -> Trial:
@@ -150,18 +162,20 @@ class Study:
         *,
         jobs: int = 1,
         executor: Executor | None = None,
+        dask: str | None = None,
     ) -> Trial | None:
         """Runs trials until the study holds n_trials ended ones, or the space ends; the best.
 
         The objective returns its value (a tuple of several), or (value, info). It raises TrialFailed where a
         configuration is hopeless and TrialPruned where it stops early; any other exception ends the search, and
         that trial comes first when it goes on. With `jobs` so many trials run at once, in threads with one engine
-        thread each, and are told in the order asked, so that the search is the same every time. With an `executor`
-        (such as Dask's `client.get_executor()`) they run there and are told as they end.
+        thread each, and are told in the order asked, so that the search is the same every time. With `dask`, the
+        address of a scheduler (tcp://host:8786), they run on its workers, and the search is the same as here. With an
+        `executor` of your own they run there and are told as they end.
         """
         if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
             raise ConfigError(f"[study] jobs must be a whole number from 1; got {jobs!r}")
-        running.run(self, objective, n_trials, callback, jobs, executor)
+        running.run(self, objective, n_trials, callback, jobs, executor, dask)
         return self.best
 
     # What is known

@@ -1,8 +1,7 @@
 """Topologies by name: those of Molina et al. 2023 (doi:10.1109/LES.2023.3343030), and of the courses and codes behind.
 
 `zoo.build("resnet20")` or `zoo.resnet(20)`. Students have kernels of `quantized_bits(bits, 1, alpha=1)`. What a name's
-model counts is asserted in the tests. QKeras, and so the letter, counts one step counter more for every
-QConv2DBatchnorm: `COUNTERS` says how many.
+model counts is asserted in the tests.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from qkdflow.zoo.resnet import resnet
 from qkdflow.zoo.vgg import vgg16, vgg16_student
 
 DEPTHS = (8, 20, 32, 56, 110)
-COUNTERS = {"pest_student": 8, "vgg16_student": 13, "mobilenetv2_student": 4}
 
 
 def _resnet(depth: int, skips: bool) -> Callable[..., Model]:
@@ -75,4 +73,4 @@ def build(name: str, **options: Any) -> Model:
     return MODELS[name](**options)
 
 
-__all__ = ["COUNTERS", "MODELS", "build", "names", "resnet", *(n for n in MODELS if not n.startswith("resnet"))]
+__all__ = ["MODELS", "build", "names", "resnet", *(n for n in MODELS if not n.startswith("resnet"))]

@@ -39,9 +39,11 @@ def q_conv(filters: int, bits: int, size: int = 3, padding: str = "same") -> lis
 
 
 def q_conv_norm(filters: int, bits: int) -> list[Layer]:
-    """The letter's block: a quantised convolution with BatchNormalization, and a quantised ReLU."""
-    conv, relu = q_conv(filters, bits)
-    return [conv, layers.BatchNormalization(), relu]
+    """The letter's block: a convolution quantised with its normalisation folded in, and a quantised ReLU."""
+    made = layers.QConv2DBatchnorm(
+        filters, 3, padding="same", kernel_quantizer=weights(bits), bias_quantizer=bias(bits)
+    )
+    return [made, layers.QActivation(quantized_relu(bits, 2))]
 
 
 def weights(bits: int) -> quantized_bits:

@@ -40,13 +40,15 @@ TEST_CASE("gemm equals the sums it stands for, at every width and on every level
   const Key key(1);
   for (const Kernels* k : levels())
     for (const int m : {1, 2, 3, 7, 9, 32})
-      for (const int n : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 33})
+      for (const int n : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 33, 40})
         for (const int inner : {1, 5, 30}) {
           const auto a = normals(key.fold(1), static_cast<std::size_t>(m * inner));
           const auto b = normals(key.fold(2), static_cast<std::size_t>(inner * n));
           const auto bias = normals(key.fold(3), static_cast<std::size_t>(n));
           std::vector<float> c(static_cast<std::size_t>(m * n), NAN), t(c);
           k->gemm(m, n, inner, a.data(), inner, 1, b.data(), n, bias.data(), c.data(), n);
+          std::vector<float> added(c.size(), 1.0f);  // what was there before
+          k->gemm_add(m, n, inner, a.data(), inner, 1, b.data(), n, nullptr, added.data(), n);
           // The same a, read as the transpose of (inner, m): row stride 1, column stride m.
           std::vector<float> at(a.size());
           k->transpose(m, inner, a.data(), at.data());
@@ -64,6 +66,8 @@ TEST_CASE("gemm equals the sums it stands for, at every width and on every level
               REQUIRE(std::fabs(static_cast<double>(c[static_cast<std::size_t>(i * n + j)]) - with_bias) <
                       3e-6 * size);
               REQUIRE(std::fabs(static_cast<double>(t[static_cast<std::size_t>(i * n + j)]) - sum) <
+                      3e-6 * size);
+              REQUIRE(std::fabs(static_cast<double>(added[static_cast<std::size_t>(i * n + j)]) - 1 - sum) <
                       3e-6 * size);
             }
         }
@@ -88,6 +92,25 @@ TEST_CASE("AVX2 and AVX-512 give the same bits, and a row does wherever it stand
       v4.gemm(1, n, 30, a.data() + (m - 1) * 30, 30, 1, b.data(), n, nullptr, row.data(), n);
       REQUIRE(std::equal(row.begin(), row.end(), c4.end() - n));
     }
+
+  for (const int outs : {1, 3, 8, 12, 33}) {  // over an image (7, 9, 3), and the same channel by channel
+    const qkd::simd::Convolution full{5, 7, outs, 3, 9, 27, 27, 3},
+        own{5, 5, outs, 3, 3 * outs, 9 * outs, 9 * outs, outs};
+    const auto image = normals(key.fold(5), 7 * 9 * 33 + 16), taps = normals(key.fold(6), 27 * 33 + 16);
+    const auto of = [&](const Kernels& k) {
+      const auto size = static_cast<std::size_t>(35 * outs);
+      std::vector<float> y(size + 16), gradient(static_cast<std::size_t>(27 * outs)), z(size),
+          depth(gradient.size());
+      k.convolve(full, image.data(), taps.data(), taps.data(), -1, 2, y.data());
+      k.convolve_gradient(full, image.data(), y.data(), gradient.data());
+      k.depthwise(own, image.data(), taps.data(), taps.data(), -1, 2, z.data());
+      k.depthwise_gradient(own, image.data(), y.data(), depth.data());
+      y.resize(size);
+      for (const auto* more : {&gradient, &z, &depth}) y.insert(y.end(), more->begin(), more->end());
+      return y;
+    };
+    REQUIRE(of(v3) == of(v4));
+  }
 
   auto w3 = normals(key.fold(3), 101), w4 = w3;
   const auto g = normals(key.fold(4), 101);

@@ -13,6 +13,7 @@
 #include "nn/dense.h"
 #include "nn/dropout.h"
 #include "nn/embedding.h"
+#include "nn/folded_batch_normalization.h"
 #include "nn/graph.h"
 #include "nn/gru.h"
 #include "nn/merge.h"
@@ -79,14 +80,18 @@ double loss(const Graph& g, int batch, const std::vector<double>& x, const std::
 }
 
 // Every layer's exam: the step against the definition, in training and out of it, and the gradients of every
-// parameter against finite differences of the definition. `draw` makes the source's numbers.
-void examine(Graph& g, int batch, const std::function<double(std::size_t)>& draw = {}) {
+// parameter against finite differences of the definition. `draw` makes the source's numbers; `steps` have
+// been trained before, where a layer counts them.
+void examine(Graph& g, int batch, const std::function<double(std::size_t)>& draw = {}, float steps = 0) {
   const Key key(5);
   const nn::Pass pass{key.fold("pass")};
   g.params().initialize(key);
   for (const nn::Param& p : g.params().list())
     for (std::size_t i = 0; i < p.size; ++i)
-      g.params().value(p)[i] += static_cast<float>(0.1 * std::abs(key.fold(9).normal(i)));
+      g.params().value(p)[i] =
+          p.spec.name.ends_with("/steps")
+              ? steps
+              : g.params().value(p)[i] + static_cast<float>(0.1 * std::abs(key.fold(9).normal(i)));
   g.params().refresh();
   const std::size_t n = static_cast<std::size_t>(batch) * g.input().size(),
                     out = static_cast<std::size_t>(batch) * g.output().size();
@@ -160,6 +165,27 @@ TEST_CASE("convolutions and pools of few channels pass their exam", "[nn]") {
   }
 }
 
+TEST_CASE("convolutions and pools pass their exam at every width of a vector", "[nn]") {
+  using enum nn::Padding;
+  const auto net = [](int channels, Layers layers) {
+    layers.insert(layers.end(), {global("all", kAverage), dense("out", 2)});
+    return Graph({6, 7, channels}, layers);
+  };
+  for (const int channels : {1, 2, 9, 15, 24}) {
+    Graph wide = net(
+        channels, {convolution("a", 12, {3, 3, 1, 1, same}), convolution("b", channels, {3, 2, 2, 2, same}),
+                   convolution("c", 40, {2, 3, 1, 2, valid}, false, false)});
+    Graph deep =
+        net(channels,
+            {convolution("a", 1, {3, 3, 1, 1, same}, true), pooling("max", kMax, {2, 3, 1, 2, same}),
+             convolution("b", 2, {3, 2, 2, 2, same}, true), pooling("mean", kAverage, {1, 2, 1, 2, valid})});
+    Graph exact =
+        net(channels, {pooling("max", kMax, {2, 7, 2, 7, valid}),
+                       pooling("mean", kAverage, {3, 1, 3, 1, valid}), convolution("a", 8, {1, 1})});
+    for (Graph* g : {&wide, &deep, &exact}) examine(*g, 2);
+  }
+}
+
 TEST_CASE(
     "convolutions by oneDNN, batch normalisation and skips pass their exam, in one shard and in several",
     "[nn]") {
@@ -182,6 +208,60 @@ TEST_CASE(
   for (const int batch : {2, 7}) examine(g, batch);
   REQUIRE(g.plan(2, true).shards() == 1);
   REQUIRE(g.plan(7, true).shards() == 2);
+}
+
+TEST_CASE("layers with batch normalisation folded into them pass their exam", "[nn]") {
+  const auto mode = GENERATE(nn::FoldedBatchNormalization::Folding::ema_stats,
+                             nn::FoldedBatchNormalization::Folding::batch_stats);
+  const bool frozen = GENERATE(false, true);
+  const auto folded = [&](std::shared_ptr<const nn::Layer> inner) {
+    nn::FoldedBatchNormalization::Options o;
+    o.folding = mode;
+    o.freeze_delay = frozen ? 9 : -1;
+    return std::make_shared<nn::FoldedBatchNormalization>(std::move(inner), o);
+  };
+  const nn::Window same{3, 3, 1, 1, nn::Padding::same};
+  Graph g({8, 8, 3},
+          Layers{folded(convolution("few", 16, same)), activation("relu", "relu"),
+                 folded(convolution("onednn", 16, same, false, false)), activation("relu6", "relu6"),
+                 folded(convolution("depth", 1, {3, 3, 2, 2, nn::Padding::same}, true)),
+                 folded(convolution("few_depth", 2, {2, 2}, true, false)), flatten(), folded(dense("fc", 5)),
+                 dense("out", 3)});
+  examine(g, 9, {}, 100);
+  REQUIRE(g.plan(9, true).shards() == 2);
+}
+
+TEST_CASE("a folded layer computes with quantised numbers, and its statistics freeze", "[nn]") {
+  nn::FoldedBatchNormalization::Options o;
+  o.momentum = 0.5f;
+  o.freeze_delay = 0;
+  Dense::Options fc{1, false};
+  fc.kernel.type = FixedPoint(4, 2, true, Rounding::RND, Overflow::SAT);
+  Graph g({1}, Layers{std::make_shared<nn::FoldedBatchNormalization>(std::make_shared<Dense>("fc", fc), o)});
+  g.params().initialize(Key(1));
+  const auto value = [&](std::size_t i) -> float& { return g.params().value(g.params().list()[i])[0]; };
+  value(0) = 0.3f;
+  g.params().refresh();
+  nn::Plan& plan = g.plan(2, true);
+  const auto step = [&](float a, float b) {
+    plan.src()[0] = a;
+    plan.src()[1] = b;
+    plan.forward();
+    return plan.dst()[1] - plan.dst()[0];  // the bias cancels out
+  };
+  // src * kernel is -0.6 and 0.6: variance 0.36, the moving one 0.68; 0.3 / sqrt(0.681) = 0.3635 becomes 0.25
+  // or 0.5 in steps of 0.25: 0.25. The correction is sqrt(0.681 / 0.361).
+  REQUIRE(step(-2, 2) == Approx(4 * 0.25 * std::sqrt(0.681 / 0.361)));
+  REQUIRE(value(4) == Approx(0.68));  // gamma, beta, mean, variance, steps
+  step(-2, 2);
+  REQUIRE(value(4) == Approx(0.52));
+  REQUIRE(value(5) == 2);
+  REQUIRE(step(-9, 9) == Approx(18 * 0.5));  // frozen: 0.3 / sqrt(0.521) = 0.4156
+  REQUIRE(value(4) == Approx(0.52));
+  nn::Plan& inference = g.plan(1, false);
+  inference.src()[0] = 1;
+  inference.forward();
+  REQUIRE(inference.dst()[0] == Approx(0.5 - static_cast<double>(value(3)) / std::sqrt(0.521)));
 }
 
 TEST_CASE("embedding and GRU pass their exam", "[nn]") {

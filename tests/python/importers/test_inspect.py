@@ -20,7 +20,7 @@ def test_a_file_is_shown_with_all_that_counts(capsys: pytest.CaptureFixture[str]
     assert "(9, 9, 4)" in out
     assert "quantized_bits(6,1,symmetric=True,alpha='auto_po2')" in out
     assert "NaN or infinite: none" in out
-    assert "parameters: 416" in out
+    assert "parameters: 418" in out  # two of them count steps
 
 
 def test_nans_zeros_and_masks_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

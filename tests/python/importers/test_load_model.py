@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import pytest
 import qkdflow
 from golden_files import cases, folder, predicted
 from h5_files import dense, layer, sequential, small, tensors_of, write_h5
+from numpy_forward import forward
 from qkdflow import Key, importers, stages
 from qkdflow.datasets import csv
 from qkdflow.errors import ConfigError, DataError
-from qkdflow.layers import Dense, Input
+from qkdflow.layers import Dense, Input, QConv2DBatchnorm
 
-CHANGED = {"qkeras_conv", "binary_ternary"}  # files with layers that the engine has in another form
+CHANGED = {"binary_ternary"}  # a file with layers that the engine has in another form
 
 
 def loaded(path: Path) -> qkdflow.Model:
@@ -33,11 +35,49 @@ def test_a_model_predicts_what_keras_predicted(archive: str, file: str) -> None:
 
 
 def test_what_was_changed_is_said() -> None:
-    with pytest.warns(UserWarning, match=r"cb: QConv2DBatchnorm is folded.*db: QDepthwiseConv2DBatchnorm is folded"):
-        qkdflow.load_model(folder("keras2_files") / "qkeras_conv.h5")
+    with pytest.warns(UserWarning, match=r"bn: QBatchNormalization is kept at its quantised values"):
+        qkdflow.load_model(folder("keras2_files") / "binary_ternary.h5")
 
 
-@pytest.mark.parametrize("file", ["branches.h5", "recommender.h5", "pruned.h5", "sequences.h5"])
+def folded_convolution(path: Path, **options: Any) -> Path:
+    """One QConv2DBatchnorm of 2 x 2, as QKeras 0.9 writes it, trained for 11 steps."""
+    names = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+    arrays = {f"c/{n}:0": np.asarray(Key(2).fold(n).uniform(3), np.float32) + 0.5 for n in names}
+    arrays["c/kernel:0"] = np.asarray(Key(3).normal(24), np.float32).reshape(2, 2, 2, 3)
+    arrays["c/iteration:0"] = np.array(10, np.int64)
+    quantizers = {f"{k}_quantizer": f"quantized_bits(8,2,alpha={options.pop('alpha', 1)})" for k in ("kernel", "bias")}
+    conv = layer("QConv2DBatchnorm", "c", filters=3, kernel_size=[2, 2], use_bias=True, **quantizers, **options)
+    return write_h5(path, sequential(conv, layer("Flatten", "f"), shape=(None, 3, 3, 2)), {"c": arrays})
+
+
+def test_a_folded_convolution_goes_on_where_it_was(tmp_path: Path) -> None:
+    path = folded_convolution(tmp_path / "f.h5", ema_freeze_delay=12, folding_mode="batch_stats_folding")
+    model = loaded(path)
+    found = model.layers[1]
+    assert isinstance(found, QConv2DBatchnorm)
+    assert (found.ema_freeze_delay, found.folding_mode) == (12, "batch_stats_folding")
+    x = np.asarray(Key(4).normal(8 * 18), np.float32).reshape(8, 3, 3, 2)
+    np.testing.assert_allclose(model.predict(x), forward(importers.read(path), x), rtol=1e-5, atol=1e-5)
+    followed = []
+    for _ in range(5):
+        model.fit(x, np.arange(8), batch_size=8)
+        followed.append(model.parameter("c/moving_mean")[0].copy())
+    assert model.parameter("c/steps")[0] == 16
+    moves = [not np.array_equal(a, b) for a, b in pairwise(followed)]
+    assert moves == [True, True, False, False]  # steps 12, 13 and 14 follow: QKeras counts them 10 to 12
+    model.save(tmp_path / "own")
+    np.testing.assert_array_equal(qkdflow.load_model(tmp_path / "own").predict(x), model.predict(x))
+
+
+def test_a_folded_convolution_whose_quantiser_is_not_trained_keeps_its_values(tmp_path: Path) -> None:
+    path = folded_convolution(tmp_path / "f.h5", alpha=0.5)
+    with pytest.warns(UserWarning, match=r"c: QConv2DBatchnorm is folded"):
+        model = qkdflow.load_model(path)
+    x = np.asarray(Key(4).normal(8 * 18), np.float32).reshape(8, 3, 3, 2)
+    np.testing.assert_allclose(model.predict(x), forward(importers.read(path), x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("file", ["branches.h5", "recommender.h5", "pruned.h5", "sequences.h5", "qkeras_conv.h5"])
 def test_a_model_trains(file: str) -> None:
     model = loaded(folder("keras2_files") / file)
     x, _ = predicted("keras2_files", file)

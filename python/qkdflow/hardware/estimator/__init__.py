@@ -1,6 +1,6 @@
 """Resources and clocks of a network before any vendor tool: physics first, prices fitted to real reports."""
 
-from qkdflow.hardware.estimator.conv2d import estimate_conv2d
+from qkdflow.hardware.estimator.conv import estimate_conv2d
 from qkdflow.hardware.estimator.dense import dense, estimate_dense, last_width, lay_out
 from qkdflow.hardware.estimator.fit import Row
 from qkdflow.hardware.estimator.kernel import Kernel

@@ -18,17 +18,16 @@ from qkdflow.errors import ConfigError, DataError
 from qkdflow.files import read_json, write_json
 from qkdflow.fixed import FixedDense, FixedModel
 from qkdflow.hardware.estimator import laws, prices
-from qkdflow.hardware.estimator.activation import FF, LUT
 from qkdflow.hardware.estimator.dense import last_width, lay_out
 from qkdflow.hardware.estimator.fit import TARGETS, Row, fit
 from qkdflow.hardware.estimator.kernel import Kernel
-from qkdflow.hardware.estimator.network import require_known
-from qkdflow.hardware.estimator.reports import ToolReport
+from qkdflow.hardware.estimator.network import estimate_for
 from qkdflow.hardware.estimator.target import Target
-from qkdflow.hardware.estimator.terms import WIDTH, Terms
+from qkdflow.hardware.estimator.terms import Terms
+from qkdflow.hardware.vendor_reports import Report, Synthesis, Timing
 
-FORMAT = "qkdflow.reports/1"
-_OTHER = "activation elements"  # what is not dense
+FORMAT = "qkdflow.reports/2"
+_OTHER = "not dense"  # what other kinds of layers are estimated at
 _CONFIG = re.compile(r"config(\d+)")
 
 
@@ -55,11 +54,11 @@ class Calibration:
 def bills(fixed: FixedModel, target: Target, factors: Mapping[str, int]) -> dict[str, dict[str, dict[str, float]]]:
     """By layer and target: amounts by "group|term"."""
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for link in require_known(fixed):
+    estimates = {layer.name: layer for layer in estimate_for(fixed, target, factors).layers}
+    for link in fixed.links:
         layer = link.layer
         if not isinstance(layer, FixedDense):
-            elements = {_OTHER: link.n_out * link.input_type.bits / WIDTH}
-            found[layer.name] = dict.fromkeys(TARGETS, elements)
+            found[layer.name] = {t: {_OTHER: float(getattr(estimates[layer.name], t))} for t in TARGETS}
             continue
         rf = laws.taken_reuse_factor(link.n_in, link.n_out, factors[layer.name], target.strategy)
         widths = link.input_type.bits, layer.result_type.bits
@@ -73,25 +72,25 @@ def bills(fixed: FixedModel, target: Target, factors: Mapping[str, int]) -> dict
 
 
 def remember(
-    reports: Sequence[ToolReport], fixed: FixedModel, target: Target, factors: Mapping[str, int], path: Path
+    reports: Mapping[Path, Report], fixed: FixedModel, target: Target, factors: Mapping[str, int], path: Path
 ) -> int:
     """Add the reports to the local table; how many are new. ConfigError where none belongs to the network."""
     entries = _read(path)
     layers = bills(fixed, target, factors)
     whole = {t: _sum(layer[t] for layer in layers.values()) for t in TARGETS}
-    numbers = {int(m[1]) for r in reports if "dense" in r.name and (m := _CONFIG.search(r.name))}
+    counted = {file: report for file, report in reports.items() if not isinstance(report, Timing)}
+    modules = [report.top for report in counted.values()]
+    numbers = {int(m[1]) for name in modules if _is_dense(name) and (m := _CONFIG.search(name))}
     names = [layer.name for layer in fixed.dense]
     # hls4ml numbers layers in order; with some of them missing nobody knows which is which.
     dense = dict(zip(sorted(numbers), names, strict=True)) if len(numbers) == len(names) else {}
     built = (target.part.name, target.strategy, target.io, *(str(factors[name]) for name in names))
     design, added, known = " ".join((fixed.digest[:12], *built)), 0, 0
-    for report in reports:
-        if not report.counts:
-            continue
-        if report.clock_ns is not None and abs(report.clock_ns - target.clock_ns) > 1e-6:
-            raise ConfigError(f"[{report.path}] is for {report.clock_ns:g} ns; give --clock {report.clock_ns:g}")
-        config = _CONFIG.search(report.name)
-        if config and ("dense" not in report.name or int(config[1]) not in dense):
+    for file, report in counted.items():
+        if isinstance(report, Synthesis) and abs(report.target_ns - target.clock_ns) > 1e-6:
+            raise ConfigError(f"[{file}] is for {report.target_ns:g} ns; give --clock {report.target_ns:g}")
+        config = _CONFIG.search(report.top)
+        if config and (not _is_dense(report.top) or int(config[1]) not in dense):
             continue  # a part that is no dense layer of ours
         terms = layers[dense[int(config[1])]] if config else whole
         name = f"{design}/{dense[int(config[1])]}" if config else design
@@ -112,7 +111,7 @@ def calibrate(path: Path) -> Calibration:
         raise DataError(f"[{path}] no report was added yet; use: qkdflow estimate MODEL --calibrate REPORTS...")
     entries = _read(path)
     rows = [
-        Row(e["design"], e["design"], "", *_without_activations(e["terms"], e["counts"]))
+        Row(e["design"], e["design"], "", *_without_others(e["terms"], e["counts"]))
         for e in entries
         if e["stage"] == "csynth"
     ]
@@ -135,15 +134,19 @@ def calibrate(path: Path) -> Calibration:
     return Calibration(table, len(entries), errors, _corrections(entries))
 
 
-def _without_activations(
+def _without_others(
     terms: Mapping[str, Mapping[str, float]], counts: Mapping[str, float]
 ) -> tuple[dict[str, Terms], dict[str, float]]:
     """What is left for the dense layers, whose prices alone are refitted; 0 where nothing is."""
     left: dict[str, float] = {}
-    for target, price in (("lut", LUT), ("ff", FF)):
-        others = price * terms[target].get(_OTHER, 0.0)
-        left[target] = max(0.0, counts.get(target, 0.0) - others)
+    for target in TARGETS:
+        left[target] = max(0.0, counts.get(target, 0.0) - terms[target].get(_OTHER, 0.0))
     return {t: {k: v for k, v in terms[t].items() if k != _OTHER} for t in TARGETS}, left
+
+
+def _is_dense(module: str) -> bool:
+    """A dense layer of its own; a convolution's products are called config2_mult."""
+    return "dense" in module and "_mult" not in module
 
 
 def _priced(group: str, target: str, terms: Terms) -> dict[str, float]:

@@ -45,7 +45,7 @@ class Constraints:
     def refusals(self, found: Estimate, hopeful: bool = False) -> list[str]:
         """A sentence for each limit that is exceeded; hopeful: even by `HOPE` of the interval's low end."""
         return [
-            f"{word} {used:,} of {limit:,} allowed: {_blame(found, word)}"
+            f"{word} {used:,} of {limit:,} allowed: {_blame(found, word, hopeful)}"
             for word, used, limit in self._uses(found, hopeful)
             if used > limit
         ]
@@ -61,7 +61,7 @@ class Constraints:
         for word, value in self.limits.items():
             quantity: Quantity = getattr(found.total, word)
             limit = int(value * room[word]) if word in room else int(value)
-            uses.append((word, int(HOPE * quantity.low) if hopeful else quantity.value, limit))
+            uses.append((word, _count(quantity, hopeful), limit))
         return uses
 
     def _spent(self, found: Estimate) -> float:
@@ -71,6 +71,11 @@ class Constraints:
         return float(getattr(found.total, word)) / max(allowance, 1.0)
 
 
-def _blame(found: Estimate, word: str) -> str:
-    worst = max(found.layers, key=lambda layer: int(getattr(layer, word)))
-    return f"{int(getattr(worst, word)):,} of them in {worst.name}"
+def _count(quantity: Quantity, hopeful: bool) -> int:
+    return int(HOPE * quantity.low) if hopeful else quantity.value
+
+
+def _blame(found: Estimate, word: str, hopeful: bool) -> str:
+    counts = {layer.name: _count(getattr(layer, word), hopeful) for layer in found.layers}
+    worst = max(counts, key=counts.__getitem__)
+    return f"{counts[worst]:,} of them in {worst}"

@@ -11,8 +11,8 @@ from qkdflow.hardware.estimator.kernel import Kernel, integer_matrix, signed_wid
 from qkdflow.hardware.estimator.target import Multiplier, Target, require
 from qkdflow.hardware.estimator.values import LayerEstimate, Quantity
 
-# Multiples of the interval's ends for layers unlike all that were reported; assumed. Four folded layers of one more
-# design (7-series, reuse 64, some below n_in) came out 15 % low in LUTs, and 3.7 times low in FF with their FIFOs.
+# Multiples of the interval's ends for layers unlike all that were reported; assumed.
+WIDEST = 256  # inputs of the widest folded layers that were reported
 BEYOND = {"lut": (0.6, 1.6), "ff": (0.5, 4.0)}
 
 
@@ -75,31 +75,45 @@ def dense(
     rf = laws.taken_reuse_factor(kernel.n_in, kernel.n_out, asked, target.strategy)
     last = weight_bits if isinstance(weights, Kernel) else last_width(weights, rf)
     layout = lay_out(kernel, weight_bits, last, widths, rf, target)
+    # Where the clock's uncertainty is not known, what both ends of it would give is inside the interval.
+    budgets = set(target.budgets) - {target.budget}
+    layouts = [layout, *(lay_out(kernel, weight_bits, last, widths, rf, target, budget) for budget in budgets)]
     prices_of = (table or prices.shipped())[layout.bill.group]
-    seen = _seen(kernel, layout.bill.group, rf, target)
-    latency = prices.clocks(layout.bill.group, layout.latency)
-    ends = latency.value, latency.low, latency.high
-    ii = Quantity(*(laws.initiation_interval(rf, clocks, target.strategy) for clocks in ends))
+    seen = _seen(kernel, layout.bill.group, target)
+    wider = {"lut": (1.0, 1.0), "ff": (1.0, 1.0)} if seen else BEYOND
+
+    def count(resource: str) -> Quantity:
+        price = prices_of[resource]
+        middle, *ends = (price.quantity(getattr(x.bill, resource), wider[resource]) for x in layouts)
+        return middle.reaching(ends)
+
+    middle, *ends = (prices.clocks(x.bill.group, x.latency) for x in layouts)
+    latency = middle.reaching(ends)
+    clocks = latency.value, latency.low, latency.high
+    ii = Quantity(*(laws.initiation_interval(rf, c, target.strategy) for c in clocks))
     return LayerEstimate(
         name=name,
         kind="dense",
-        lut=prices_of["lut"].quantity(layout.bill.lut, (1.0, 1.0) if seen else BEYOND["lut"]),
-        ff=prices_of["ff"].quantity(layout.bill.ff, (1.0, 1.0) if seen else BEYOND["ff"]),
+        lut=count("lut"),
+        ff=count("ff"),
         dsp=Quantity.exactly(layout.dsp),
         bram=Quantity.exactly(layout.bram),
         latency_clk=latency,
         ii=ii,
         asked=asked,
         reuse_factor=rf,
+        has_weights=True,
         ebops=kernel.nonzero * weight_bits * widths[0],
         basis=prices.constants()["basis"][layout.bill.group] + ("" if seen else "; beyond what these reports show"),
     )
 
 
-def _seen(kernel: Kernel, group: str, rf: int, target: Target) -> bool:
-    """Whether the group's reports have layers like this one; the interval is wider where not."""
+def _seen(kernel: Kernel, group: str, target: Target) -> bool:
+    """Whether reports of this family have layers like this one; the interval is wider where not."""
+    if group == "folded":
+        return target.family is pipeline.SERIES7
     if group == "resource":
-        return target.family is pipeline.ULTRASCALE and kernel.n_in >= 32 and rf >= 2 * kernel.n_in
+        return kernel.n_in <= WIDEST
     return target.strategy == "latency" or target.family is pipeline.ULTRASCALE
 
 
@@ -109,24 +123,34 @@ def last_width(weights: ArrayLike, rf: int) -> int:
 
 
 def lay_out(
-    kernel: Kernel, weight_bits: int, last_bits: int, widths: tuple[int, int], rf: int, target: Target
+    kernel: Kernel,
+    weight_bits: int,
+    last_bits: int,
+    widths: tuple[int, int],
+    rf: int,
+    target: Target,
+    budget: float | None = None,
 ) -> Layout:
-    """What HLS makes of a layer at a reuse factor that hls4ml takes."""
+    """What HLS makes of a layer at a reuse factor that hls4ml takes.
+
+    budget: nanoseconds of a stage, in place of the target's.
+    """
     if target.strategy == "resource" and rf > 1:
         return _folded(kernel, weight_bits, last_bits, widths, rf, target)
-    return _unrolled(kernel, widths, rf, target)
+    return _unrolled(kernel, widths, rf, target, target.budget if budget is None else budget)
 
 
-def _unrolled(kernel: Kernel, widths: tuple[int, int], rf: int, target: Target) -> Layout:
+def _unrolled(kernel: Kernel, widths: tuple[int, int], rf: int, target: Target, budget: float) -> Layout:
     family, fabric = target.family, target.multiplier == "fabric"
     limit = pipeline.shared_limit(kernel, family, rf)
-    latency = round(pipeline.latency(kernel, family, target.budget, target.speed, rf, fabric))
+    latency = round(pipeline.latency(kernel, family, budget, target.speed, rf, fabric))
     constants = kernel.distinct_many
     if family is pipeline.ULTRASCALE and rf == 1:  # the older tool makes small constants of LUTs
         constants -= kernel.narrow
     dsp = 0 if fabric else min(constants, limit)
-    bill = terms.unrolled(kernel, family.name, target.strategy, rf, limit, latency, widths, fabric)
-    return Layout(rf, dsp, 0, latency, bill)
+    own = pipeline.product_stages(family, budget, target.speed)
+    run = terms.Unrolled(target.strategy, rf, limit, latency, own, pipeline.is_chain(kernel), fabric)
+    return Layout(rf, dsp, 0, latency, terms.unrolled(kernel, family.name, run, widths))
 
 
 def _folded(
@@ -138,5 +162,7 @@ def _folded(
     bram = laws.memory_blocks(rf, word) if rf * word >= laws.MEMORY_BITS else 0
     bram += laws.index_memory(rf, kernel.n_in)
     latency = laws.folded_latency(rf, kernel.n_in, dsp > 0)
-    bill = terms.folded(kernel.n_in, kernel.n_out, rf, word, dsp > 0, widths)
+    like_reports = target.family is pipeline.ULTRASCALE and kernel.n_in >= 32 and rf >= 2 * kernel.n_in
+    price = terms.folded if like_reports else terms.folded_small
+    bill = price(kernel.n_in, kernel.n_out, rf, word, dsp > 0, widths)
     return Layout(rf, dsp, bram, latency, bill)

@@ -12,6 +12,7 @@ from qkdflow.export.preflight import valid_reuse_factors as _valid_reuse_factors
 
 CHAIN = 4096  # additions of one expression beyond which HLS stops balancing them into a tree
 DSP_WIDTH = 5  # bits of a run-time weight from which the tool multiplies in a DSP
+SRL_BITS = 32  # of one LUT used as a shift register
 MEMORY_BITS = 1024  # a table below this many bits is made of LUTs, not of a BRAM
 
 
@@ -75,6 +76,11 @@ def memory_blocks(depth: int, width: int) -> int:
     if rest > 512:
         slabs, rest = slabs + 1, 0
     return slabs * -(-width // 18) + (-(-width // 36) if rest else 0)
+
+
+def choice_luts(ways: int, bits: int) -> int:
+    """LUTs that choose one of `ways` words: a LUT a bit takes four, and each choice halves what is left twice."""
+    return bits * -(-(ways - 1) // 3)
 
 
 def index_memory(rf: int, n_in: int) -> int:

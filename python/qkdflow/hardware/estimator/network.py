@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qkdflow.errors import ConfigError, DataError
-from qkdflow.fixed import FixedActivation, FixedDense, FixedModel, Link
+from qkdflow.errors import DataError
+from qkdflow.fixed import FixedModel, FixedWeighted
 from qkdflow.hardware.boards import Part
-from qkdflow.hardware.estimator import prices
-from qkdflow.hardware.estimator.activation import activation
-from qkdflow.hardware.estimator.dense import dense
+from qkdflow.hardware.estimator import prices, stream
+from qkdflow.hardware.estimator.layers import Place, layer_estimate
 from qkdflow.hardware.estimator.target import Multiplier, Target, require
 from qkdflow.hardware.estimator.values import RESOURCES, LayerEstimate, Quantity, total
 
@@ -23,7 +22,7 @@ TIGHT = 0.8  # share of a part beyond which placing and routing gets hard
 class Estimate:
     """What HLS would report for a network (csynth). Estimated: nothing was synthesised.
 
-    total: the sum of `layers`; its latency is their sum, its initiation interval the largest.
+    total: the sum of `layers`; its latency is that of the slowest path, its initiation interval the largest.
     """
 
     target: Target
@@ -67,10 +66,11 @@ class Estimate:
             return ""
         resource = self.scarcest
         worst = max(self.layers, key=lambda layer: getattr(layer, resource).value)
+        narrower = "give the layers before it fewer outputs or its result fewer bits, or use io_stream"
         cure = {
             "dsp": "use weights of at most two signed digits (csd_bits), fewer distinct ones, or more reuse",
             "bram": "use the Latency strategy for it, or fewer bits",
-        }.get(resource, "prune it, take bits off its weights, or narrow it")
+        }.get(resource, "prune it, take bits off its weights, or narrow it" if worst.has_weights else narrower)
         part_of = getattr(worst, resource).value / max(1, getattr(self.total, resource).value)
         return f"change {worst.name} first: it takes {part_of:.0%} of the {resource.upper()}s; {cure}"
 
@@ -105,8 +105,8 @@ def estimate(
 ) -> Estimate:
     """LUTs, flip-flops, DSPs, BRAMs and clocks of a frozen network, each with a 90 % interval.
 
-    model: a FixedModel, or the directory of a saved one or of a run; reuse_factor: one for all dense layers, or by
-    layer name. ConfigError for a part, a setting or a layer name that is not known; DataError without a model.
+    model: a FixedModel, or the directory of a saved one or of a run; reuse_factor: one for all layers, or by layer
+    name. ConfigError for a part, a setting or a layer name that is not known; DataError without a model.
     """
     target = Target.of(
         part, board, clock_ns=clock_ns, strategy=strategy, io=io, uncertainty=uncertainty, multiplier=multiplier
@@ -118,21 +118,11 @@ def estimate_for(
     fixed: FixedModel, target: Target, reuse_factor: int | Mapping[str, int] = 1, table: prices.Table | None = None
 ) -> Estimate:
     """The same with everything by value; `table` replaces the shipped prices."""
-    factors = _factors(fixed, reuse_factor)
-    known = require_known(fixed)
-    layers = tuple(_layer(link, factors, target, table) for link in known)
-    return Estimate(target, layers, _total(layers))
-
-
-def require_known(fixed: FixedModel) -> tuple[Link, ...]:
-    """The network's layers, all of kinds that reports were seen of. ConfigError names the first that is not."""
-    for link in fixed.links:
-        if not isinstance(link.layer, FixedDense | FixedActivation):
-            raise ConfigError(
-                f"[estimate] layers must be dense or activations, of which reports were seen; got {link.layer.name}, "
-                f"a {type(link.layer).__name__}"
-            )
-    return fixed.links
+    factors = reuse_factors(fixed, reuse_factor)
+    links = fixed.links
+    layers = tuple(layer_estimate(Place(x, factors.get(x.layer.name, 1), target, table)) for x in links)
+    sources = {link.layer.name: link.layer.inputs for link in links}
+    return Estimate(target, layers, _total(layers, stream.latency(layers, sources, target.io == "stream")))
 
 
 def find_fixed(path: str | Path) -> FixedModel:
@@ -149,48 +139,34 @@ def held(part: Part) -> dict[str, int]:
     return {"lut": part.lut, "ff": part.ff, "dsp": part.dsp, "bram": 2 * part.bram36}
 
 
-def _factors(fixed: FixedModel, reuse_factor: int | Mapping[str, int]) -> dict[str, int]:
-    names = [layer.name for layer in fixed.dense]
+def reuse_factors(fixed: FixedModel, reuse_factor: int | Mapping[str, int]) -> dict[str, int]:
+    """By name of each layer with weights. ConfigError for names and factors that are not possible."""
+    names = [layer.name for layer in fixed.layers if isinstance(layer, FixedWeighted)]
     if not isinstance(reuse_factor, Mapping):
-        return dict.fromkeys(names, reuse_factor)
-    unknown = sorted(set(reuse_factor) - set(names))
-    if unknown:
+        found = dict.fromkeys(names, reuse_factor)
+    else:
+        unknown = sorted(set(reuse_factor) - set(names))
         known = ", ".join(names)
-        raise ConfigError(f"[estimate] reuse_factor must name dense layers ({known}); got {', '.join(unknown)}")
-    return {name: reuse_factor.get(name, 1) for name in names}
+        require(not unknown, f"reuse_factor must name layers with weights ({known})", ", ".join(unknown))
+        found = {name: reuse_factor.get(name, 1) for name in names}
+    for factor in found.values():
+        require(factor >= 1, "reuse_factor must be at least 1", factor)
+    return found
 
 
-def _layer(link: Link, factors: Mapping[str, int], target: Target, table: prices.Table | None) -> LayerEstimate:
-    layer, stream = link.layer, target.io == "stream"
-    if not isinstance(layer, FixedDense):
-        return activation(layer.name, link.n_out, link.input_type.bits, stream)
-    widths = link.input_type.bits, layer.result_type.bits
-    require(factors[layer.name] >= 1, "reuse_factor must be at least 1", factors[layer.name])
-    found = dense(layer.name, layer.weights, layer.weight_type.bits, widths, factors[layer.name], target, table)
-    return streamed(found, link.n_in * widths[0]) if stream else found
-
-
-def streamed(layer: LayerEstimate, input_bits: int) -> LayerEstimate:
-    """A layer between FIFOs: a clock to read, one to write, and registers for its input. No report of one was seen."""
-    ff, clocks = layer.ff, layer.latency_clk
-    return replace(
-        layer,
-        ff=Quantity(ff.value + input_bits, ff.low, ff.high + 2 * input_bits),
-        latency_clk=Quantity(clocks.value + 2, clocks.low + 1, clocks.high + 4),
-        ii=Quantity(layer.ii.value, layer.ii.low, layer.ii.high + 2),
-        basis=f"{layer.basis}; its FIFOs assumed",
-    )
-
-
-def _total(layers: tuple[LayerEstimate, ...]) -> LayerEstimate:
+def _total(layers: tuple[LayerEstimate, ...], latency: Quantity) -> LayerEstimate:
     largest = max(layers, key=lambda layer: layer.ii.value).ii
     return LayerEstimate(
         name="total",
         kind="network",
-        **{r: total(getattr(layer, r) for layer in layers) for r in (*RESOURCES, "latency_clk")},
+        lut=total(layer.lut for layer in layers),
+        ff=total(layer.ff for layer in layers),
+        dsp=total(layer.dsp for layer in layers),
+        bram=total(layer.bram for layer in layers),
+        latency_clk=latency,
         ii=Quantity(largest.value, max(x.ii.low for x in layers), max(x.ii.high for x in layers)),
         ebops=sum(layer.ebops for layer in layers),
-        asked=max((layer.asked for layer in layers), default=1),
-        reuse_factor=max((layer.reuse_factor for layer in layers), default=1),
+        asked=max(layer.asked for layer in layers),
+        reuse_factor=max(layer.reuse_factor for layer in layers),
         basis="sum of the layers",
     )

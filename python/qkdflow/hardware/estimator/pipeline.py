@@ -29,7 +29,7 @@ class Family:
     cap: int | None  # the older tool shares multipliers as if the reuse factor were at most this
 
 
-SERIES7 = Family("7series", "Vitis HLS 2022.1", adder_ns=2.2, product_ns=4.3, chain_clocks=0.56, cap=None)
+SERIES7 = Family("7series", "Vitis HLS 2021.1", adder_ns=2.2, product_ns=4.3, chain_clocks=0.56, cap=None)
 ULTRASCALE = Family("ultrascale+", "Vivado HLS", adder_ns=0.88, product_ns=2.2, chain_clocks=0.56, cap=1023)
 
 
@@ -54,15 +54,24 @@ def tree_latency(kernel: Kernel, family: Family, budget: float, speed: float) ->
     if kernel.nonzero == 0:
         return 0.0
     adder, product = family.adder_ns * speed, family.product_ns * speed
-    if kernel.size > laws.CHAIN:
+    if is_chain(kernel):
         return family.chain_clocks * kernel.per_output
     if family is ULTRASCALE:  # registers only where the budget ends
         multiplies = kernel.two_digit + kernel.many_digit > 0
         return math.floor((levels(kernel) * adder + multiplies * product) / budget)
     per_stage = max(1, math.floor(budget / adder))
-    # A product takes stages of its own where it does not fit into one: 2.2 more at 3.65 ns, none at 4.375 ns.
-    own = min(max((product - budget) / 0.29, -0.3), 2.2)
+    own = product_stages(family, budget, speed) or -0.3  # a product that fits leaves room for an adder
     return max(1.0, 0.9 * levels(kernel) / per_stage + own)
+
+
+def product_stages(family: Family, budget: float, speed: float) -> float:
+    """Stages of its own that a product takes: none where it fits into one (4.375 ns), 2.2 at 3.65 ns and below."""
+    return min(max((family.product_ns * speed - budget) / 0.29, 0.0), 2.2)
+
+
+def is_chain(kernel: Kernel) -> bool:
+    """Whether the tool adds one product after another."""
+    return kernel.size > laws.CHAIN
 
 
 def latency(kernel: Kernel, family: Family, budget: float, speed: float, rf: int, fabric: bool = False) -> float:

@@ -23,9 +23,9 @@ def require(ok: bool, message: str, got: Any) -> None:
 class Target:
     """A part, and how HLS is told to build for it.
 
-    uncertainty: the share of the clock that HLS keeps back; None where it is not known: then 12.5 % for the
-    UltraScale+ reports' tool, and for 7-series the middle of the two kinds of reports, 12.5 and 27 %.
-    multiplier: fabric forbids DSPs.
+    uncertainty: the share of the clock that HLS keeps back; None where it is not known: then 12.5 % for UltraScale+,
+    which its reports' tool keeps, and for 7-series the middle of hls4ml's two defaults, 12.5 (Vivado) and 27 % (Vitis),
+    both of which are inside the interval. multiplier: fabric forbids DSPs.
     """
 
     part: Part
@@ -61,9 +61,13 @@ class Target:
     @property
     def budget(self) -> float:
         """Nanoseconds of a pipeline stage."""
-        kept = self.uncertainty
-        if kept is None:
-            kept = pipeline.UNCERTAINTY["Vivado"]
-            if self.family is pipeline.SERIES7:
-                kept = (kept + pipeline.UNCERTAINTY["Vitis"]) / 2
-        return self.clock_ns * (1.0 - kept)
+        widest, narrowest = self.budgets
+        return (widest + narrowest) / 2
+
+    @property
+    def budgets(self) -> tuple[float, float]:
+        """The widest and the narrowest that a stage may be: the same where the uncertainty is known."""
+        least = pipeline.UNCERTAINTY["Vivado"] if self.uncertainty is None else self.uncertainty
+        open_ended = self.uncertainty is None and self.family is pipeline.SERIES7
+        most = pipeline.UNCERTAINTY["Vitis"] if open_ended else least
+        return self.clock_ns * (1.0 - least), self.clock_ns * (1.0 - most)

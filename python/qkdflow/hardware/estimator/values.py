@@ -40,6 +40,11 @@ class Quantity:
         middle = round(value)
         return cls(middle, min(max(0, round(value * low)), middle), max(round(value * high), middle))
 
+    def reaching(self, others: Iterable[Quantity]) -> Quantity:
+        """The same value with an interval that holds the others' too."""
+        others = [self, *others]
+        return Quantity(self.value, min(q.low for q in others), max(q.high for q in others))
+
 
 def total(parts: Iterable[Quantity]) -> Quantity:
     """A sum with the sum of the intervals: the layers of one network err alike, so that nothing evens out."""
@@ -51,8 +56,9 @@ def total(parts: Iterable[Quantity]) -> Quantity:
 class LayerEstimate:
     """One layer as HLS would report it (csynth). bram counts blocks of 18 Kb; latency_clk and ii are clocks.
 
-    reuse_factor: what hls4ml takes, which differs from `asked` where that is not valid; ebops: bit operations that
-    are not multiplied by zero; basis: the reports behind the constants.
+    reuse_factor: what hls4ml takes, which differs from `asked` where that is not valid, both of layers with weights;
+    words: of a stream, that make one sample; ebops: bit operations that are not multiplied by zero; basis: the reports
+    behind the constants.
     """
 
     name: str
@@ -65,6 +71,8 @@ class LayerEstimate:
     ii: Quantity
     asked: int = 1
     reuse_factor: int = 1
+    has_weights: bool = False
+    words: int = 1
     ebops: int = 0
     basis: str = ""
 

@@ -12,7 +12,7 @@ from qkdflow.hardware.simulated.board import SimulatedBoard
 from qkdflow.hardware.simulated.comblock import SimulatedComBlock
 from qkdflow.hardware.simulated.faults import FAULTS, Faults
 from qkdflow.hardware.simulated.network import Network
-from qkdflow.hardware.simulated.networks import csim_network, emulator_network, reference_network
+from qkdflow.hardware.simulated.networks import csim_network, emulator_network, reference_network, rtl_network
 
 __all__ = [
     "FAULTS",
@@ -23,6 +23,7 @@ __all__ = [
     "csim_network",
     "emulator_network",
     "reference_network",
+    "rtl_network",
     "simulated_device",
 ]
 

@@ -1,4 +1,4 @@
-"""What can stand behind a simulated core: the integer emulator, the NumPy reference, hls4ml's C simulation."""
+"""What can stand behind a simulated core: the integer emulator, the NumPy reference, hls4ml's C simulation, Verilog."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from qkdflow import reference
 from qkdflow.export.csim import Csim
 from qkdflow.fixed import FixedModel
 from qkdflow.hardware.simulated.network import Network
+from qkdflow.rtl import Rtl
 
 
 def emulator_network(fixed: FixedModel) -> Network:
@@ -17,6 +18,11 @@ def csim_network(csim: Csim) -> Network:
     """The compiled project as a function of codes."""
     fixed = csim.project.fixed
     return lambda codes: fixed.output_type.encode(csim.predict(fixed.input_type.decode(codes)))
+
+
+def rtl_network(rtl: Rtl) -> Network:
+    """Simulated Verilog as a function of codes; each call is a packet after a reset."""
+    return rtl.run
 
 
 def reference_network(fixed: FixedModel) -> Network:

@@ -1,0 +1,3 @@
+#define QKD_LEVEL v2
+#define QKD_LANES 2
+#include "base/simd/algebra.inc"

@@ -1,0 +1,29 @@
+// Samples from Python: an array, or a function that gives the rows that it is asked for.
+#pragma once
+#include <pybind11/stl.h>
+
+#include <variant>
+
+#include "bind/arrays.h"
+#include "train/data.h"
+
+namespace qkd::bind {
+
+using Source = std::variant<Array<float>, py::function>;
+
+// A view on `source`, which must outlive it; the GIL is taken for every fetch.
+inline train::Samples to_samples(const Source& source) {
+  if (const auto* array = std::get_if<Array<float>>(&source)) return view<float>(*array, "x");
+  const auto& fetch = std::get<py::function>(source);
+  return train::Samples([&fetch](std::span<const std::uint32_t> rows, std::span<float> dst) {
+    const py::gil_scoped_acquire acquire;
+    const py::object fetched = fetch(to_array<std::uint32_t>(rows, {static_cast<py::ssize_t>(rows.size())}));
+    require(py::isinstance<py::array>(fetched), "x", "a source must give arrays");
+    const auto values = view<float>(py::reinterpret_borrow<py::array>(fetched), "x");
+    require(values.size() == dst.size(), "x", "a source must give ", dst.size(), " numbers for ", rows.size(),
+            " rows; got ", values.size());
+    std::ranges::copy(values, dst.begin());
+  });
+}
+
+}  // namespace qkd::bind

@@ -1,0 +1,120 @@
+"""The applications that `qkdflow run NAME` knows: settings beside the defaults, and the work of each budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from qkdflow.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Application:
+    """Settings of RunConfig by name; `effort` has, by budget, what differs from that budget.
+
+    data: what must be given where no simulator draws it.
+    """
+
+    about: str
+    settings: Mapping[str, Any]
+    effort: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    data: str | None = None
+
+
+MNIST = "the folder of MNIST's four IDX files"
+
+APPLICATIONS = {
+    "psd": Application(
+        "the letter's 1D-MLP: four kinds of simulated detector pulses, a student of 529 parameters",
+        {"data": "psd", "max_parameters": 529},
+    ),
+    "clyc": Application(
+        "gamma and neutron pulses of a CLYC detector",
+        {"max_parameters": 170},
+        data="a CSV file of pulses with a column class",
+    ),
+    "gamma-neutron": Application(
+        "simulated gamma and neutron pulses with pile-up and noise, a student of 950 parameters",
+        {"data": "gamma-neutron", "bits": 9, "sparsity": 0.3, "max_parameters": 950},
+        {
+            "paper": {"samples": 40_000, "teacher_trials": 16, "teacher_trial_epochs": 8, "teacher_epochs": 32}
+            | {"student_trials": 24, "student_trial_epochs": 8, "student_epochs": 48}
+        },
+    ),
+    "mnist-mlp": Application(
+        "MNIST by dense layers; the first has 5 neurons, so that hls4ml's limit of 4,096 products holds",
+        {
+            "bits": 6,
+            "sparsity": 0.49,
+            "max_parameters": 8847,
+            "student_network": {"kind": "mlp", "widths": [[5, 5, 1], [40, 120, 20], [16, 32, 8]]},
+            "transport": "axi_dma",
+        },
+        {
+            "quick": {"train_rows": 10_000, "teacher_trials": 2, "teacher_trial_epochs": 4, "teacher_epochs": 10}
+            | {"student_trials": 4, "student_trial_epochs": 4, "student_epochs": 16, "student_restarts": 1}
+            | {"baseline_epochs": 4, "least_steps": 1000},
+            "paper": {"teacher_trials": 6, "teacher_trial_epochs": 3, "teacher_epochs": 20, "student_trials": 12}
+            | {"student_trial_epochs": 4, "student_epochs": 24, "student_restarts": 1, "baseline_epochs": 6},
+        },
+        MNIST,
+    ),
+    "mnist-cnn": Application(
+        "MNIST by convolutions, a student of 3,816 parameters",
+        {
+            "bits": 6,
+            "sparsity": 0.48,
+            "max_parameters": 3816,
+            "teacher_network": {"kind": "cnn", "convolutions": 2, "pool_every": 1, "dense": 1, "kernels": [16, 32, 8]},
+            "student_network": {
+                "kind": "cnn",
+                "convolutions": 2,
+                "pool_every": 1,
+                "dense": 1,
+                "batch_normalization": False,
+            },
+            "hls": {"io_type": "io_stream"},
+            "transport": "axi_dma",
+        },
+        {
+            "quick": {"train_rows": 5_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 4}
+            | {"student_trials": 3, "student_trial_epochs": 2, "student_epochs": 12, "student_restarts": 1}
+            | {"baseline_epochs": 3, "least_steps": 0},
+            "paper": {"train_rows": 20_000, "teacher_trials": 2, "teacher_trial_epochs": 1, "teacher_epochs": 5}
+            | {"student_trials": 6, "student_trial_epochs": 1, "student_epochs": 14, "student_restarts": 1}
+            | {"baseline_epochs": 4, "least_steps": 0},
+        },
+        MNIST,
+    ),
+    "pest-cnn": Application(
+        "the letter's 2D-CNN on simulated photographs of traps, three classes, a student of 3,699 parameters",
+        {
+            "data": "pest-3",
+            "sparsity": 0.5,
+            "max_parameters": 3699,
+            "teacher_network": {"kind": "cnn"},
+            "student_network": {"kind": "cnn", "convolutions": 4, "pool_every": 1, "dense": 1},
+            "hls": {"io_type": "io_stream"},
+            "transport": "axi_dma",
+        },
+        {
+            "quick": {"samples": 600, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 2}
+            | {"student_trials": 2, "student_trial_epochs": 2, "student_epochs": 6, "student_restarts": 1}
+            | {"baseline_epochs": 3, "least_steps": 0},
+            "paper": {"samples": 3_600, "teacher_trials": 2, "teacher_trial_epochs": 2, "teacher_epochs": 12}
+            | {"student_trials": 6, "student_trial_epochs": 6, "student_epochs": 60, "student_restarts": 1}
+            | {"baseline_epochs": 4, "least_steps": 0},
+        },
+    ),
+}
+
+
+def application(name: str) -> Application:
+    """ConfigError, with the nearest name, where there is none."""
+    if name in APPLICATIONS:
+        return APPLICATIONS[name]
+    near = get_close_matches(name, APPLICATIONS, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ConfigError(f"[run] must be one of {', '.join(APPLICATIONS)}, or --data FILE; got {name!r}.{hint}")

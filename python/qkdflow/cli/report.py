@@ -1,0 +1,45 @@
+"""`qkdflow report`: finished runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from qkdflow.errors import ConfigError
+
+EXAMPLES = """examples:
+  qkdflow report runs/*                                  a Markdown table on the terminal
+  qkdflow report runs/seed0 runs/seed1 --out runs.html   with figures; seeds of one configuration share a row
+  qkdflow report runs/* --part xc7a35tcpg236-1 --out runs.md
+"""
+
+
+def add(verbs: Any) -> None:
+    report = verbs.add_parser(
+        "report",
+        help="compare finished runs side by side",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.add_argument("runs", nargs="+", metavar="DIR", help="directories of finished runs")
+    report.add_argument("--part", help="estimate all for this part, such as xc7z020clg400-1, not for each run's own")
+    report.add_argument("--board", help="such as pynq-z2, in place of the part")
+    report.add_argument("--out", metavar="FILE", help="a .html page or a .md table; the terminal where not given")
+    report.set_defaults(command=_report)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from qkdflow.files import write_atomic
+    from qkdflow.overview import compare, markdown, page
+
+    out = None if args.out is None else Path(args.out)
+    if out is not None and out.suffix not in (".html", ".md"):
+        raise ConfigError(f"[--out] must end in .html or .md; got {args.out!r}")
+    rows = compare(args.runs, args.part, args.board)
+    if out is None:
+        print(markdown(rows), end="")
+        return 0
+    write_atomic(out, page(rows, out.parent) if out.suffix == ".html" else markdown(rows))
+    print(f"report: {out}")
+    return 0

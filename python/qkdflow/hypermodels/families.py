@@ -1,0 +1,60 @@
+"""The families by name: what a configuration may ask of a teacher or a student, checked before there are data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any
+
+from qkdflow.datasets import Dataset
+from qkdflow.errors import ConfigError
+from qkdflow.hypermodels.cnn import StudentCNN, TeacherCNN
+from qkdflow.hypermodels.mlp import StudentMLP, TeacherMLP
+from qkdflow.tune import HyperParameters
+
+Teacher = TeacherMLP | TeacherCNN
+Student = StudentMLP | StudentCNN
+TEACHERS: dict[str, type[Teacher]] = {"mlp": TeacherMLP, "cnn": TeacherCNN}
+STUDENTS: dict[str, type[Student]] = {"mlp": StudentMLP, "cnn": StudentCNN}
+_GIVEN = ("dataset", "bits", "digits")  # by other settings
+
+
+def check_network(where: str, options: Mapping[str, Any], families: Mapping[str, type[Any]]) -> None:
+    """ConfigError where there is no such family or option; `options` is {"kind": family, option: value, ...}."""
+    kind = options.get("kind", "mlp")
+    if kind not in families:
+        raise ConfigError(f"[{where}] kind must be {' or '.join(families)}; got {kind!r}")
+    known = ["kind", *(f.name for f in fields(families[kind]) if f.name not in _GIVEN)]
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"[{where}] of kind {kind} has {', '.join(known)}; got {name!r}{hint}")
+
+
+def teacher_family(dataset: Dataset, options: Mapping[str, Any]) -> Teacher:
+    """The teachers that a search may build."""
+    check_network("teacher_network", options, TEACHERS)
+    return TEACHERS[options.get("kind", "mlp")](dataset, **_options(options))
+
+
+def student_family(dataset: Dataset, bits: int, digits: int | None, options: Mapping[str, Any]) -> Student:
+    """The students that a search may build."""
+    check_network("student_network", options, STUDENTS)
+    return STUDENTS[options.get("kind", "mlp")](dataset, bits, digits, **_options(options))
+
+
+def least_values(build: Teacher | Student) -> dict[str, Any]:
+    """The hyper-parameters of the smallest network of a family."""
+    asked = HyperParameters()
+    build(asked)
+    return {n: p.value_at(0.0) for n, p in asked.parameters.items() if p.kind == "Int" and not p.conditions}
+
+
+def _options(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _tuples(value) for name, value in options.items() if name != "kind"}
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value

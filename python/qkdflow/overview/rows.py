@@ -1,0 +1,138 @@
+"""Finished runs, read and grouped: one row for runs that differ in their seed alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any
+
+from qkdflow.errors import DataError
+from qkdflow.files import read_json
+from qkdflow.hardware.estimator import Estimate, estimate, find_fixed
+from qkdflow.report.verdicts import compared
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Values of one quantity, one a run."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.values)
+
+    @property
+    def deviation(self) -> float | None:
+        """The sample's standard deviation; None for a single value."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One finished run: its folder, its report, and its network's estimate for the part that it was compared on."""
+
+    path: Path
+    report: dict[str, Any]
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs of one configuration, which differ in their seeds alone."""
+
+    runs: tuple[Compared, ...]
+
+    @property
+    def name(self) -> str:
+        return ", ".join(str(run.path) for run in self.runs)
+
+    @property
+    def application(self) -> str:
+        return str(self.runs[0].report["dataset"]["name"])
+
+    def spread(self, model: str, value: str) -> Spread:
+        """A value of report.json's `teacher` or `student`, over the runs."""
+        return Spread(tuple(float(run.report[model][value]) for run in self.runs))
+
+    def middle(self, model: str, value: str) -> float:
+        """The median of a count: a mean of parameters is no network's."""
+        return median(float(run.report[model][value]) for run in self.runs)
+
+    @property
+    def ratio(self) -> float:
+        """Parameters of the teacher over parameters of the student: the letter's compression ratio; the median."""
+        return median(float(run.report["compression_ratio"]) for run in self.runs)
+
+    @property
+    def layers(self) -> int:
+        """Dense and convolutional layers of the student: the letter's NL."""
+        return sum(layer["kind"].startswith(("dense", "conv")) for layer in self.runs[0].report["student"]["layers"])
+
+    @property
+    def part(self) -> str:
+        return self.runs[0].estimate.part.name
+
+    def share(self, resource: str) -> float:
+        """Of the part, estimated; the median."""
+        return median(run.estimate.share(resource) for run in self.runs)
+
+    def total(self, value: str) -> float:
+        """latency_clk, ii or a resource of the whole network, estimated; the median."""
+        return median(float(getattr(run.estimate.total, value).value) for run in self.runs)
+
+    @property
+    def ebops(self) -> float:
+        return median(run.estimate.total.ebops for run in self.runs)
+
+    @property
+    def outputs(self) -> tuple[int, int]:
+        """(compared in C simulation, mismatches), summed."""
+        parts = [run.report.get("hls") or {} for run in self.runs]
+        return sum(map(compared, parts)), sum(int(part.get("mismatches", 0) or 0) for part in parts)
+
+
+def compare(folders: Sequence[str | Path], part: str | None = None, board: str | None = None) -> list[Row]:
+    """Rows in the order in which their first run was given. Each run is estimated as its own hls4ml project is built.
+
+    part, board: one to estimate all of them for. Raises DataError for a folder without a finished run, ConfigError for
+    an unknown part.
+    """
+    groups: dict[str, list[Compared]] = {}
+    for run in map(Path, folders):
+        found = _read(run, part, board)
+        groups.setdefault(_configuration(found.report), []).append(found)
+    return [Row(tuple(runs)) for runs in groups.values()]
+
+
+def _read(path: Path, part: str | None, board: str | None) -> Compared:
+    if not (path / "report.json").exists():
+        raise DataError(f"[{path}] holds no finished run. Finish it with: qkdflow run ... --out {path}")
+    report = read_json(path / "report.json")
+    try:
+        hls = report["hls"]
+        needs = estimate(
+            find_fixed(path),
+            part=part if part or board else hls["part"],
+            board=board,
+            clock_ns=hls["clock_ns"],
+            reuse_factor=hls["reuse_factor"],
+            strategy=hls["strategy"],
+            io=hls["io_type"],
+        )
+        _ = report["dataset"]["name"], report["teacher"]["accuracy_test"], report["student"]["layers"]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"[{path / 'report.json'}] is no report of a run; {error} is missing") from error
+    return Compared(path, report, needs)
+
+
+def _configuration(report: dict[str, Any]) -> str:
+    """All that was asked of a run but its seed: two runs with the same are repetitions."""
+    config = {key: value for key, value in (report.get("config") or {}).items() if key not in ("seed", "jobs")}
+    hls = {
+        key: report["hls"].get(key) for key in ("backend", "part", "io_type", "strategy", "reuse_factor", "clock_ns")
+    }
+    return json.dumps([report["dataset"]["name"], report.get("budget"), config, hls], sort_keys=True)

@@ -1,0 +1,38 @@
+"""Trials on the workers of a Dask scheduler; the study, and what it is told, stay in this process.
+
+Dask runs the trial of a worker that died again on another. The objective, with the data that it holds, goes to the
+workers once and not with every trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any
+
+from qkdflow._core import set_threads
+from qkdflow.errors import ConfigError, ToolError
+
+PATIENCE = 30  # seconds until a scheduler that does not answer is given up
+KINDS = ("tcp://", "tls://", "ws://", "wss://", "ucx://", "inproc://")
+
+
+@contextmanager
+def workers(address: str, objective: Any) -> Iterator[tuple[Executor, Any]]:
+    """An executor on the scheduler at `address`, and the objective to submit to it."""
+    if not address.startswith(KINDS):
+        raise ConfigError(f"[dask] must be the address of a scheduler, such as tcp://host:8786; got {address!r}")
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ToolError("[dask] needs Dask: pip install 'qkdflow[dask]'") from None
+    try:
+        client: Any = Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+    except OSError as error:
+        raise ToolError(f"[dask] no scheduler answers at {address}: {error}. Start one with: dask scheduler") from error
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise ToolError(f"[dask] the scheduler at {address} has no workers. Start some with: dask worker {address}")
+        client.run(set_threads, 1)  # one engine thread a trial, as with jobs
+        yield client.get_executor(pure=False), client.scatter(objective, broadcast=True, hash=False)

@@ -1,0 +1,195 @@
+"""Random graphs: reference, emulator, QONNX, Keras file and csim must give the same bits; a mutant must not.
+
+    python tests/hls/random_graphs.py [--count 200] [--first 0] [--csim 4]
+
+Each graph has at least three layers with a rounding and a saturation event in what is fed to it, and a mutant whose
+first such activation rounds another way, which the comparison must catch. --csim N compiles every Nth graph (0: none);
+g++ takes ten seconds each. Exit code 1 where a graph differs or a mutant does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
+
+import numpy as np
+from fixed_graphs import Build
+from fixed_models import codes
+from qkdflow import FixedPoint, Key, load_model, reference
+from qkdflow.export.csim import compare, compile_csim
+from qkdflow.export.hls import HlsConfig, write_hls
+from qkdflow.export.keras import write_keras
+from qkdflow.export.qonnx import write_qonnx
+from qkdflow.fixed import Codes, FixedActivation, FixedModel
+
+SAMPLES = 300
+TRIES = 40  # seeds that a graph may need until both events occur
+TARGETS = (
+    HlsConfig(),
+    HlsConfig(io_type="io_stream"),
+    HlsConfig("VivadoAccelerator", board="pynq-z2"),
+    HlsConfig("VivadoAccelerator", board="pynq-z2", io_type="io_stream"),
+)
+
+
+class Draw:
+    """Choices from a key, one after the other."""
+
+    def __init__(self, key: Key) -> None:
+        self.key, self.count = key, 0
+
+    def below(self, n: int) -> int:
+        self.count += 1
+        return min(int(self.key.fold(self.count).uniform(1)[0] * n), n - 1)
+
+    def kind(self, is_signed: bool) -> FixedPoint:
+        """A type so coarse that it rounds, and so narrow that it saturates."""
+        bits, integer = 4 + self.below(4), 1 + is_signed + self.below(2)
+        rounding = ("RND", "RND", "RND_CONV", "TRN")[self.below(4)]
+        return FixedPoint(bits, integer, is_signed, rounding, "SAT")
+
+
+def activate(b: Build, draw: Draw) -> str:
+    return b.relu(draw.kind(False)) if draw.below(3) else b.cut(draw.kind(True))
+
+
+def graph(key: Key) -> FixedModel:
+    """Dense layers; or a small image with convolutions, a residual sum and a pooling, then dense ones."""
+    draw = Draw(key.fold("draw"))
+    if draw.below(2):
+        b = Build(key, (4 + draw.below(12),))
+        for _ in range(2 + draw.below(3)):
+            b.dense(3 + draw.below(8))
+            activate(b, draw)
+    else:
+        b = Build(key, (4 + draw.below(3), 4 + draw.below(3), 1 + draw.below(2)))
+        channels = 2 + draw.below(2)
+        b.conv(channels, (3, 3), padding="same")
+        start = activate(b, draw)
+        branch = draw.below(4)
+        if branch == 0:
+            b.conv(channels, (3, 3), padding="same")
+            activate(b, draw)
+            b.add(b.last, start)
+        elif branch == 1:
+            b.depthwise((2, 2))
+            activate(b, draw)
+        elif branch == 2:
+            b.conv(3, (2, 2), (2, 2))
+        elif branch == 3:
+            b.scale()
+        activate(b, draw)
+        b.pool("max", (2, 2))
+        b.reshape()
+    b.dense(2 + draw.below(4))
+    activate(b, draw)
+    b.dense(2 + draw.below(3))
+    return b.model()
+
+
+def events(fixed: FixedModel, traced: dict[str, Codes]) -> tuple[int, int]:
+    """How many results of activations were rounded, and how many saturated."""
+    rounded = saturated = 0
+    for link in fixed.links:
+        if not isinstance(link.layer, FixedActivation):
+            continue
+        kind, source = link.layer.result_type, traced.get(link.layer.inputs[0])
+        if source is None:
+            continue
+        x = np.maximum(source, 0) if link.layer.activation == "relu" else source
+        exact, got = link.input_type.decode(x), kind.decode(traced[link.layer.name])
+        beyond = (exact > kind.high) | (exact < kind.low)
+        saturated += int(beyond.sum())
+        rounded += int((~beyond & (exact != got)).sum())
+    return rounded, saturated
+
+
+def mutant(fixed: FixedModel, place: int) -> FixedModel:
+    layer = fixed.layers[place]
+    kind = layer.result_type
+    other = "TRN" if kind.rounding != "TRN" else "RND"
+    wrong = replace(layer, result_type=FixedPoint(kind.bits, kind.integer, kind.is_signed, other, kind.overflow))  # type: ignore[type-var]
+    return replace(fixed, layers=(*fixed.layers[:place], wrong, *fixed.layers[place + 1 :]))
+
+
+def drawn(number: int) -> tuple[FixedModel, Codes]:
+    """The graph of a number, with inputs under which both events occur."""
+    for attempt in range(TRIES):
+        key = Key(2024).fold(number).fold(attempt)
+        fixed = graph(key)
+        x = codes(key.fold("x"), fixed.input_type, (SAMPLES, *fixed.input_shape))
+        if min(events(fixed, reference.trace(fixed, x))) > 0:
+            return fixed, x
+    raise RuntimeError(f"graph {number}: no seed of {TRIES} has a rounding and a saturation event")
+
+
+def readers(fixed: FixedModel, x: Codes, folder: Path) -> dict[str, int]:
+    """Outputs that differ from the reference, by what computed them."""
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+
+    want = reference.run(fixed, x)
+    real, logits = fixed.input_type.decode(x), fixed.output_type.decode(want)
+    found = {"emulator": int(np.count_nonzero(fixed.run(x) != want))}
+    write_qonnx(fixed, folder / "net.onnx", len(x))
+    inputs = {"network_input": real.astype(np.float32)}
+    (got,) = execute_onnx(ModelWrapper(str(folder / "net.onnx")), inputs).values()
+    found["qonnx"] = int(np.count_nonzero(got != logits))
+    write_keras(fixed, folder / "net.h5")
+    found["keras"] = int(np.count_nonzero(load_model(folder / "net.h5").exact_logits(real) != logits))
+    return found
+
+
+def simulated(fixed: FixedModel, wrong: FixedModel, x: Codes, number: int, folder: Path) -> tuple[int, int]:
+    """csim's outputs that differ from the network, and from the mutant."""
+    config = TARGETS[number % len(TARGETS)]
+    got = compile_csim(write_hls(fixed, folder / "project", config)).predict(fixed.input_type.decode(x))
+    right, other = (fixed.output_type.decode(reference.run(f, x)) for f in (fixed, wrong))
+    return compare(right, got).mismatches, compare(other, got).mismatches
+
+
+def climb(number: int, with_csim: bool) -> tuple[bool, str]:
+    """Whether the graph held, and its line."""
+    fixed, x = drawn(number)
+    traced = reference.trace(fixed, x)
+    rounded, saturated = events(fixed, traced)
+    last = traced[fixed.layers[-1].name]
+    places = [i for i, layer in enumerate(fixed.layers) if isinstance(layer, FixedActivation)]
+    caught = [i for i in places if np.any(reference.run(mutant(fixed, i), x) != last)]
+    with tempfile.TemporaryDirectory() as directory:
+        found = readers(fixed, x, Path(directory))
+        seen = bool(caught)
+        if with_csim and caught:
+            found["csim"], other = simulated(fixed, mutant(fixed, caught[0]), x, number, Path(directory))
+            seen = other > 0
+    ok = not any(found.values()) and seen
+    counts = " ".join(f"{name} {wrong}" for name, wrong in found.items())
+    mutants = f"{len(caught)} of {len(places)} mutants caught"
+    return (
+        ok,
+        f"{number:4} {len(fixed.layers):3} layers {rounded:6} rounded {saturated:6} saturated; {counts}; {mutants}",
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first graph")
+    parser.add_argument("--csim", type=int, default=4, help="compile every Nth; 0: none")
+    arguments = parser.parse_args()
+    failed = 0
+    for number in range(arguments.first, arguments.first + arguments.count):
+        ok, line = climb(number, bool(arguments.csim) and number % arguments.csim == 0)
+        failed += not ok
+        print(line if ok else f"{line}  WRONG", flush=True)
+    print(f"{arguments.count} graphs, {failed} wrong")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Keras .h5 files of frozen networks, read back by our importer; tests/export_keras/run has real QKeras read them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from fixed_graphs import GRAPHS, Build
+from fixed_models import codes, mlp
+from qkdflow import FixedPoint, Key, Model, load_model
+from qkdflow.errors import ConfigError
+from qkdflow.export.keras import write_keras
+from qkdflow.fixed import FixedModel
+from qkdflow.freeze import freeze
+from qkdflow.models.topology import Topology
+
+ROUNDING = ("TRN", "RND", "RND_MIN_INF", "RND_CONV")
+
+
+def raw(fixed: FixedModel, samples: int = 400) -> np.ndarray:
+    return fixed.input_type.decode(codes(Key(4), fixed.input_type, (samples, *fixed.input_shape)))
+
+
+def rounding(mode: str, function: str, before: str) -> FixedModel:
+    b = Build(Key(5), (6,))
+    first = b.dense(5)
+    if before == "add":
+        b.add(first, first)
+    b.activation(function, FixedPoint(6, 6, function == "linear", mode, "SAT"))
+    b.dense(3)
+    return b.model()
+
+
+def block() -> FixedModel:
+    """A residual block and a mean over 16 pixels, which is a binary number."""
+    b = Build(Key(6), (8, 8, 2))
+    b.conv(3, (3, 3), (2, 2), "same")
+    start = b.relu()
+    b.conv(3, (3, 3), padding="same")
+    b.cut()
+    b.add(b.last, start)
+    b.relu()
+    b.pool("average", kind=FixedPoint(7, 3, False, "RND", "SAT"), extra=4)
+    b.dense(4)
+    return b.model()
+
+
+def small() -> FixedModel:
+    b = Build(Key(5), (6,))
+    b.dense(5)
+    b.relu(FixedPoint(6, -1, False, "RND", "SAT"))
+    b.dense(3)
+    return b.model()
+
+
+GIVEN = {"mlp": lambda: mlp(Key(1), (30, 15, 4)), "block": block}
+
+
+def typed(model: Model, kind: FixedPoint) -> Model:
+    """The same network with a type on its input, as freezing needs it."""
+    first = replace(model.input, type=kind)
+    made = Model.of(Topology((first, *model.layers[1:]), model.inbound), model.name)
+    made.set_weights(model.get_weights())
+    return made
+
+
+@pytest.mark.parametrize("graph", ["mlp", "conv2d", "block", "scaled"])
+def test_our_importer_gives_the_same_bits(tmp_path: Path, graph: str) -> None:
+    fixed = GIVEN[graph]() if graph in GIVEN else GRAPHS[graph](Key(3))
+    write_keras(fixed, tmp_path / "a.h5")
+    write_keras(fixed, tmp_path / "b.h5")
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    x = raw(fixed)
+    again = load_model(tmp_path / "a.h5")
+    np.testing.assert_array_equal(again.exact_logits(x), fixed.predict(x))
+    if graph != "scaled":  # a BatchNormalization gets types anew
+        np.testing.assert_array_equal(freeze(typed(again, fixed.input_type)).predict(x), fixed.predict(x))
+
+
+@pytest.mark.parametrize("mode", ROUNDING)
+@pytest.mark.parametrize("function", ["linear", "relu"])
+@pytest.mark.parametrize("before", ["dense", "add"])
+def test_every_rounding_that_can_be_said(tmp_path: Path, mode: str, function: str, before: str) -> None:
+    fixed = rounding(mode, function, before)
+    x = raw(fixed, 1500)
+    notes = write_keras(fixed, tmp_path / "net.h5")
+    assert any("Rescaling before it" in note for note in notes) == (before == "add" and mode != "RND_CONV")
+    np.testing.assert_array_equal(load_model(tmp_path / "net.h5").exact_logits(x), fixed.predict(x))
+    other = "TRN" if mode != "TRN" else "RND"
+    assert np.any(rounding(other, function, before).predict(x) != fixed.predict(x))  # the test can tell
+
+
+def test_what_it_says(tmp_path: Path) -> None:
+    fixed = mlp(Key(1), (8, 5, 3))
+    notes = write_keras(fixed, tmp_path / "net.h5")
+    assert notes == ("inputs between two codes are rounded half to even; in hardware: TRN",)
+    with h5py.File(tmp_path / "net.h5") as file:
+        said = json.loads(file.attrs["qkdflow"])
+        config = json.loads(file.attrs["model_config"])["config"]
+        assert file["model_weights/fc1/fc1/kernel:0"].shape == (8, 5)
+    assert said["digest"] == fixed.digest
+    by_name = {layer["name"]: layer for layer in config["layers"]}
+    assert [layer["class_name"] for layer in config["layers"]] == [
+        "InputLayer",
+        "QActivation",
+        "QDense",
+        "QActivation",
+        "QDense",
+    ]
+    quantizer = by_name["fc1"]["config"]["kernel_quantizer"]
+    missing = 1 - fixed.dense[0].weight_type.integer  # QKeras takes no negative integer: more bits, the same grid
+    assert missing > 0
+    assert quantizer["config"] == {"bits": 8 + missing, "integer": 0, "symmetric": 0, "alpha": 1, "keep_negative": True}
+    wide = mlp(Key(1), (30, 4), FixedPoint(16, 3), FixedPoint(16, 2), FixedPoint(30, 6))
+    assert any("layer fc1: its sums need 3" in note for note in write_keras(wide, tmp_path / "wide.h5"))
+
+
+def test_what_cannot_be_said_is_refused(tmp_path: Path) -> None:
+    cases = [
+        (GRAPHS["tables"](Key(1)), "layer sigmoid2: QKeras has no tables"),
+        (GRAPHS["activations"](Key(1)), "hard_sigmoid cannot be written"),
+        (small(), r"no negative integer; got ap_ufixed<6,-1,AP_RND,AP_SAT>"),
+        (rounding("RND_INF", "linear", "dense"), "RND_INF of signed values cannot be said"),
+    ]
+    for fixed, message in cases:
+        with pytest.raises(ConfigError, match=message):
+            write_keras(fixed, tmp_path / "net.h5")
+        assert not (tmp_path / "net.h5").exists()

@@ -1,0 +1,87 @@
+"""Float networks as ONNX, run by onnxruntime, against the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qkdflow import FixedPoint, Key, Model, Sequential, layers, load_model
+from qkdflow.errors import ConfigError
+from qkdflow.export.onnx_float import write_onnx
+from qkdflow.layers import Dense, Input, QActivation
+from qkdflow.quantizers import quantized_bits
+
+
+def mlp() -> Model:
+    counts = FixedPoint(10, 10, False, "RND", "SAT")
+    hidden = [
+        layers.Rescaling(2.0**-9, -1.0),
+        Dense(7, activation="relu"),
+        layers.Dropout(0.3),
+        Dense(6, activation="tanh"),
+    ]
+    return Sequential([Input((5,), type=counts), *hidden, layers.LeakyReLU(), Dense(3, activation="softmax")], key=1)
+
+
+def cnn() -> Model:
+    x = Input((9, 8, 2))
+    y = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu6")(layers.ZeroPadding2D(1)(x))
+    y = layers.BatchNormalization()(y)
+    a = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, activation="sigmoid")(y)
+    a = layers.SeparableConv2D(4, 3, padding="same", use_bias=False)(a)
+    y = layers.ReLU(max_value=0.5)(layers.Add()([y, a]))
+    y = layers.Concatenate()([layers.MaxPooling2D(2, padding="same")(y), layers.AveragePooling2D(2, padding="same")(y)])
+    y = layers.Activation("hard_sigmoid")(y)
+    return Model(x, Dense(3)(layers.GlobalAveragePooling2D()(y)), key=2)
+
+
+def series() -> Model:
+    x = Input((12, 3))
+    y = layers.Conv1D(5, 4, strides=2, activation="relu")(layers.ZeroPadding1D((2, 1))(x))
+    y = layers.AveragePooling1D(2)(y)
+    y = layers.Dense(4, use_bias=False)(layers.Reshape((5, -1))(layers.Flatten()(y)))
+    return Model(x, layers.Dense(2)(layers.GlobalMaxPooling1D()(y)), key=3)
+
+
+def folded() -> Model:
+    """Normalisations inside their convolutions, whose kernels are quantised or not."""
+    quantized = {"kernel_quantizer": quantized_bits(6, 1, alpha=1), "bias_quantizer": quantized_bits(8, 2, alpha=1)}
+    x = Input((6, 5, 2))
+    y = layers.QConv2DBatchnorm(4, 3, padding="same", activation="relu", **quantized)(x)
+    y = layers.QDepthwiseConv2DBatchnorm(2, use_bias=False)(y)
+    return Model(x, Dense(3)(layers.Flatten()(y)), key=5)
+
+
+NETWORKS = {"mlp": mlp, "cnn": cnn, "series": series, "folded": folded}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_runtime_equals_the_engine(tmp_path: Path, name: str) -> None:
+    import onnxruntime
+
+    model = NETWORKS[name]()
+    x = (Key(4).normal(50 * int(np.prod(model.input_shape))).reshape(50, *model.input_shape)).astype(np.float32)
+    x = np.abs(np.round(x * 300)) if name == "mlp" else x
+    model.fit(x, np.arange(50) % model.output_shape[0], epochs=3)  # moving statistics, too
+    write_onnx(model, tmp_path / "a.onnx")
+    write_onnx(model, tmp_path / "b.onnx")
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
+    want = model.predict(x)
+    (got,) = session.run(None, {"input": x})
+    np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
+    assert np.ptp(want, axis=0).max() > 0.05
+
+
+def test_our_own_importer_reads_it(tmp_path: Path) -> None:
+    model = mlp()
+    write_onnx(model, tmp_path / "a.onnx")
+    x = np.floor(Key(4).uniform(200) * 1023).reshape(40, 5).astype(np.float32)
+    np.testing.assert_allclose(load_model(tmp_path / "a.onnx").predict(x), model.predict(x), rtol=2e-4, atol=2e-5)
+
+
+def test_quantised_activations_are_refused(tmp_path: Path) -> None:
+    model = Sequential([Input((3,)), Dense(4), QActivation("quantized_relu(4,1)", name="cut"), Dense(2)])
+    with pytest.raises(ConfigError, match="layer cut: a QActivation cannot be written as float ONNX"):
+        write_onnx(model, tmp_path / "a.onnx")

@@ -1,0 +1,82 @@
+"""Runs side by side: repetitions share a row, estimates stand beside accuracies, bad folders are named."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixed_models import mlp
+from qkdflow import Key, cli
+from qkdflow.errors import DataError
+from qkdflow.overview import COLUMNS, cells, compare, markdown
+from report_example import example_report
+
+
+def run(folder: Path, accuracy: float = 0.98985, **config: Any) -> Path:
+    """A finished run with an invented report, and a frozen network to estimate."""
+    report = example_report()
+    report["student"]["accuracy_test"] = accuracy
+    report["config"] = {"bits": 8, **config}
+    report["seed"] = config.get("seed", 0)
+    mlp(Key(0), (30, 15, 4)).save(folder / "06_fixed")
+    (folder / "report.json").write_text(json.dumps(report))
+    (folder / "report.html").write_text("")
+    return folder
+
+
+def column(row: list[str], name: str) -> str:
+    return row[COLUMNS.index(name)]
+
+
+def test_seeds_of_one_configuration_share_a_row(tmp_path: Path) -> None:
+    folders = [run(tmp_path / "a", 0.98, seed=0), run(tmp_path / "b", 0.99, seed=1), run(tmp_path / "c", 0.97, bits=6)]
+    rows = compare(folders)
+    assert [len(row.runs) for row in rows] == [2, 1]
+    assert column(cells(rows[0]), "OA [%]") == "98.50 ± 0.71"
+    assert column(cells(rows[1]), "OA [%]") == "97.00"
+
+
+def test_the_estimate_is_of_the_part_that_was_asked_for(tmp_path: Path) -> None:
+    folder = run(tmp_path / "a")
+    own, small = compare([folder])[0], compare([folder], part="xc7a35tcpg236-1")[0]
+    assert (own.part, small.part) == ("xc7z020clg400-1", "xc7a35tcpg236-1")
+    assert small.share("lut") > own.share("lut") > 0
+    assert column(cells(own), "Part") == "xc7z020clg400-1"
+
+
+def test_the_table_is_markdown(tmp_path: Path) -> None:
+    lines = markdown(compare([run(tmp_path / "a|b")])).splitlines()
+    assert [line.count(" | ") for line in lines[:3]] == [len(COLUMNS) - 1] * 3
+    assert "a\\|b" in lines[2]
+
+
+def test_the_verb_writes_a_page_that_links_to_the_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = run(tmp_path / "a"), tmp_path / "pages" / "runs.html"
+    assert cli.main(["report", str(folder), "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"report: {out}\n"
+    found: list[str] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda name, attrs: found.extend(v or "" for k, v in attrs if k == "href")  # type: ignore[method-assign]
+    parser.feed(out.read_text())
+    assert "../a/report.html" in found
+    assert "<script" not in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "holds no finished run"), ("{}", "is no report of a run"), ('{"hls": 3}', "is no report of a run")],
+)
+def test_a_folder_without_a_run_is_named(tmp_path: Path, content: str | None, message: str) -> None:
+    mlp(Key(0), (30, 15, 4)).save(tmp_path / "06_fixed")
+    if content is not None:
+        (tmp_path / "report.json").write_text(content)
+    with pytest.raises(DataError, match=message):
+        compare([tmp_path])
+
+
+def test_an_unknown_ending_is_refused_before_anything_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["report", "nowhere", "--out", "runs.txt"]) == 2
+    assert "must end in .html or .md" in capsys.readouterr().err

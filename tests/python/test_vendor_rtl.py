@@ -1,0 +1,188 @@
+"""Verilog as Vitis and Vivado HLS write it, against the emulator; the designs are written by hand in that style."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixed_models import codes
+from qkdflow import FixedPoint, Key
+from qkdflow.cli import main
+from qkdflow.errors import ConfigError, ToolError
+from qkdflow.fixed import FixedDense, FixedModel
+from qkdflow.rtl import Measured, check_vendor_rtl, compile_vendor_rtl, verilator_problem
+from qkdflow.rtl.vendor import find_design
+
+needs_verilator = pytest.mark.skipif(verilator_problem() is not None, reason=str(verilator_problem()))
+
+BYTE, WEIGHT, SUM = FixedPoint(6, 6), FixedPoint(4, 4), FixedPoint(12, 12)
+WEIGHTS, BIAS = np.array([[3, -2], [1, 5]]), np.array([1, -7])
+DENSE = FixedDense("fc", WEIGHTS, BIAS, WEIGHT, FixedPoint(4, 4), SUM)
+FIXED = FixedModel("net", (2,), BYTE, (DENSE,), ("a", "b"))
+
+MUL = """`timescale 1 ns / 1 ps
+module net_mul_6s_4s(din0, din1, dout);
+parameter dout_WIDTH = 32'd1;
+input [5:0] din0;
+input [3:0] din1;
+output [dout_WIDTH - 1:0] dout;
+assign dout = $signed(din0) * $signed(din1);
+endmodule
+"""
+BODY = """
+reg [3:0] w [0:3];
+initial $readmemh("./net_w.dat", w);
+wire [11:0] p0, p1, p2, p3;
+net_mul_6s_4s #(.dout_WIDTH(12)) U0(.din0(x[5:0]), .din1(w[0]), .dout(p0));
+net_mul_6s_4s #(.dout_WIDTH(12)) U1(.din0(x[HIGH+5:HIGH]), .din1(w[1]), .dout(p1));
+net_mul_6s_4s #(.dout_WIDTH(12)) U2(.din0(x[5:0]), .din1(w[2]), .dout(p2));
+net_mul_6s_4s #(.dout_WIDTH(12)) U3(.din0(x[HIGH+5:HIGH]), .din1(w[3]), .dout(p3));
+reg [11:0] a0, a1, b0, b1, s0, s1;
+reg v1, v2;
+always @(posedge ap_clk) if (enable) begin
+  a0 <= p0; a1 <= p1; b0 <= p2; b1 <= p3;
+  s0 <= a0 + a1 + 12'd1; s1 <= b0 + b1 - 12'd7;
+end
+"""
+HEADER = '(* CORE_GENERATION_INFO="net_net,hls_ip_2022_1,{HLS_INPUT_TYPE=cxx,HLS_SYN_LAT=2,HLS_SYN_TPT=1}" *)\n'
+SCALAR = (
+    HEADER
+    + """module net (ap_clk, ap_rst, ap_start, ap_done, ap_idle, ap_ready, x, y_0, y_0_ap_vld, y_1, y_1_ap_vld);
+input   ap_clk;  // input [7:0] not_a_port;
+input   ap_rst;
+input   ap_start;
+output   ap_done;
+output   ap_idle;
+output   ap_ready;
+input  [11:0] x;
+output  [11:0] y_0;
+output   y_0_ap_vld;
+output  [11:0] y_1;
+output   y_1_ap_vld;
+localparam HIGH = 6;
+wire enable = 1'b1;
+"""
+    + BODY
+    + """
+always @(posedge ap_clk)
+  if (ap_rst) begin v1 <= 0; v2 <= 0; end
+  else if (enable) begin v1 <= ap_start; v2 <= v1; end
+assign ap_ready = ap_start;
+assign ap_idle = ~ap_start & ~v1;
+assign ap_done = v2 & enable;
+assign y_0_ap_vld = ap_done;
+assign y_1_ap_vld = ap_done;
+assign y_0 = s0;
+assign y_1 = s1;
+endmodule
+"""
+)
+STREAM = (
+    HEADER.replace("HLS_SYN_LAT=2", "HLS_SYN_LAT=none")
+    + """module net (ap_clk, ap_rst_n, x_TDATA, x_TVALID, x_TREADY, y_TDATA, y_TVALID, y_TREADY);
+input   ap_clk;
+input   ap_rst_n;
+input  [15:0] x_TDATA;
+input   x_TVALID;
+output   x_TREADY;
+output  [31:0] y_TDATA;
+output   y_TVALID;
+input   y_TREADY;
+wire [15:0] x = x_TDATA;
+localparam HIGH = 8;
+wire enable = y_TREADY | ~v2;
+"""
+    + BODY
+    + """
+always @(posedge ap_clk)
+  if (~ap_rst_n) begin v1 <= 0; v2 <= 0; end
+  else if (enable) begin v1 <= x_TVALID; v2 <= v1; end
+assign x_TREADY = enable;
+assign y_TVALID = v2;
+assign y_TDATA = {{4{s1[11]}}, s1, {4{s0[11]}}, s0};
+endmodule
+"""
+)
+
+
+def write(folder: Path, top: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "net.v").write_text(top)
+    (folder / "net_mul_6s_4s.v").write_text(MUL)
+    (folder / "net_w.dat").write_text("\n".join(f"{w & 15:x}" for w in WEIGHTS.T.reshape(-1)) + "\n")
+    return folder
+
+
+def sample() -> np.ndarray:
+    return codes(Key(1), BYTE, (500, 2))
+
+
+@needs_verilator
+def test_ports_with_ap_vld(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "prj" / "solution1" / "syn" / "verilog", SCALAR)
+    rtl = compile_vendor_rtl(tmp_path, FIXED)
+    assert (rtl.run(sample()) == FIXED.run(sample())).all()
+    assert rtl.measure() == Measured(2, 1) == (rtl.design.latency_clk, rtl.design.ii)
+    assert (rtl.predict(np.zeros((3, 2))) == [1, -7]).all()
+    FIXED.save(tmp_path / "06_fixed")
+    assert main(["rtl", str(tmp_path), "--vendor", str(tmp_path / "prj"), "--samples", "40"]) == 0
+    said = capsys.readouterr().out
+    assert said == (
+        "net: 0 of 80 outputs differ from the emulator; 2 clocks, one result every 1 (simulated; csynth says so too)\n"
+    )
+
+
+@needs_verilator
+def test_a_stream(tmp_path: Path) -> None:
+    rtl = compile_vendor_rtl(write(tmp_path, STREAM), FIXED)
+    assert (rtl.run(sample()) == FIXED.run(sample())).all()
+    assert rtl.measure() == (2, 1)
+    assert rtl.design.latency_clk is None
+
+
+@needs_verilator
+def test_a_wrong_weight_and_a_pipeline_that_keeps_its_last_result(tmp_path: Path) -> None:
+    """Vivado HLS 2019.1 writes pipelines that move on only when a new sample comes."""
+    folder = write(tmp_path, SCALAR.replace("enable = 1'b1", "enable = ap_start"))
+    rtl = compile_vendor_rtl(folder, FIXED)
+    with pytest.raises(ToolError, match=r"net: the last 2 of 500 results never come out.*dummies=2"):
+        rtl.run(sample())
+    assert (rtl.run(sample(), dummies=2) == FIXED.run(sample())).all()
+    (folder / "net_w.dat").write_text("3\n1\nf\n5\n")  # -2 became -1
+    check = check_vendor_rtl(folder, FIXED, 100, dummies=2)
+    assert 80 < check.mismatches <= 100
+    assert not check.passed
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "a", SCALAR)
+    (folder / "net_w.dat").unlink()
+    with pytest.raises(ConfigError, match=r"must hold every table its modules read; missing: \./net_w\.dat"):
+        compile_vendor_rtl(folder, FIXED)
+    with pytest.raises(ConfigError, match=r"a folder with \.v files, or one with syn/verilog"):
+        find_design(tmp_path / "nothing")
+    write(tmp_path / "b", SCALAR)
+    with pytest.raises(ConfigError, match="a module other is required"):
+        find_design(tmp_path / "b", "other")
+    dense = replace(DENSE, result_type=FixedPoint(16, 16))
+    wide = replace(FIXED, input_type=FixedPoint(9, 9), layers=(dense,))
+    with pytest.raises(ConfigError, match=r"net's input must carry 2 codes of 9 bits .*; x has 12 bits"):
+        compile_vendor_rtl(tmp_path / "b", wide)
+
+
+@needs_verilator
+def test_a_missing_module_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path, SCALAR)
+    (folder / "net_mul_6s_4s.v").unlink()
+    with pytest.raises(ConfigError, match=r"must hold every module; no file has net_mul_6s_4s\. Copy"):
+        compile_vendor_rtl(folder, FIXED)
+
+
+def test_the_top_is_what_no_other_module_has(tmp_path: Path) -> None:
+    folder = write(tmp_path, SCALAR.replace(HEADER, ""))
+    design = find_design(folder)
+    assert (design.top, design.latency_clk, design.ii) == ("net", None, None)
+    assert design.ports.inputs == {"ap_clk": 1, "ap_rst": 1, "ap_start": 1, "x": 12}
+    assert design.ports.outputs["y_1"] == 12
