@@ -23,6 +23,12 @@ void check(const nn::Graph& graph, const Data& data) {
           " numbers");
 }
 
+// No more samples than there are.
+int largest_batch(const Data& data, const Trainer::Options& options) {
+  return static_cast<int>(std::min(static_cast<std::size_t>(std::max(options.batch_size, 1)),
+                                   std::max(data.samples(), std::size_t{1})));
+}
+
 }  // namespace
 
 Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data data, const Options& options)
@@ -31,8 +37,8 @@ Trainer::Trainer(nn::Graph& graph, std::unique_ptr<Optimizer> optimizer, Data da
       data_(std::move(data)),
       options_(options),
       step_(options_.first_step),
-      loss_(static_cast<int>(graph.output().size()), std::max(options_.batch_size, 1), options_.labels),
-      labels_(static_cast<std::size_t>(std::max(options_.batch_size, 0))),
+      loss_(static_cast<int>(graph.output().size()), largest_batch(data_, options_), options_.labels),
+      labels_(static_cast<std::size_t>(largest_batch(data_, options_))),
       teacher_(labels_.size() * graph.output().size()),
       entropy_(labels_.size()) {
   require(options_.batch_size > 0, "fit", "batch_size must be positive; got ", options_.batch_size);
