@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from fixed_graphs import GRAPHS
 from fixed_models import mlp
 from qkdflow import Key, cli, datasets
 from qkdflow.config import RunConfig
@@ -30,6 +31,16 @@ def test_a_limit_is_a_share_of_the_part_or_clocks() -> None:
         f"latency_clk {clocks} of {clocks - 1} allowed",
     ]
     assert tight.score(0.9, FOUND) < 0.9 - 1
+
+
+def test_a_convolutional_network_is_held_to_its_constraints() -> None:
+    hls = HlsConfig(board="pynq-z2", io_type="io_stream", strategy={"fc7": "Resource"}, reuse_factor={"fc7": 3})
+    config = RunConfig("psd", constraints={"ii": 10, "bram": 1.0}, cost="ff", hls=hls)
+    found = config.estimate(GRAPHS["conv2d"](Key(5)))
+    assert {layer.name: layer.reuse_factor for layer in found.layers if layer.has_weights}["fc7"] == 3
+    (why,) = config.limited.refusals(found)
+    assert why.endswith("of them in conv1")
+    assert config.limited.score(0.9, found) < 0.9 - 1
 
 
 def test_a_hopeful_refusal_blames_a_layer_for_a_part_of_the_same_count() -> None:

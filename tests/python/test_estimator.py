@@ -204,6 +204,16 @@ def test_each_layer_may_have_its_own_reuse_factor() -> None:
     assert asked == {"fc1": (16, 15), "fc2": (1, 1)}
 
 
+def test_each_layer_may_have_its_own_strategy() -> None:
+    network = mlp(Key(3), (30, 12, 5))
+    mixed = estimate(network, board="pynq-z2", strategy={"fc1": "Resource"}, reuse_factor=6).layers
+    for strategy, i in (("resource", 0), ("latency", 2)):
+        alone = estimate(network, board="pynq-z2", strategy=strategy, reuse_factor=6).layers
+        assert mixed[i] == alone[i]
+    with pytest.raises(ConfigError, match=r"strategy must name layers with weights \(fc1, fc2\); got 'relu1'"):
+        estimate(network, board="pynq-z2", strategy={"relu1": "resource"})
+
+
 def test_a_stream_takes_longer() -> None:
     network = mlp(Key(3), (30, 12, 5))
     parallel, stream = (estimate(network, board="pynq-z2", io=io).total for io in ("io_parallel", "io_stream"))
