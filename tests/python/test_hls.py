@@ -129,14 +129,19 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
 
 
 @needs_hls4ml
-def test_unroll_limit_is_a_warning(tmp_path: Path) -> None:
-    model = mlp(Key(1), (100, 45, 4))
-    project = write_hls(model, tmp_path / "a", HlsConfig())
+def test_unroll_limit_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    model, said = mlp(Key(1), (100, 45, 4)), list[str]()
+
+    def announce(sentence: str) -> None:
+        assert not (tmp_path / "a").exists()
+        said.append(sentence)
+
+    project = write_hls(model, tmp_path / "a", HlsConfig(), announce)
     assert project.warnings == (
-        "layer fc1 has 100 x 45 = 4500 products, more than the 4096 that Vivado and Vitis HLS unroll: "
-        "synthesis "
-        "may fail; use strategy Resource with a reuse factor of 2 or more",
+        "layer fc1 has 100 x 45 = 4500 products, more than the 4096 that Vivado and Vitis HLS unroll: synthesis "
+        "may fail; use strategy Resource with a reuse factor of 2 or 4, or more",
     )
+    assert said == list(project.warnings)
     again = write_hls(model, tmp_path / "b", HlsConfig(strategy="Resource", reuse_factor={"fc1": 2}))
     assert again.warnings == ()
     assert (

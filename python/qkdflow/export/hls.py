@@ -10,7 +10,7 @@ import io
 import json
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -150,11 +150,14 @@ class HlsProject:
             raise DataError(f"[{source / 'hls.json'}] an hls.json of qkdflow is required; got: {error}") from error
 
 
-def write_hls(fixed: FixedModel, directory: str | Path, config: HlsConfig) -> HlsProject:
+def write_hls(
+    fixed: FixedModel, directory: str | Path, config: HlsConfig, announce: Callable[[str], object] | None = None
+) -> HlsProject:
     """Write an hls4ml project of `fixed` into `directory`; same network and config, same bytes.
 
-    Raises ConfigError before anything is written, ToolError where hls4ml is missing or fails. An earlier
-    project in `directory` is replaced; anything else there is refused.
+    announce: told each of the project's warnings before anything is written; an exception of it stops the writing.
+    Raises ConfigError before anything is written, ToolError where hls4ml is missing or fails. An earlier project in
+    `directory` is replaced; anything else there is refused.
     """
     directory = Path(directory)
     preflight.check_names([INPUT_NAME, *(layer.name for layer in fixed.layers)])
@@ -166,6 +169,9 @@ def write_hls(fixed: FixedModel, directory: str | Path, config: HlsConfig) -> Hl
     preflight.check_strategies(fixed, config.backend, config.io_type, factors, strategies)
     preflight.check_reuse_factors(fixed, factors, strategies)
     cautions = tuple(preflight.unroll_warnings(fixed, factors, strategies))
+    if announce is not None:
+        for caution in cautions:
+            announce(caution)
     plan = _plan(fixed, config, factors, cautions)
     _clear(directory)
     source = directory / "source"

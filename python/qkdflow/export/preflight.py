@@ -131,20 +131,20 @@ def unroll_warnings(fixed: FixedModel, reuse_factors: dict[str, int], strategies
     """One sentence for each layer that the vendor's tools would refuse to unroll."""
     for layer in fixed.kernels:
         n_in, n_out = multipliers(layer)
-        products = n_in * n_out
-        if strategies[layer.name] == "Latency" and products > UNROLL_LIMIT:
-            cures = [rf for rf in valid_reuse_factors(n_in, n_out) if products // rf <= UNROLL_LIMIT]
-            yield (
-                f"layer {layer.name} has {n_in} x {n_out} = {products} products, more than the "
-                f"{UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may fail; use strategy Resource "
-                f"with a reuse factor of {cures[0]} or more"
-            )
-        elif products / reuse_factors[layer.name] > UNROLL_LIMIT:
-            yield (
-                f"layer {layer.name} needs {products // reuse_factors[layer.name]} multipliers at once, more "
-                f"than the {UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may fail; raise its "
-                f"reuse factor"
-            )
+        products, rf = n_in * n_out, reuse_factors[layer.name]
+        at_once = products if strategies[layer.name] == "Latency" else products // rf
+        if at_once <= UNROLL_LIMIT:
+            continue
+        cures = [rf for rf in valid_reuse_factors(n_in, n_out) if products // rf <= UNROLL_LIMIT]
+        cure = f"use strategy Resource with a reuse factor of {' or '.join(map(str, cures[:2]))}, or more"
+        if strategies[layer.name] == "Latency":
+            what = f"has {n_in} x {n_out} = {products} products"
+        else:
+            what = f"needs {at_once} multipliers at once"
+        yield (
+            f"layer {layer.name} {what}, more than the {UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may "
+            f"fail; {cure}"
+        )
 
 
 def multipliers(layer: FixedWeighted) -> tuple[int, int]:
