@@ -32,6 +32,9 @@ def add(verbs: Any) -> None:
     verb.add_argument(
         "--dummies", type=int, default=0, help="with --vendor: samples of zeros behind the last, to flush its pipeline"
     )
+    verb.add_argument(
+        "--unpacked", action="store_true", help="with --vendor: each code has a word of 32 bits of its own in a stream"
+    )
     verb.set_defaults(command=command)
 
 
@@ -43,7 +46,7 @@ def command(args: argparse.Namespace) -> int:
         raise ConfigError(f"[--samples] at least 1 is required; got {args.samples}")
     fixed, factor = find_fixed(args.directory), reuse_factor(args.reuse_factor)
     if args.vendor:
-        check = check_vendor_rtl(args.vendor, fixed, args.samples, dummies=args.dummies)
+        check = check_vendor_rtl(args.vendor, fixed, args.samples, dummies=args.dummies, packed=not args.unpacked)
         print(check)
         return 0 if check.passed else 1
     if args.nearest:

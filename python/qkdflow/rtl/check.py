@@ -53,10 +53,15 @@ def check_rtl(project: RtlProject, top: str = "core", samples: int = 10_000, key
 
 
 def check_vendor_rtl(
-    folder: str | Path, fixed: FixedModel, samples: int = 10_000, key: Key | None = None, dummies: int = 0
+    folder: str | Path,
+    fixed: FixedModel,
+    samples: int = 10_000,
+    key: Key | None = None,
+    dummies: int = 0,
+    packed: bool = True,
 ) -> Check:
     """Verilog that HLS wrote for `fixed` against the emulator, with its clocks beside those that HLS estimated."""
-    rtl = compile_vendor_rtl(folder, fixed)
+    rtl = compile_vendor_rtl(folder, fixed, packed)
     x = draw(fixed, samples, key or Key(0))
     found, wanted, said = rtl.run(x, dummies), fixed.run(x), (rtl.design.latency_clk, rtl.design.ii)
     claimed = Measured(said[0], said[1]) if said[0] is not None and said[1] is not None else None

@@ -43,8 +43,10 @@ class Side:
     beats: int = 1
 
 
-def interface(design: Design, n_in: int, input_type: FixedPoint, n_out: int, output_type: FixedPoint) -> dict[str, Any]:
-    """The values for simulate_vendor.cpp.j2. Raises ConfigError where the ports do not fit the network."""
+def interface(
+    design: Design, n_in: int, input_type: FixedPoint, n_out: int, output_type: FixedPoint, packed: bool
+) -> dict[str, Any]:
+    """The values for simulate_vendor.cpp.j2. packed: as many codes share a word as fit. Raises ConfigError."""
     ports = design.ports
     every = {**ports.inputs, **ports.outputs}
     if "ap_clk" not in ports.inputs or not {"ap_rst", "ap_rst_n"} & set(ports.inputs):
@@ -68,8 +70,8 @@ def interface(design: Design, n_in: int, input_type: FixedPoint, n_out: int, out
         "n_in": n_in,
         "n_out": n_out,
         "signed_out": output_type.is_signed,
-        "inputs": _laid_out(sides[0], n_in, input_type, f"{design.top}'s input"),
-        "outputs": _laid_out(sides[1], n_out, output_type, f"{design.top}'s output"),
+        "inputs": _laid_out(sides[0], n_in, input_type, packed, f"{design.top}'s input"),
+        "outputs": _laid_out(sides[1], n_out, output_type, packed, f"{design.top}'s output"),
     }
 
 
@@ -93,7 +95,7 @@ def _sides(names: dict[str, int | None], ports: Ports, control: str, streams: bo
     return found
 
 
-def _laid_out(sides: list[Side], count: int, kind: FixedPoint, where: str) -> list[Side]:
+def _laid_out(sides: list[Side], count: int, kind: FixedPoint, packed: bool, where: str) -> list[Side]:
     wanted = f"{count} codes of {kind.bits} bits ({kind.ap_type})"
     if len(sides) == count:
         if any(side.width < kind.bits for side in sides):
@@ -109,7 +111,7 @@ def _laid_out(sides: list[Side], count: int, kind: FixedPoint, where: str) -> li
     step, rest = divmod(side.width, count)
     if rest == 0 and kind.bits <= step < 2 * max(kind.bits, 8):
         return [_with(side, tuple(Element(i, i * step, kind.bits) for i in range(count)), 1)]
-    words = word_port((count,), kind, True)
+    words = word_port((count,), kind, packed)
     if side.width == WORD and side.valid.endswith("TVALID") and words.code_bits <= WORD:
         each = WORD // words.code_bits
         elements = tuple(Element(i, i % each * words.code_bits, kind.bits, i // each) for i in range(count))

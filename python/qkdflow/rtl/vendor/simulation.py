@@ -23,6 +23,7 @@ from qkdflow.rtl.vendor.interface import interface
 from qkdflow.rtl.verilator import build
 
 PATIENCE = 200_000  # clocks without a transfer after which none will come
+FLOAT_CORE = re.compile(r"^\s*(\w+_(fexp_32ns_32ns_32|fpext_32ns_64)_(\d+)_\w+_ip)\s+\w+\s*\(", re.MULTILINE)
 NO_SUCH_MODULE = re.compile(r"Cannot find file containing module: '(\w+)'")
 
 
@@ -94,17 +95,19 @@ def _stuck(samples: int, came: int, taken: int) -> str:
 
 
 def compile_vendor_rtl(
-    folder: str | Path, fixed: FixedModel, stand_ins: Sequence[Path] = (), build_in: str | Path | None = None
+    folder: str | Path, fixed: FixedModel, packed: bool = True, stand_ins: Sequence[Path] = ()
 ) -> VendorRtl:
     """The Verilog that HLS wrote for `fixed`, built with Verilator.
 
-    folder: with the .v and .dat files, or above it (a solution, an exported IP). stand_ins: Verilog for modules that
-    only the vendor's simulator has. Raises ConfigError where files are missing or the ports do not fit the network,
-    ToolError with the tools' words.
+    folder: with the .v and .dat files, or above it (a solution, an exported IP). packed: where a stream has words of 32
+    bits, whether as many codes share one as fit. stand_ins: Verilog for modules that only the vendor's simulator has,
+    other than the exponential and the widening of a float.
+
+    Raises ConfigError where files are missing or the ports do not fit the network, ToolError with the tools' words.
     """
     design = find_design(folder)
     ends = fixed.input_shape, fixed.input_type, fixed.outputs, fixed.output_type
-    return compile_design(design, *ends, stand_ins, build_in)
+    return compile_design(design, *ends, packed, stand_ins)
 
 
 def compile_design(
@@ -113,17 +116,13 @@ def compile_design(
     input_type: FixedPoint,
     outputs: int,
     output_type: FixedPoint,
+    packed: bool = True,
     stand_ins: Sequence[Path] = (),
-    build_in: str | Path | None = None,
 ) -> VendorRtl:
     """The same for a design whose network is known by its ends alone."""
     size = int(np.prod(input_shape))
-    values = interface(design, size, input_type, outputs, output_type)
+    values = interface(design, size, input_type, outputs, output_type, packed)
     harness = render("rtl/simulate_vendor.cpp.j2", values)
-    if build_in is not None:
-        return VendorRtl(
-            design, input_shape, input_type, outputs, output_type, _built(design, stand_ins, Path(build_in), harness)
-        )
     with tempfile.TemporaryDirectory() as temporary:  # what is loaded stays; tables are read in it, once a run
         simulate = _built(design, stand_ins, Path(temporary), harness)
     return VendorRtl(design, input_shape, input_type, outputs, output_type, simulate)
@@ -131,16 +130,16 @@ def compile_design(
 
 def _built(design: Design, stand_ins: Sequence[Path], folder: Path, harness: str) -> Any:
     verilog = folder.resolve() / "verilog"
-    verilog.mkdir(parents=True, exist_ok=True)
-    sources = []
-    for path in (*design.sources, *stand_ins):
-        text = path.read_text("utf-8", "replace")
+    verilog.mkdir()
+    texts = {path.name: path.read_text("utf-8", "replace") for path in (*design.sources, *stand_ins)}
+    texts = {name: text for name, text in texts.items() if "deadlock" not in name}  # of a detector; see below
+    for name, text in {**_float_cores("\n".join(texts.values())), **texts}.items():
         # Tables are found wherever the simulation runs.
         text = TABLE.sub(lambda m: m.group(0).replace(m.group(1), str((design.folder / m.group(1)).resolve())), text)
-        for name in INCLUDE.findall(text):
-            _include(design, name, verilog)
-        sources.append(verilog / path.name)
-        sources[-1].write_text(text, encoding="utf-8")
+        # The vendor's simulator alone can read the detector of deadlocks.
+        text = INCLUDE.sub(lambda m: "" if "deadlock" in m.group(1) else m.group(0), text)
+        (verilog / name).write_text(text, encoding="utf-8")
+    sources = sorted(verilog.iterdir())
     options = ["-Wno-lint", "-Wno-MULTIDRIVEN", f"-I{verilog}", f"-I{design.folder.resolve()}"]
     try:
         library = build(design.top, sources, harness, folder, options)
@@ -159,10 +158,13 @@ def _built(design: Design, stand_ins: Sequence[Path], folder: Path, harness: str
     return simulate
 
 
-def _include(design: Design, name: str, verilog: Path) -> None:
-    """An empty stand-in for the deadlock detector, which HLS includes and does not write. Raises ConfigError."""
-    if (design.folder / name).is_file():
-        return
-    if "deadlock" not in name:
-        raise ConfigError(f"[vendor rtl] {design.folder} must hold {name}, which a module includes")
-    (verilog / Path(name).name).write_text("", encoding="utf-8")
+def _float_cores(text: str) -> dict[str, str]:
+    """Stand-ins for the cores that are used, as HLS names them: ..._fexp_32ns_32ns_32_STAGES_..._ip."""
+    found = {}
+    for match in FLOAT_CORE.finditer(text):
+        name, function, stages = match[1], match[2].split("_")[0], match[3]
+        if not re.search(rf"\bmodule\s+{name}\b", text):
+            values = {"module": name, "function": function, "bits": 32 if function == "fexp" else 64}
+            latency = max(int(stages) - 2, 0)  # a register before the core, and the one that HLS counts behind it
+            found[f"{name}.v"] = render("rtl/vendor_float.v.j2", {**values, "latency": latency})
+    return found
