@@ -231,6 +231,13 @@ TEST_CASE("layers with batch normalisation folded into them pass their exam", "[
   REQUIRE(g.plan(9, true).shards() == 2);
 }
 
+TEST_CASE("a pointwise convolution by oneDNN's matmul passes its exam", "[nn]") {
+  Graph g({16, 16, 32},
+          Layers{convolution("a", 64, {1, 1}), activation("relu6", "relu6"),
+                 convolution("b", 32, {1, 1}, false, false), global("mean", kAverage), dense("out", 2)});
+  examine(g, 8);
+}
+
 TEST_CASE("embedding and GRU pass their exam", "[nn]") {
   const auto gru = [](const char* name, int units, bool sequences) {
     nn::Gru::Options o{units, sequences};
