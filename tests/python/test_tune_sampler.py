@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,25 @@ def in_two_processes(url: str) -> Any:
 def test_two_processes_make_and_share_one_sqlite_study(tmp_path: Path) -> None:
     study = in_two_processes(f"sqlite:///{tmp_path}/study.db")
     assert [t.state.name for t in study.trials] == ["COMPLETE"] * 16
+
+
+def test_workers_that_make_one_sqlite_study_at_once_all_get_it(tmp_path: Path) -> None:
+    barrier, names = threading.Barrier(4), []
+
+    def work() -> None:
+        barrier.wait()
+        names.append(open_study("s", f"sqlite:///{tmp_path}/study.db").study_name)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert names == ["s"] * 4  # with optuna.create_study three of four end in an IntegrityError or OperationalError
+    begun = time.monotonic()
+    with pytest.raises(Exception, match="unable to open"):
+        open_study("s", f"sqlite:///{tmp_path}/nowhere/study.db")
+    assert time.monotonic() - begun < 5  # it is no race
 
 
 @pytest.fixture
