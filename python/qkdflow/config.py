@@ -127,6 +127,7 @@ class RunConfig:
 
     @property
     def is_simulated(self) -> bool:
+        """Whether the data are drawn by a simulator of ours."""
         return self.data in SIMULATORS
 
     @property

@@ -58,6 +58,7 @@ class ConstantSparsity:
         return cls(target_sparsity, steps.at(begin), steps.at(end) if end >= 0 else -1, steps.every(frequency))
 
     def core(self) -> _core.Schedule:
+        """The engine's schedule."""
         s = self.target_sparsity
         return _core.Schedule(s, s, self.begin_step, self.end_step, self.frequency, 1.0)
 
@@ -95,6 +96,7 @@ class PolynomialDecay:
         return cls(initial_sparsity, final_sparsity, first, last, power, steps.every(frequency))
 
     def core(self) -> _core.Schedule:
+        """The engine's schedule."""
         return _core.Schedule(
             self.initial_sparsity,
             self.final_sparsity,

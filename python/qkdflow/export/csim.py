@@ -23,6 +23,8 @@ Real = NDArray[np.float64]
 
 
 class Comparison(NamedTuple):
+    """How many outputs were compared, and how many of them differ."""
+
     outputs: int  # compared
     mismatches: int  # of them
 

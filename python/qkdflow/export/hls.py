@@ -91,6 +91,7 @@ class HlsConfig:
 
     @property
     def part_name(self) -> str:
+        """The part as the vendor orders it."""
         return str(self.part) if self.backend in INTEL else self.device.name
 
     def reuse_factors(self, fixed: FixedModel) -> dict[str, int]:

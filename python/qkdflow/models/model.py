@@ -64,14 +64,17 @@ class Model:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
+        """Of one sample."""
         return self.graph.input_shape
 
     @property
     def output_shape(self) -> tuple[int, ...]:
+        """Of one sample's logits."""
         return self.graph.output_shape
 
     @property
     def has_softmax(self) -> bool:
+        """Whether `predict` gives probabilities."""
         return is_softmax(self.layers[-1])
 
     def count_params(self) -> int:

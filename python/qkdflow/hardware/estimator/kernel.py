@@ -37,10 +37,12 @@ class Kernel:
 
     @property
     def size(self) -> int:
+        """Weights, zeros among them."""
         return self.n_in * self.n_out
 
     @property
     def nonzero(self) -> int:
+        """Weights that are not zero."""
         return self.size - self.zeros
 
     @property

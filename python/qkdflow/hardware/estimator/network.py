@@ -31,6 +31,7 @@ class Estimate:
 
     @property
     def part(self) -> Part:
+        """What was estimated for."""
         return self.target.part
 
     def share(self, resource: str) -> float:
