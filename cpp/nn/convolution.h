@@ -38,6 +38,6 @@ class Convolution final : public Layer {
 // The ways to compute it; bind chooses.
 std::unique_ptr<Step> bind_convolution_simd(std::span<const Binding> shards, const Geometry& g);
 std::unique_ptr<Step> bind_depthwise_simd(std::span<const Binding> shards, const Geometry& g, int multiplier);
-std::unique_ptr<Step> bind_convolution_onednn(std::span<const Binding> shards, const Geometry& g);
+std::unique_ptr<Step> bind_convolution_onednn(std::span<const Binding> shards, const Geometry& g, int groups);
 
 }  // namespace qkd::nn

@@ -13,16 +13,18 @@ using Tag = memory::format_tag;
 
 class Descriptions {
  public:
-  Descriptions(const Binding& b, const Geometry& g)
+  Descriptions(const Binding& b, const Geometry& g, int groups)
       : src(f32({b.batch, g.c, g.h, g.w}, Tag::nhwc)),
         dst(f32({b.batch, outs(b), g.out_h, g.out_w}, Tag::nhwc)),
         bias(b.biased() ? f32({outs(b)}, Tag::x) : memory::desc()),
         strides{g.stride_h, g.stride_w},
         before{g.top, g.left},
         after{g.bottom, g.right} {
+    // Keras's kernels: (h, w, in, out), and (h, w, in, multiplier) with a group a channel.
     const memory::dims whole{outs(b), g.c, g.kernel_h, g.kernel_w};
-    kernel = f32(whole, Tag::hwio);  // as Keras has it
-    any = f32(whole, Tag::any);
+    const memory::dims grouped{groups, outs(b) / groups, g.c / groups, g.kernel_h, g.kernel_w};
+    kernel = groups == 1 ? f32(whole, Tag::hwio) : f32(grouped, Tag::hwigo);
+    any = f32(groups == 1 ? whole : grouped, Tag::any);
   }
 
   memory::desc src, dst, bias, kernel, any;
@@ -60,8 +62,8 @@ std::size_t floats(const memory::desc& desc) { return desc.get_size() / sizeof(f
 
 class ConvolutionOneDnnStep final : public Step {
  public:
-  ConvolutionOneDnnStep(std::span<const Binding> shards, const Geometry& g) {
-    for (const Binding& b : shards) parts_.emplace_back(b, g);
+  ConvolutionOneDnnStep(std::span<const Binding> shards, const Geometry& g, int groups) {
+    for (const Binding& b : shards) parts_.emplace_back(b, g, groups);
   }
 
   bool prepares() const override { return true; }
@@ -73,7 +75,7 @@ class ConvolutionOneDnnStep final : public Step {
  private:
   class Part {
    public:
-    Part(const Binding& b, const Geometry& g) : b_(b), d_(b, g) {
+    Part(const Binding& b, const Geometry& g, int groups) : b_(b), d_(b, g, groups) {
       const auto pd = forward_description(d_, b.clip);
       forward_kernel_ = pd.weights_desc();
       pack_forward_ = packing(forward_kernel_);
@@ -174,8 +176,9 @@ class ConvolutionOneDnnStep final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> bind_convolution_onednn(std::span<const Binding> shards, const Geometry& g) {
-  return std::make_unique<ConvolutionOneDnnStep>(shards, g);
+std::unique_ptr<Step> bind_convolution_onednn(std::span<const Binding> shards, const Geometry& g,
+                                              int groups) {
+  return std::make_unique<ConvolutionOneDnnStep>(shards, g, groups);
 }
 
 }  // namespace qkd::nn

@@ -14,10 +14,26 @@ from qkdflow.errors import ConfigError
 from qkdflow.fixed import FixedModel
 from qkdflow.freeze import freeze
 from qkdflow.hardware.estimator import Target, estimate_for
-from qkdflow.workloads import EMULATIONS, WORKLOADS
+from qkdflow.models import Model
+from qkdflow.workloads import EMULATIONS, WORKLOADS, Workload
 
 EMULATED = 100_000  # samples a run of the emulator
 SECONDS = 1.0  # of steady training, after one second of warming up
+
+
+def trainer(name: str) -> tuple[Model, _core.Trainer, Workload]:
+    """A workload's network, and what trains it on data of as many batches as an epoch has steps."""
+    if name not in WORKLOADS:
+        raise ConfigError(f"[bench train] --workload must be one of {', '.join(WORKLOADS)}; got {name!r}")
+    w, key = WORKLOADS[name], Key(0)
+    model = w.build()
+    n, shape, classes = w.steps * w.batch, model.input_shape, model.output_shape[0]
+    x = key.fold("x").uniform(n * math.prod(shape)).reshape(n, *shape).astype(np.float32)
+    y = (key.fold("y").uniform(n) * classes).astype(np.int32)
+    logits = key.fold("teacher").normal(n * classes).reshape(n, classes).astype(np.float32) if w.student else None
+    schedule = _core.Schedule(0.5, 0.5, 0, -1, 10**9, 1.0) if w.student else None
+    distillation = (0.1, 4.0) if w.student else None
+    return model, _core.Trainer(model.graph, x, y, logits, "adam", {}, w.batch, key, distillation, schedule), w
 
 
 def train(name: str, threads: int = 1) -> dict[str, Any]:
@@ -27,26 +43,15 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
     memory_mb (activations, their gradients and workspace, 10^6 bytes) and gflop_per_s (of the layers' products, three
     times a forward pass's).
     """
-    if name not in WORKLOADS:
-        raise ConfigError(f"[bench train] --workload must be one of {', '.join(WORKLOADS)}; got {name!r}")
     if not 1 <= threads <= 1024:
         raise ConfigError(f"[bench train] --threads must be 1 to 1024; got {threads}")
+    model, steps, w = trainer(name)
     _core.set_threads(threads)
-    w, key = WORKLOADS[name], Key(0)
-    model = w.build()
-    n, shape, classes = w.steps * w.batch, model.input_shape, model.output_shape[0]
-    x = key.fold("x").uniform(n * math.prod(shape)).reshape(n, *shape).astype(np.float32)
-    y = (key.fold("y").uniform(n) * classes).astype(np.int32)
-    logits = key.fold("teacher").normal(n * classes).reshape(n, classes).astype(np.float32) if w.student else None
-    schedule = _core.Schedule(0.5, 0.5, 0, -1, 10**9, 1.0) if w.student else None
-    trainer = _core.Trainer(
-        model.graph, x, y, logits, "adam", {}, w.batch, key, (0.1, 4.0) if w.student else None, schedule
-    )
     times: list[float] = []
     begun = time.perf_counter()
     for epoch in range(10**6):
         start = time.perf_counter()
-        trainer.epoch(epoch, [1e-3])
+        steps.epoch(epoch, [1e-3])
         now = time.perf_counter()
         if start - begun > 1.0:
             times.append((now - start) / w.steps)
