@@ -188,7 +188,9 @@ def test_causes_of_a_sum() -> None:
     right = fc.result_type.decode(reference.result(fc, [value]))
     step = fc.result_type.step
     grid = step * 2**3
-    assert causes.likely(fc, [value], np.floor(right / grid) * grid) == "precision: the sum has 3 fraction bits too few"
+    assert (
+        causes.likely(fc, [value], np.floor(right / grid) * grid) == "precision: its result has 3 fraction bits too few"
+    )
     assert causes.likely(fc, [value], right + step) == "precision: weights, bias or accumulator are others"
     products = (value.codes[:, :, None] * fc.weights) >> 3 << 3  # the input is whole: a product's grid is the weight's
     bias = fc.bias << fc.result_type.fraction - fc.bias_type.fraction
@@ -196,6 +198,21 @@ def test_causes_of_a_sum() -> None:
     cut = fc.result_type.decode((products.sum(axis=1) << up) + (bias >> 3 + up << 3 + up))
     said = f"order of accumulation: products are cut by {3 + up} bits before they are summed"
     assert causes.likely(fc, [value], cut) == said
+
+
+def test_causes_of_a_merge() -> None:
+    """What only moves values has no rounding of its own: a type too narrow is all that it can get wrong."""
+    fixed = GRAPHS["residual"](Key(1))
+    traced = reference.trace(fixed, codes(Key(2), fixed.input_type, (40, *fixed.input_shape)))
+    add = next(layer for layer in fixed.layers if layer.kind == "add")
+    sources = [
+        reference.Value(traced[name], fixed.emulator.type(name).fraction, fixed.emulator.type(name).bits)
+        for name in add.inputs
+    ]
+    kind = add.result_type
+    narrow = FixedPoint(kind.bits - 2, kind.integer - 2)
+    got = narrow.decode(reference.cast(traced[add.name], kind.fraction, narrow))
+    assert causes.likely(add, sources, got) == "precision: its result wraps, 2 integer bits too few"
 
 
 def test_floats_that_sum_are_named() -> None:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -205,10 +206,18 @@ def _plan(fixed: FixedModel, config: HlsConfig, factors: dict[str, int], caution
         # As fixed-point types, hls4ml 1.3 spells AXI words in a way that does not compile.
         "axi": "double" if wide else "float",
         "config": asdict(config),
+        "versions": {"qkdflow": version("qkdflow"), "hls4ml": _hls4ml_version()},
         "warnings": list(cautions),
     }
     content = json.dumps([fixed.digest, plan], sort_keys=True)
     return {**plan, "stamp": hashlib.sha256(content.encode()).hexdigest()[:8]}
+
+
+def _hls4ml_version() -> str:
+    try:
+        return version("hls4ml")
+    except PackageNotFoundError:
+        return "none"  # said properly where it is imported
 
 
 def _clear(directory: Path) -> None:
