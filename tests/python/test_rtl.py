@@ -276,3 +276,12 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong, message in wrongs.items():
         assert main(["rtl", str(tmp_path), "--reuse-factor", wrong]) == 2
         assert message in capsys.readouterr().err
+
+
+@needs_verilator
+def test_simulated_clocks_on_the_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mlp(Key(4), (6, 5, 3)).save(tmp_path)
+    args = ["plot", "reuse-factor", str(tmp_path), "--reuse-factor", "8", "--boards", "pynq-z1", "--mhz", "100"]
+    assert main([*args, "--measured", "rtl", "--out", str(tmp_path / "plot.svg")]) == 0
+    assert "reuse factor 8: 17 clocks (simulated)\n" in capsys.readouterr().out
+    assert "RTL simulated, 100 MHz" in (tmp_path / "plot.svg").read_text()

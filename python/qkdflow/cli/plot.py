@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import csv
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qkdflow.cli.estimate import integers
 from qkdflow.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from qkdflow.fixed import FixedModel
 
 BOARDS = "arty-a7-35,pynq-z1,zcu102"  # the letter's Artix-7, its PYNQ-Z1, its ZCU102
 
@@ -23,7 +27,11 @@ def add(verbs: Any) -> None:
     reuse.add_argument("--reuse-factor", default="1,8,16,32,64", metavar="N,N,...")
     reuse.add_argument("--strategy", default="resource", help="latency or resource (default: resource)")
     reuse.add_argument("--io", default="parallel", help="parallel or stream")
-    reuse.add_argument("--measured", metavar="FILE.csv", help="of RTL simulated: columns reuse_factor,latency_clk,mhz")
+    reuse.add_argument(
+        "--measured",
+        metavar="rtl|FILE.csv",
+        help="clocks to draw on top: of our own Verilog at each factor, or of a file: reuse_factor,latency_clk,mhz",
+    )
     reuse.add_argument("--out", default="reuse-factor.svg", metavar="FILE", help=".svg, .png or .pdf")
     reuse.set_defaults(command=_reuse_factor)
     pareto = what.add_parser("pareto", help="accuracy against an estimated cost, of a constrained search's students")
@@ -39,8 +47,11 @@ def _reuse_factor(args: argparse.Namespace) -> int:
 
     _check_out(args.out)
     factors, clocks = integers(args.reuse_factor, "--reuse-factor"), integers(args.mhz, "--mhz")
-    measured = _measured(args.measured) if args.measured else []
     fixed = find_fixed(args.model)
+    measured = []
+    if args.measured:
+        own = args.measured == "rtl"
+        measured = _own_verilog(fixed, factors, clocks) if own else _measured(args.measured)
     points = []
     for board in args.boards.split(","):
         for mhz in clocks:
@@ -86,6 +97,20 @@ def _pareto(args: argparse.Namespace) -> int:
 def _check_out(path: str) -> None:
     if Path(path).suffix not in (".svg", ".png", ".pdf"):
         raise ConfigError(f"[--out] must end in .svg, .png or .pdf; got {path!r}")
+
+
+def _own_verilog(fixed: FixedModel, factors: list[int], clocks: list[int]) -> list[dict[str, float]]:
+    """Clocks of qkdflow's own Verilog, counted in Verilator; the frequencies are those asked for, not reached."""
+    from qkdflow.rtl import RtlConfig, compile_rtl, nearest_reuse_factors, write_rtl
+
+    rows = []
+    for factor in factors:
+        with tempfile.TemporaryDirectory() as folder:
+            project = write_rtl(fixed, folder, RtlConfig(nearest_reuse_factors(fixed, factor)))
+            latency = compile_rtl(project).latency_clk
+        rows += [{"reuse_factor": float(factor), "latency_clk": float(latency), "mhz": float(mhz)} for mhz in clocks]
+        print(f"reuse factor {factor}: {latency} clocks (simulated)")
+    return rows
 
 
 def _measured(path: str) -> list[dict[str, float]]:
