@@ -46,7 +46,7 @@ def test_every_board_carries_a_known_part() -> None:
             {"backend": "vitis"},
             r"backend must be one of Vitis, Vivado, VivadoAccelerator, Quartus, oneAPI, Catapult; got 'vitis'",
         ),
-        ({"strategy": "DA"}, r"strategy must be one of Latency, Resource, Unrolled, distributed_arithmetic; got 'DA'"),
+        ({"strategy": "DA"}, r"strategy must be one of Latency, Resource, Unrolled; got 'DA'"),
         ({"strategy": {"fc1": "latency"}}, r"strategy must be one of .* got 'latency'"),
         ({"backend": "oneAPI", "board": "pynq-z2"}, r"oneAPI takes an Intel part, such as Arria10; got pynq-z2"),
         ({"io_type": "stream"}, r"io_type must be one of io_parallel, io_stream; got 'stream'"),
@@ -97,11 +97,6 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
         (model, replace(resource, reuse_factor={"fc1": 450, "fc2": 61}), r"fc2 .* got 61; nearest: 60"),
         (model, HlsConfig(strategy="Unrolled", reuse_factor=450), r"fc1 .* under Unrolled; got 450; nearest: 150"),
         (model, HlsConfig(strategy={"fc2": "Unrolled"}), r"fc2: strategy Unrolled needs a reuse factor above 1"),
-        (
-            model,
-            HlsConfig(strategy="distributed_arithmetic", reuse_factor=2),
-            r"fc1: distributed_arithmetic unrolls everything .* got 2 in Vitis",
-        ),
         (
             model,
             HlsConfig("Quartus", strategy="Unrolled"),

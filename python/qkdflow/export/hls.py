@@ -26,7 +26,7 @@ from qkdflow.hardware.boards import Part, boards, find_part
 
 INTEL = ("Quartus", "oneAPI")
 BACKENDS = ("Vitis", "Vivado", "VivadoAccelerator", *INTEL, "Catapult")
-STRATEGIES = ("Latency", "Resource", "Unrolled", "distributed_arithmetic")
+STRATEGIES = ("Latency", "Resource", "Unrolled")
 IO_TYPES = ("io_parallel", "io_stream")
 ACCELERATOR_BOARDS = ("pynq-z2", "zcu102")  # of those in boards.toml, the ones hls4ml has a block design for
 INPUT_NAME = "network_input"

@@ -21,7 +21,7 @@ from qkdflow.fixed.model import INPUT
 UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado and Vitis HLS unroll or partition
 EXACT_BITS = 53  # csim's inputs, outputs and weights pass through a double
 SIMPLE = ("linear", "relu")
-OTHER_BACKENDS: dict[str, tuple[type[FixedLayer], ...]] = {  # what was: tests/hls/grid.py
+OTHER_BACKENDS: dict[str, tuple[type[FixedLayer], ...]] = {  # what was, in tests/hls/grid.py; oneAPI's like Quartus's
     "Quartus": (FixedDense, FixedActivation),
     "oneAPI": (FixedDense, FixedActivation),
     "Catapult": (FixedDense, FixedActivation),
@@ -159,18 +159,13 @@ def check_strategies(
     """Raises ConfigError where hls4ml 1.3 would silently take another strategy, or stop half way."""
     for layer in fixed.kernels:
         strategy, rf, where = strategies[layer.name], reuse_factors[layer.name], f"[hls] layer {layer.name}"
-        if strategy not in ("Unrolled", "distributed_arithmetic"):
+        if strategy != "Unrolled":
             continue
         if backend not in ("Vitis", "Vivado", "VivadoAccelerator"):
             raise ConfigError(f"{where}: strategy {strategy} is for Vitis and Vivado; got backend {backend}")
-        if strategy == "distributed_arithmetic" and (rf != 1 or backend == "VivadoAccelerator"):
-            raise ConfigError(
-                f"{where}: distributed_arithmetic unrolls everything (reuse factor 1), in Vitis or Vivado; "
-                f"got {rf} in {backend}"
-            )
-        if strategy == "Unrolled" and rf == 1:
+        if rf == 1:
             raise ConfigError(f"{where}: strategy Unrolled needs a reuse factor above 1; use Latency")
-        if strategy == "Unrolled" and io_type == "io_parallel" and not isinstance(layer, FixedDense):
+        if io_type == "io_parallel" and not isinstance(layer, FixedDense):
             raise ConfigError(f"{where}: strategy Unrolled takes convolutions in io_stream alone; use Resource")
 
 
