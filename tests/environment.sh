@@ -58,17 +58,23 @@ have_catch2() {
   cmake -S "$probe" -B "$probe/build" -G Ninja >/dev/null 2>&1
 }
 
-# Debian's catch2, where this user may install it.
-install_catch2() {
+# A package of Debian's, where this user may install it.
+install_debian() {
   local as_root=()
   command -v apt-get >/dev/null || return 1
   if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null && sudo -n true 2>/dev/null || return 1
     as_root=(sudo -n)
   fi
-  say "Installing Debian's catch2"
-  local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends catch2)
+  say "Installing Debian's $1"
+  local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$1")
   "${install[@]}" </dev/null || { "${as_root[@]}" apt-get update </dev/null && "${install[@]}" </dev/null; }
+}
+
+# Debian's postgresql, for the test of studies that several machines share; without it that test is skipped and says so.
+install_postgresql() {
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+  install_debian postgresql || echo "PostgreSQL is missing, and this user may not install it: its test is skipped." >&2
 }
 
 set_up() {
@@ -82,7 +88,7 @@ set_up() {
     keep requirements
   fi
   catch2=OFF
-  if have_catch2 || { install_catch2 && have_catch2; }; then catch2=ON; fi
+  if have_catch2 || { install_debian catch2 && have_catch2; }; then catch2=ON; fi
   if changed "package-$catch2" pyproject.toml CMakeLists.txt cmake cpp python pynq_overlay tests/cpp; then
     say "Installing qkdflow[dev] from the checkout"
     # One build directory for the wheel and the C++ tests: what is tested is what is installed.

@@ -30,6 +30,14 @@ const nn::Param& param_at(const Graph& graph, std::size_t index) {
   return graph.params().list()[index];
 }
 
+// A transposed tensor has as many numbers, and another meaning.
+void need_shape(const py::array& array, const nn::Param& p) {
+  const std::vector<int>& sizes = p.spec.shape.sizes();
+  const bool same = std::equal(sizes.begin(), sizes.end(), array.shape(), array.shape() + array.ndim());
+  require(same, p.spec.name, "must be ", p.spec.shape.text(), "; got ",
+          std::string(py::str(array.attr("shape"))));
+}
+
 Array<float> shaped(std::span<const float> values, const Shape& shape) {
   auto sizes = batch_shape(0, shape);
   sizes.erase(sizes.begin());
@@ -132,8 +140,7 @@ void nn(py::module_& m) {
           [](Graph& g, std::size_t i, const Array<float>& value) {
             const auto& p = param_at(g, i);
             const auto src = view<float>(value, p.spec.name);
-            require(src.size() == p.size, p.spec.name, "must be ", p.spec.shape.text(), "; got ",
-                    std::string(py::str(value.attr("shape"))));
+            need_shape(value, p);
             std::ranges::copy(src, g.params().value(p).begin());
             g.params().refresh();
           },
@@ -149,7 +156,8 @@ void nn(py::module_& m) {
       .def(
           "set_mask",
           [](Graph& g, std::size_t i, const std::optional<Array<float>>& mask) {
-            param_at(g, i);
+            const auto& p = param_at(g, i);
+            if (mask) need_shape(*mask, p);
             if (mask)
               g.params().set_mask(i, view<float>(*mask, "mask"));
             else

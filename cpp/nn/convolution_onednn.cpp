@@ -78,7 +78,7 @@ class ConvolutionOneDnnStep final : public Step {
     Part(const Binding& b, const Geometry& g, int groups) : b_(b), d_(b, g, groups) {
       const auto pd = forward_description(d_, b.clip);
       forward_kernel_ = pd.weights_desc();
-      b.packed->reserve(floats(forward_kernel_));
+      pack_forward_ = packing(forward_kernel_);
       std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, memory_at(d_.src, b.src())},
                                                 {DNNL_ARG_WEIGHTS, memory_at(forward_kernel_, b.params[0])},
                                                 {DNNL_ARG_DST, memory_at(d_.dst, b.dst)}};
@@ -89,23 +89,23 @@ class ConvolutionOneDnnStep final : public Step {
       if (b.diff_src()) bind_diff_src(pd);
     }
 
-    void pack_forward() { pack(forward_kernel_); }
-    void pack_backward() {
-      if (backward_) pack(backward_kernel_);
-    }
+    void pack_forward() { pack(pack_forward_); }
+    void pack_backward() { pack(pack_backward_); }
 
     void forward() {
-      use_packed(forward_, forward_kernel_);
+      if (pack_forward_) forward_.argument(DNNL_ARG_WEIGHTS).set_data_handle(b_.packed->data());
       forward_();
     }
 
     void backward() {
-      float* blocked = b_.scratch->data();
-      gradient_.argument(DNNL_ARG_DIFF_WEIGHTS).set_data_handle(blocked);
+      if (unpack_gradient_) {
+        gradient_.argument(DNNL_ARG_DIFF_WEIGHTS).set_data_handle(b_.scratch->data());
+        unpack_gradient_.argument(DNNL_ARG_FROM).set_data_handle(b_.scratch->data());
+      }
       gradient_();
-      reorder(memory_at(gradient_kernel_, blocked), memory_at(d_.kernel, b_.gradients[0]));
+      if (unpack_gradient_) unpack_gradient_();
       if (!backward_) return;
-      use_packed(backward_, backward_kernel_);
+      if (pack_backward_) backward_.argument(DNNL_ARG_WEIGHTS).set_data_handle(b_.packed->data());
       backward_();
     }
 
@@ -120,8 +120,10 @@ class ConvolutionOneDnnStep final : public Step {
           {DNNL_ARG_DIFF_DST, memory_at(d_.dst, b_.diff_dst)},
           {DNNL_ARG_DIFF_WEIGHTS, memory_at(gradient_kernel_, b_.gradients[0])}};
       if (b_.biased()) arguments.insert({DNNL_ARG_DIFF_BIAS, memory_at(d_.bias, b_.gradients[1])});
-      gradient_ = {dnnl::convolution_backward_weights(pd), pd, std::move(arguments), b_.scratch,
-                   floats(gradient_kernel_)};
+      const bool unpacks = gradient_kernel_ != d_.kernel;
+      const std::size_t blocked = unpacks ? floats(gradient_kernel_) : 0;
+      gradient_ = {dnnl::convolution_backward_weights(pd), pd, std::move(arguments), b_.scratch, blocked};
+      if (unpacks) unpack_gradient_ = reorder(gradient_kernel_, d_.kernel, b_.gradients[0], blocked);
     }
 
     void bind_diff_src(const dnnl::convolution_forward::primitive_desc& hint) {
@@ -129,7 +131,7 @@ class ConvolutionOneDnnStep final : public Step {
                                                                d_.src, d_.any, d_.dst, d_.strides, d_.before,
                                                                d_.after, hint, with_user_scratchpad());
       backward_kernel_ = pd.weights_desc();
-      b_.packed->reserve(floats(backward_kernel_));
+      pack_backward_ = packing(backward_kernel_);
       backward_ = {dnnl::convolution_backward_data(pd),
                    pd,
                    {{DNNL_ARG_DIFF_DST, memory_at(d_.dst, b_.diff_dst)},
@@ -138,25 +140,35 @@ class ConvolutionOneDnnStep final : public Step {
                    b_.scratch};
     }
 
-    static void reorder(memory from, memory to) {
-      dnnl::stream stream(cpu());
-      dnnl::reorder(from, to).execute(stream, from, to);
-      stream.wait();
+    // The scratchpad begins `offset` floats behind the scratch memory's beginning.
+    Primitive reorder(const memory::desc& from, const memory::desc& to, const float* dst,
+                      std::size_t offset) const {
+      const dnnl::reorder::primitive_desc pd(cpu(), from, cpu(), to, with_user_scratchpad());
+      return {dnnl::reorder(pd),
+              pd,
+              {{DNNL_ARG_FROM, memory_at(from, b_.params[0])}, {DNNL_ARG_TO, memory_at(to, dst)}},
+              b_.scratch,
+              offset};
     }
 
-    void pack(const memory::desc& wanted) {
-      if (wanted != d_.kernel)
-        reorder(memory_at(d_.kernel, b_.params[0]), memory_at(wanted, b_.packed->data()));
+    // Brings the kernel into the layout wanted; nothing where it has that.
+    Primitive packing(const memory::desc& wanted) const {
+      if (wanted == d_.kernel) return {};
+      b_.packed->reserve(floats(wanted));
+      return reorder(d_.kernel, wanted, b_.params[0], 0);
     }
 
-    void use_packed(Primitive& primitive, const memory::desc& wanted) {
-      if (wanted != d_.kernel) primitive.argument(DNNL_ARG_WEIGHTS).set_data_handle(b_.packed->data());
+    void pack(Primitive& packing) {
+      if (!packing) return;
+      packing.argument(DNNL_ARG_TO).set_data_handle(b_.packed->data());
+      packing();
     }
 
     Binding b_;
     Descriptions d_;
     memory::desc forward_kernel_, gradient_kernel_, backward_kernel_;
     Primitive forward_, gradient_, backward_;
+    Primitive pack_forward_, pack_backward_, unpack_gradient_;  // unset where the layouts are the same
   };
 
   std::vector<Part> parts_;

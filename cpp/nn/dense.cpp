@@ -69,15 +69,17 @@ double Dense::products(const Shapes& srcs) const {
   return static_cast<double>(srcs[0].size()) * options_.units;
 }
 
-std::unique_ptr<Step> Dense::bind(std::span<const Binding> shards) const {
+std::unique_ptr<Step> Dense::bind(std::span<const Binding> shards) const { return bind_dense(shards); }
+
+std::unique_ptr<Step> bind_dense(std::span<const Binding> shards) {
   std::vector<Binding> rows(shards.begin(), shards.end());
   for (Binding& b : rows) {  // all axes but the last count as samples
     const int n = b.src_shape()[b.src_shape().rank() - 1];
     b.batch *= static_cast<int>(b.src_shape().size()) / n;
     b.srcs[0].shape = {n};
-    b.dst_shape = {options_.units};
+    b.dst_shape = {b.dst_shape[b.dst_shape.rank() - 1]};
   }
-  const double products = 1.0 * rows[0].batch * rows[0].src_shape()[0] * options_.units;
+  const double products = 1.0 * rows[0].batch * rows[0].src_shape()[0] * rows[0].dst_shape[0];
   return products < kOneDnnFrom ? bind_dense_simd(rows) : bind_dense_onednn(rows);
 }
 

@@ -24,12 +24,13 @@ class Dense final : public Layer {
   Options options_;
 };
 
-// From this many multiplications a shard on, oneDNN's matmul takes over: it blocks for the caches. Below, its
-// 1 us a call costs more than that brings; both are equally fast near 256^3.
-inline constexpr double kOneDnnFrom = 1.6e7;
+// From this many multiplications a shard on, oneDNN's matmul takes over: it blocks for the caches, which long
+// products, such as a pointwise convolution's over all pixels, need. Below, its 1 us a call costs more.
+inline constexpr double kOneDnnFrom = 1e6;
 
-// The two ways to compute it; bind chooses. Sources are (batch, n). bias may be absent: params then holds the
-// kernel alone.
+// A product with the last axis: all others count as samples. bias may be absent: params then holds the kernel
+// alone. Chooses one of the two ways below, whose sources are (batch, n).
+std::unique_ptr<Step> bind_dense(std::span<const Binding> shards);
 std::unique_ptr<Step> bind_dense_simd(std::span<const Binding> shards);
 std::unique_ptr<Step> bind_dense_onednn(std::span<const Binding> shards);
 

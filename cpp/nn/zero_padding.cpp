@@ -64,6 +64,8 @@ Shape ZeroPadding::infer(const Shapes& srcs) const {
   require(src.rank() == 2 || src.rank() == 3, name(),
           "takes an image (height, width, channels) or a series (length, channels) per sample; got ",
           src.text());
+  require(src.rank() == 3 || zeros_.top + zeros_.bottom == 0, name(),
+          "a series (length, channels) has no rows to pad; got ", src.text());
   const int width = src[src.rank() - 2] + zeros_.left + zeros_.right, c = src[src.rank() - 1];
   return src.rank() == 2 ? Shape{width, c} : Shape{src[0] + zeros_.top + zeros_.bottom, width, c};
 }

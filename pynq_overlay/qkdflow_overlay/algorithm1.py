@@ -42,6 +42,7 @@ class Algorithm1:
         self._comblock.write_register(self._transport.reset, 0)
 
     def run(self, words: Words) -> Words:
+        """Result words (n, words a result) of input words (n, words a sample). Raises DeviceError."""
         self.waited_s, self._looked_at = 0.0, time.monotonic()
         self.reset()
         through = self._stream if self._transport.result == "fifo" else self._one_by_one

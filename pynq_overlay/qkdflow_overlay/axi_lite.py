@@ -29,6 +29,7 @@ class AxiLite:
         self._in, self._out = manifest.input.words, manifest.output.words
 
     def run(self, words: Words) -> Words:
+        """Result words (n, words a result) of input words (n, words a sample). Raises DeviceError."""
         self.waited_s = 0.0
         results = np.empty((len(words), self._out), dtype=np.uint32)
         write, read, transport = self._mmio.write, self._mmio.read, self._transport

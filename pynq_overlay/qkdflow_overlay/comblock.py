@@ -53,11 +53,13 @@ class ComBlock:
         self.status()  # clears the sticky overflow and underflow bits
 
     def write_register(self, register: str, value: int) -> None:
+        """Writes 32 bits into an output register. Raises DeviceError for any other."""
         if not register.startswith("OREG"):
             raise DeviceError(f"[{self.name}] an output register, OREG0 to OREG15, is required; got {register!r}")
         self._mmio.write(self._address(register), int(value) & 0xFFFFFFFF)
 
     def read_register(self, register: str) -> int:
+        """The 32 bits of a register. Raises DeviceError for a name that is none."""
         return int(self._mmio.read(self._address(register))) & 0xFFFFFFFF
 
     def write_fifo(self, words: Sequence[int], status: FifoStatus | None = None) -> None:

@@ -40,6 +40,7 @@ class Design:
     source: str
 
     def of(self, vlnv: str) -> list[Cell]:
+        """The cells whose VLNV contains `vlnv`."""
         return [cell for cell in self.cells.values() if vlnv in cell.vlnv]
 
     def find(self, name: str, vlnv: str) -> Cell:

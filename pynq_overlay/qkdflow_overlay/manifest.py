@@ -34,16 +34,19 @@ class FixedType:
 
     @property
     def fraction(self) -> int:
+        """Bits behind the point."""
         return self.bits - self.integer
 
     @property
     def low_code(self) -> int:
+        """The smallest integer code."""
         if not self.is_signed:
             return 0
         return -(1 << (self.bits - 1)) + (1 if self.overflow == "SAT_SYM" else 0)
 
     @property
     def high_code(self) -> int:
+        """The largest integer code."""
         return (1 << (self.bits - 1 if self.is_signed else self.bits)) - 1
 
 

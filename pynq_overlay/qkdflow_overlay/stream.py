@@ -62,6 +62,7 @@ class DmaStream:
         self._clean = False  # nothing is known of what the last program left
 
     def run(self, words: Words) -> Words:
+        """Result words (n, words a result) of input words (n, words a sample). Raises DeviceError."""
         self.waited_s = 0.0
         results = np.empty((len(words), self._out), dtype=np.uint32)
         if len(words) == 0:

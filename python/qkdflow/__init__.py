@@ -36,7 +36,7 @@ _HOMES = {
     "load_model": "importers.build",
     "load_run": "workflow",
 }
-_LATER = ("datasets", "export", "fixed", "freeze", "plots", "report", "stages", "tune", "workflow", "zoo")
+_LATER = ("datasets", "export", "fixed", "freeze", "plots", "report", "sources", "stages", "tune", "workflow", "zoo")
 
 
 def __getattr__(name: str) -> Any:

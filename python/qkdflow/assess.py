@@ -40,9 +40,11 @@ class Assessment:
     benchmark: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return asdict(self)
 
     def save(self, directory: str | Path) -> None:
+        """Writes assessment.json into `directory`. Raises ToolError."""
         write_json(Path(directory) / "assessment.json", self.to_dict())
 
     @classmethod

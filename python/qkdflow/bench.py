@@ -14,25 +14,18 @@ from qkdflow.errors import ConfigError
 from qkdflow.fixed import FixedModel
 from qkdflow.freeze import freeze
 from qkdflow.hardware.estimator import Target, estimate_for
+from qkdflow.models import Model
 from qkdflow.sparsity import ConstantSparsity, core_rules, prune_low_magnitude
-from qkdflow.workloads import EMULATIONS, WORKLOADS
+from qkdflow.workloads import EMULATIONS, WORKLOADS, Workload
 
 EMULATED = 100_000  # samples a run of the emulator
 SECONDS = 1.0  # of steady training, after one second of warming up
 
 
-def train(name: str, threads: int = 1) -> dict[str, Any]:
-    """Times whole optimiser steps: gather, forward, loss, backward, quantisers, mask, Adam.
-
-    Returns workload, threads, params, s_per_step (the median over epochs of an epoch's seconds by its steps),
-    memory_mb (activations, their gradients and workspace, 10^6 bytes) and gflop_per_s (of the layers' products, three
-    times a forward pass's).
-    """
+def trainer(name: str) -> tuple[Model, _core.Trainer, Workload]:
+    """A workload's network, and what trains it on data of as many batches as an epoch has steps."""
     if name not in WORKLOADS:
         raise ConfigError(f"[bench train] --workload must be one of {', '.join(WORKLOADS)}; got {name!r}")
-    if not 1 <= threads <= 1024:
-        raise ConfigError(f"[bench train] --threads must be 1 to 1024; got {threads}")
-    _core.set_threads(threads)
     w, key = WORKLOADS[name], Key(0)
     model = w.build()
     n, shape, classes = w.steps * w.batch, model.input_shape, model.output_shape[0]
@@ -42,12 +35,25 @@ def train(name: str, threads: int = 1) -> dict[str, Any]:
     if w.student:
         prune_low_magnitude(model, ConstantSparsity(0.5, frequency=10**9))
     teaching = _core.Distillation(0.1, 4.0) if w.student else None
-    trainer = _core.Trainer(model.graph, x, y, logits, "adam", {}, w.batch, key, teaching, core_rules(model))
+    return model, _core.Trainer(model.graph, x, y, logits, "adam", {}, w.batch, key, teaching, core_rules(model)), w
+
+
+def train(name: str, threads: int = 1) -> dict[str, Any]:
+    """Times whole optimiser steps: gather, forward, loss, backward, quantisers, mask, Adam.
+
+    Returns workload, threads, params, s_per_step (the median over epochs of an epoch's seconds by its steps),
+    memory_mb (activations, their gradients and workspace, 10^6 bytes) and gflop_per_s (of the layers' products, three
+    times a forward pass's).
+    """
+    if not 1 <= threads <= 1024:
+        raise ConfigError(f"[bench train] --threads must be 1 to 1024; got {threads}")
+    model, steps, w = trainer(name)
+    _core.set_threads(threads)
     times: list[float] = []
     begun = time.perf_counter()
     for epoch in range(10**6):
         start = time.perf_counter()
-        trainer.epoch(epoch, [1e-3])
+        steps.epoch(epoch, [1e-3])
         now = time.perf_counter()
         if start - begun > 1.0:
             times.append((now - start) / w.steps)

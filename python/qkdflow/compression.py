@@ -65,18 +65,22 @@ class CompressionConfig:
 
     @property
     def quantizes(self) -> bool:
+        """Whether the student learns with its quantisers on."""
         return self.method == "full" or self._has("q")
 
     @property
     def prunes(self) -> bool:
+        """Whether it is pruned while it learns."""
         return self.method == "full" or self._has("p")
 
     @property
     def distils(self) -> bool:
+        """Whether a teacher teaches it."""
         return self.method == "full" or self._has("kd")
 
     @property
     def calibrates(self) -> bool:
+        """Whether it is quantised after training, from calibration data."""
         return self._has("ptq")
 
 
@@ -90,6 +94,7 @@ class Compressed:
 
     @property
     def model(self) -> Model:
+        """The trained student."""
         return self.trained.model
 
     def _kernels(self) -> list[int]:

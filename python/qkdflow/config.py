@@ -127,6 +127,7 @@ class RunConfig:
 
     @property
     def is_simulated(self) -> bool:
+        """Whether the data are drawn by a simulator of ours."""
         return self.data in SIMULATORS
 
     @property
@@ -138,9 +139,9 @@ class RunConfig:
         """What a frozen student needs of the constraints' part, built as the hls4ml project is."""
         hls = self.hls
         part = self.constraints.get("part") or hls.device.name
-        strategy = hls.strategy if isinstance(hls.strategy, str) else "Latency"  # what layers not named have
-        target = Target.of(part, clock_ns=hls.clock_ns, strategy=strategy, io=hls.io_type)
-        return estimate_for(fixed, target, hls.reuse_factor)
+        every, named = (hls.strategy, {}) if isinstance(hls.strategy, str) else ("Latency", hls.strategy)
+        target = Target.of(part, clock_ns=hls.clock_ns, strategy=every, io=hls.io_type)
+        return estimate_for(fixed, target, hls.reuse_factor, strategies=named)
 
     @property
     def work(self) -> Budget:

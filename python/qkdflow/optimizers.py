@@ -17,6 +17,7 @@ class Adam:
     epsilon: float = 1e-7
 
     def options(self) -> dict[str, float]:
+        """What the engine is given."""
         return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
@@ -27,6 +28,7 @@ class AdamW(Adam):
     weight_decay: float = 4e-3
 
     def options(self) -> dict[str, float]:
+        """What the engine is given."""
         return {**super().options(), "weight_decay": self.weight_decay}
 
 
@@ -39,6 +41,7 @@ class SGD:
     nesterov: bool = False
 
     def options(self) -> dict[str, float]:
+        """What the engine is given."""
         return {"momentum": self.momentum, "nesterov": float(self.nesterov)}
 
 

@@ -31,16 +31,20 @@ TRANSPORTS = ("comblock", "axi_dma", "axi_lite")
 
 class Part(Protocol):
     @property
-    def x(self) -> NDArray[Any]: ...
+    def x(self) -> NDArray[Any]:
+        """Raw inputs (n, *input_shape)."""
+
     @property
-    def y(self) -> NDArray[Any]: ...
+    def y(self) -> NDArray[Any]:
+        """Labels (n,)."""
 
 
 class Labelled(Protocol):
     """What is asked of a dataset: a test part of raw inputs x (n, *shape) and labels y (n,)."""
 
     @property
-    def test(self) -> Part: ...
+    def test(self) -> Part:
+        """The samples that become test vectors."""
 
 
 class Vectors(NamedTuple):
@@ -66,6 +70,7 @@ class Overlay:
 
     @property
     def vectors(self) -> Vectors:
+        """The test vectors that were shipped. Raises DataError where the file is damaged."""
         arrays = read_npz(self.directory / "vectors.npz")
         try:
             return Vectors(*(arrays[key].astype(np.int64) for key in ("input_codes", "logit_codes", "labels")))

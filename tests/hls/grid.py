@@ -19,14 +19,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "python/importers"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
 from fixed_graphs import GRAPHS
 from fixed_models import codes, exact_type, mlp
+from frozen_shared import INPUTS, student
 from qkdflow import FixedPoint, Key, reference
 from qkdflow.export.csim import Comparison, compare, compile_csim
 from qkdflow.export.hls import HlsConfig, write_hls
 from qkdflow.fixed import FixedActivation, FixedDense, FixedLayer, FixedModel
+from shared_models import expected
 
 ROUNDING = ("TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV")
 OVERFLOW = ("WRAP", "SAT", "SAT_ZERO", "SAT_SYM")
@@ -123,6 +126,8 @@ for graph, build in GRAPHS.items():
 for target in ("parallel", "stream"):
     options = {**TARGETS[target], "strategy": "Resource", "reuse_factor": {"conv1": 3, "conv3": 4, "fc7": 2}}
     CASES[f"conv2d-resource-{target}"] = (partial(GRAPHS["conv2d"], Key(2)), HlsConfig(**options))
+for file in INPUTS if expected() else ():  # other people's students, where shared/ is beside the checkout
+    CASES[f"imported-{file.removesuffix('.h5')}"] = (lambda file=file: student(file)[1], HlsConfig(strategy="Resource"))
 
 
 def run(name: str, samples: int, mutate: Callable[[Path], None] | None = None) -> Comparison:

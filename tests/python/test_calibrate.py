@@ -102,6 +102,16 @@ def test_layers_are_told_apart_only_where_all_are_there(tmp_path: Path) -> None:
         remember(dict(list(reports.items())[:1]), network(), target(), factors, tmp_path / "one.json")
 
 
+def test_the_reports_clock_uncertainty_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "csynth.xml").write_text(XML.format(name="myproject", lut=9000, ff=9000))
+    found = []
+    for kept in (None, 0.27, 0.125):  # the report keeps back 1.35 of 5 ns
+        target = Target.of("xc7z020clg400-1", uncertainty=kept)
+        remember(read_reports([tmp_path]), network(), target, {"fc1": 1, "fc2": 1}, tmp_path / f"{kept}.json")
+        found.append(json.loads((tmp_path / f"{kept}.json").read_text())["reports"][0]["terms"])
+    assert found[0] == found[1] != found[2]
+
+
 def test_placed_counts_never_move_the_prices(project: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.json"
     remember(read_reports([project / "utilization.rpt"]), network(), target(), {"fc1": 1, "fc2": 1}, table)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from fixed_graphs import GRAPHS
 from fixed_models import mlp
 from qkdflow import Key, cli, datasets
 from qkdflow.config import RunConfig
@@ -15,6 +16,7 @@ from qkdflow.export.hls import HlsConfig
 from qkdflow.files import write_json
 from qkdflow.hardware import estimate
 from qkdflow.hardware.estimator.constraints import COST_WEIGHT, Constraints
+from qkdflow.rtl import Measured, RtlProject
 
 FOUND = estimate(mlp(Key(3), (30, 12, 5)), part="xc7z020clg400-1")
 
@@ -30,6 +32,16 @@ def test_a_limit_is_a_share_of_the_part_or_clocks() -> None:
         f"latency_clk {clocks} of {clocks - 1} allowed",
     ]
     assert tight.score(0.9, FOUND) < 0.9 - 1
+
+
+def test_a_convolutional_network_is_held_to_its_constraints() -> None:
+    hls = HlsConfig(board="pynq-z2", io_type="io_stream", strategy={"fc7": "Resource"}, reuse_factor={"fc7": 3})
+    config = RunConfig("psd", constraints={"ii": 10, "bram": 1.0}, cost="ff", hls=hls)
+    found = config.estimate(GRAPHS["conv2d"](Key(5)))
+    assert {layer.name: layer.reuse_factor for layer in found.layers if layer.has_weights}["fc7"] == 3
+    (why,) = config.limited.refusals(found)
+    assert why.endswith("of them in conv1")
+    assert config.limited.score(0.9, found) < 0.9 - 1
 
 
 def test_a_hopeful_refusal_blames_a_layer_for_a_part_of_the_same_count() -> None:
@@ -148,3 +160,24 @@ def test_the_reuse_factor_plot_is_a_command(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "rtl.csv").write_text("rf\n1\n")
     assert cli.main([*arguments, "--measured", str(tmp_path / "rtl.csv")]) == 2
     assert "reuse_factor, latency_clk, mhz" in capsys.readouterr().err
+
+
+def test_the_reuse_factor_plot_simulates_our_own_verilog(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Simulated:
+        """In place of a compiled simulation, which test_rtl measures: its closed form."""
+
+        def __init__(self, project: RtlProject, top: str) -> None:
+            assert top == "core"
+            self.project = project
+
+        def measure(self) -> Measured:
+            return Measured(self.project.latency_clk, self.project.ii)
+
+    monkeypatch.setattr("qkdflow.rtl.compile_rtl", Simulated)
+    mlp(Key(3), (30, 12, 5)).save(tmp_path)
+    arguments = ["plot", "reuse-factor", str(tmp_path), "--reuse-factor", "1,7", "--out", str(tmp_path / "f.svg")]
+    assert cli.main([*arguments, "--simulate"]) == 0
+    assert "factor 1: 8 clocks\nsimulated at reuse factor 7: 20 clocks\n" in capsys.readouterr().out
+    assert "RTL simulated, 200 MHz" in (tmp_path / "f.svg").read_text()

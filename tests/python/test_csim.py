@@ -168,6 +168,14 @@ def test_compiler_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @needs_csim
+def test_oneapi_is_written_and_not_run(tmp_path: Path) -> None:
+    project = write_hls(mlp(Key(1), (6, 3, 2)), tmp_path / "p", HlsConfig("oneAPI"))
+    assert (tmp_path / "p" / "CMakeLists.txt").is_file()
+    with pytest.raises(ToolError, match="built by Intel's icpx alone"):
+        compile_csim(project)
+
+
+@needs_csim
 def test_path_that_a_shell_would_read(tmp_path: Path) -> None:
     project = write_hls(mlp(Key(1), (30, 15, 4)), tmp_path / "a$b", HlsConfig())
     with pytest.raises(ConfigError, match="without quotes"):

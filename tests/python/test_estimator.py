@@ -47,6 +47,16 @@ def test_signed_digits_are_those_of_the_non_adjacent_form() -> None:
     assert signed_digits(codes).tolist() == [digits_by_hand(abs(int(c))) for c in codes]
 
 
+def test_the_order_in_memory_does_not_matter() -> None:
+    weights = matrix(Key(1), 12, 5)
+    for strategy in ("latency", "resource"):
+        plain, turned, cut = (
+            estimate_dense(w, 8, 8, reuse_factor=6, strategy=strategy)
+            for w in (weights, np.asfortranarray(weights), np.repeat(weights, 2, axis=0)[::2])
+        )
+        assert plain == turned == cut
+
+
 def test_signed_width_is_that_of_twos_complement() -> None:
     assert [signed_width(np.array([c])) for c in (0, 1, -1, 7, -8, 8, -9)] == [1, 2, 1, 4, 4, 5, 5]
 
@@ -126,6 +136,12 @@ def test_a_network_without_many_digits_needs_no_dsp() -> None:
     assert estimate_dense(np.array([[43, -2], [4, 0], [3, 5]]), 8).dsp == Quantity.exactly(1)
 
 
+def test_narrow_constants_are_inside_the_interval_of_dsps() -> None:
+    weights = np.array([[11, 13, 43], [-11, 21, 11]])  # of more than two digits each; three of them 11 or 13
+    assert estimate_dense(weights, 8, part=VU).dsp == Quantity(6, 3, 6)
+    assert estimate_dense(weights, 8).dsp == Quantity.exactly(6)
+
+
 def test_more_zeros_cost_less_and_faster_clocks_more() -> None:
     dense = matrix(Key(1), 30, 12)
     sparse = np.where(matrix(Key(2), 30, 12) > 0, dense, 0)
@@ -202,6 +218,16 @@ def test_each_layer_may_have_its_own_reuse_factor() -> None:
     found = estimate(mlp(Key(3), (30, 12, 5)), board="pynq-z2", strategy="Resource", reuse_factor={"fc1": 16})
     asked = {layer.name: (layer.asked, layer.reuse_factor) for layer in found.layers if layer.kind == "dense"}
     assert asked == {"fc1": (16, 15), "fc2": (1, 1)}
+
+
+def test_each_layer_may_have_its_own_strategy() -> None:
+    network = mlp(Key(3), (30, 12, 5))
+    mixed = estimate(network, board="pynq-z2", strategy={"fc1": "Resource"}, reuse_factor=6).layers
+    for strategy, i in (("resource", 0), ("latency", 2)):
+        alone = estimate(network, board="pynq-z2", strategy=strategy, reuse_factor=6).layers
+        assert mixed[i] == alone[i]
+    with pytest.raises(ConfigError, match=r"strategy must name layers with weights \(fc1, fc2\); got 'relu1'"):
+        estimate(network, board="pynq-z2", strategy={"relu1": "resource"})
 
 
 def test_a_stream_takes_longer() -> None:

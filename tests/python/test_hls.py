@@ -46,7 +46,7 @@ def test_every_board_carries_a_known_part() -> None:
             {"backend": "vitis"},
             r"backend must be one of Vitis, Vivado, VivadoAccelerator, Quartus, oneAPI, Catapult; got 'vitis'",
         ),
-        ({"strategy": "DA"}, r"strategy must be one of Latency, Resource, Unrolled, distributed_arithmetic; got 'DA'"),
+        ({"strategy": "DA"}, r"strategy must be one of Latency, Resource, Unrolled; got 'DA'"),
         ({"strategy": {"fc1": "latency"}}, r"strategy must be one of .* got 'latency'"),
         ({"backend": "oneAPI", "board": "pynq-z2"}, r"oneAPI takes an Intel part, such as Arria10; got pynq-z2"),
         ({"io_type": "stream"}, r"io_type must be one of io_parallel, io_stream; got 'stream'"),
@@ -99,11 +99,6 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
         (model, HlsConfig(strategy={"fc2": "Unrolled"}), r"fc2: strategy Unrolled needs a reuse factor above 1"),
         (
             model,
-            HlsConfig(strategy="distributed_arithmetic", reuse_factor=2),
-            r"fc1: distributed_arithmetic unrolls everything .* got 2 in Vitis",
-        ),
-        (
-            model,
             HlsConfig("Quartus", strategy="Unrolled"),
             r"strategy Unrolled is for Vitis and Vivado; got .* Quartus",
         ),
@@ -129,14 +124,19 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
 
 
 @needs_hls4ml
-def test_unroll_limit_is_a_warning(tmp_path: Path) -> None:
-    model = mlp(Key(1), (100, 45, 4))
-    project = write_hls(model, tmp_path / "a", HlsConfig())
+def test_unroll_limit_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    model, said = mlp(Key(1), (100, 45, 4)), list[str]()
+
+    def announce(sentence: str) -> None:
+        assert not (tmp_path / "a").exists()
+        said.append(sentence)
+
+    project = write_hls(model, tmp_path / "a", HlsConfig(), announce)
     assert project.warnings == (
-        "layer fc1 has 100 x 45 = 4500 products, more than the 4096 that Vivado and Vitis HLS unroll: "
-        "synthesis "
-        "may fail; use strategy Resource with a reuse factor of 2 or more",
+        "layer fc1 has 100 x 45 = 4500 products, more than the 4096 that Vivado and Vitis HLS unroll: synthesis "
+        "may fail; use strategy Resource with a reuse factor of 2 or 4, or more",
     )
+    assert said == list(project.warnings)
     again = write_hls(model, tmp_path / "b", HlsConfig(strategy="Resource", reuse_factor={"fc1": 2}))
     assert again.warnings == ()
     assert (

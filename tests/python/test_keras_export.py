@@ -102,7 +102,7 @@ def test_what_it_says(tmp_path: Path) -> None:
         said = json.loads(file.attrs["qkdflow"])
         config = json.loads(file.attrs["model_config"])["config"]
         assert file["model_weights/fc1/fc1/kernel:0"].shape == (8, 5)
-    assert said["digest"] == fixed.digest
+    assert (said["digest"], said["input_type"]) == (fixed.digest, "ufixed<10,10,TRN,SAT>")
     by_name = {layer["name"]: layer for layer in config["layers"]}
     assert [layer["class_name"] for layer in config["layers"]] == [
         "InputLayer",

@@ -162,3 +162,5 @@ def test_a_baseline_whose_size_is_unknown_is_a_line() -> None:
 
 def test_a_replaced_reuse_factor_is_named() -> None:
     assert "8: hls4ml takes 6 (fc1)" in plots.svg(FIGURES["reuse"](), "reuse")
+    many = [{**point, "taken": {"a": 3, "b": 3, "c": 3, "d": 5}} for point in REUSE]
+    assert "8: hls4ml takes 3 (3 layers), 5 (d)" in plots.svg(plots.reuse_factor(many, "student"), "reuse")

@@ -102,7 +102,7 @@ def test_later_settings_win_and_tables_mix() -> None:
 def test_the_command_line_is_the_same_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[RunConfig] = []
 
-    def stop(config: RunConfig, out: str) -> None:
+    def stop(config: RunConfig, out: str, *_: object) -> None:
         seen.append(config)
         raise ConfigError("[stop] enough")
 

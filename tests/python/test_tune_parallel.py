@@ -139,10 +139,8 @@ def scheduler() -> Iterator[str]:
 
 
 def test_on_dask_a_killed_worker_s_trial_runs_again_and_the_search_is_the_same(tmp_path: Path, scheduler: str) -> None:
-    from dataclasses import replace
-
     from qkdflow import Key, datasets, stages
-    from qkdflow.config import BUDGETS
+    from qkdflow.config import RunConfig
 
     def deadly(trial: Trial) -> float:
         (tmp_path / f"{trial.number}.{os.getpid()}").touch()
@@ -161,9 +159,9 @@ def test_on_dask_a_killed_worker_s_trial_runs_again_and_the_search_is_the_same(t
     assert search.ask() == undisturbed.ask()
 
     data = datasets.psd.simulate(Key(0), 400)
-    budget = replace(BUDGETS["quick"], teacher_trials=4, teacher_trial_epochs=2)
-    far = stages.search_teacher(data, budget, Key(1), jobs=2, dask=scheduler)
-    assert far.trials == stages.search_teacher(data, budget, Key(1), jobs=2).trials
+    config = RunConfig("psd", jobs=2, effort={"teacher_trials": 4, "teacher_trial_epochs": 2})
+    here, far = (stages.search_teacher(data, config, Key(1), dask=address) for address in (None, scheduler))
+    assert here.trials == far.trials
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +188,6 @@ def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: py
 
 
 def test_the_workflow_s_searches_run_several_trials_at_once() -> None:
-
     from qkdflow import Key, datasets, stages
     from qkdflow.config import RunConfig
 

@@ -13,7 +13,10 @@ from qkdflow.cli import main
 from qkdflow.errors import ConfigError, ToolError
 from qkdflow.fixed import FixedDense, FixedModel
 from qkdflow.rtl import Measured, check_vendor_rtl, compile_vendor_rtl, verilator_problem
+from qkdflow.rtl.harness import Interface, build_harness
 from qkdflow.rtl.vendor import find_design
+from qkdflow.rtl.vendor.interface import interface
+from qkdflow.rtl.vendor.simulation import float_cores
 
 needs_verilator = pytest.mark.skipif(verilator_problem() is not None, reason=str(verilator_problem()))
 
@@ -121,7 +124,7 @@ def sample() -> np.ndarray:
 
 @needs_verilator
 def test_ports_with_ap_vld(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(tmp_path / "prj" / "solution1" / "syn" / "verilog", SCALAR)
+    write(tmp_path / "prj" / "solution1" / "syn" / "verilog", SCALAR + '`include "net_hls_deadlock_detector.vh"\n')
     rtl = compile_vendor_rtl(tmp_path, FIXED)
     assert (rtl.run(sample()) == FIXED.run(sample())).all()
     assert rtl.measure() == Measured(2, 1) == (rtl.design.latency_clk, rtl.design.ii)
@@ -186,3 +189,48 @@ def test_the_top_is_what_no_other_module_has(tmp_path: Path) -> None:
     assert (design.top, design.latency_clk, design.ii) == ("net", None, None)
     assert design.ports.inputs == {"ap_clk": 1, "ap_rst": 1, "ap_start": 1, "x": 12}
     assert design.ports.outputs["y_1"] == 12
+
+
+def test_codes_in_words(tmp_path: Path) -> None:
+    """A stream of 32-bit words: four codes of a byte share one, or each has its own, as a manifest says."""
+    folder = write(tmp_path, STREAM.replace("[15:0] x_TDATA", "[31:0] x_TDATA"))
+    six = FixedPoint(6, 6)
+    for packed, beats in ((True, [(0, 0), (0, 8), (0, 16), (0, 24), (1, 0)]), (False, [(i, 0) for i in range(5)])):
+        values = interface(find_design(folder), 5, six, 2, SUM, packed)
+        (side,) = values["inputs"]
+        assert [(e.beat, e.at) for e in side.elements] == beats
+        assert side.beats == beats[-1][0] + 1
+        assert [side.data for side in values["outputs"]] == ["y_TDATA"]
+
+
+@needs_verilator
+def test_stand_ins_for_float_cores(tmp_path: Path) -> None:
+    text = "net_fexp_32ns_32ns_32_8_full_dsp_1_ip U0 (\n net_fpext_32ns_64_2_no_dsp_1_ip U1 (\n module net_x_ip("
+    cores = float_cores(text)
+    assert sorted(cores) == ["net_fexp_32ns_32ns_32_8_full_dsp_1_ip.v", "net_fpext_32ns_64_2_no_dsp_1_ip.v"]
+    assert "6 clocks behind its input" in cores["net_fexp_32ns_32ns_32_8_full_dsp_1_ip.v"]
+    for name, core in float_cores(text.replace("_8_full", "_2_full")).items():  # without a clock
+        (tmp_path / name).write_text(core)
+    (tmp_path / "floats.v").write_text(
+        """module floats(input clk, resetn, in_valid, in_last, out_ready, output in_ready, out_valid, out_last,
+    input [31:0] in_data, output [95:0] out_data);
+  assign in_ready = out_ready, out_valid = in_valid, out_last = in_last;
+  net_fexp_32ns_32ns_32_2_full_dsp_1_ip e(.s_axis_a_tvalid(1'b1), .s_axis_a_tdata(in_data), .m_axis_result_tvalid(),
+    .m_axis_result_tdata(out_data[31:0]));
+  net_fpext_32ns_64_2_no_dsp_1_ip w(.s_axis_a_tvalid(1'b1), .s_axis_a_tdata(in_data), .m_axis_result_tvalid(),
+    .m_axis_result_tdata(out_data[95:32]));
+endmodule
+"""
+    )
+    special = [0.0, -0.0, 1.0, -1.0, 88.72, 88.73, 1e9, -87.3, -87.4, -1e9, np.inf, -np.inf, np.nan]
+    x = np.concatenate([special, 20 * np.asarray(Key(1).normal(500))]).astype(np.float32)
+    ports = Interface("floats", 1, 32, 3, 32, False)
+    harness = build_harness(ports, sorted(tmp_path.glob("*.v")), tmp_path, patience=100)
+    _, came = harness.drive(x.view(np.uint32).astype(np.int64)[:, np.newaxis], np.zeros(len(x), dtype=bool), len(x))
+    words = came.codes.astype(np.uint32)
+    with np.errstate(over="ignore", under="ignore"):
+        exact = np.exp(x.astype(np.float64)).astype(np.float32)
+    exact[exact < np.finfo(np.float32).tiny] = 0  # the core has no subnormal numbers
+    assert np.array_equal(words[:, 0].view(np.float32), exact, equal_nan=True)
+    wide = np.ascontiguousarray(words[:, 1:]).view(np.float64)[:, 0]
+    assert np.array_equal(wide, x.astype(np.float64), equal_nan=True)

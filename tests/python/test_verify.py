@@ -17,10 +17,12 @@ from qkdflow.cli import main
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.export import csim
-from qkdflow.files import write_json
+from qkdflow.export.hls import HlsConfig, write_hls
+from qkdflow.files import read_npz, write_json, write_npz
 from qkdflow.fixed import FixedActivation, FixedDense, FixedModel
 from qkdflow.fixed.model import INPUT
 from qkdflow.freeze import freeze
+from qkdflow.hardware import simulated
 from qkdflow.models import Model
 from qkdflow.overlay import build_overlay
 from qkdflow.verify import RUNGS, causes, difference, rungs, verify
@@ -82,6 +84,20 @@ def test_a_student_that_is_no_longer_what_was_frozen(run: Path, capsys: pytest.C
     said = capsys.readouterr().out
     assert "fake: first at layer relu1, sample 0" in said
     assert "(ap_ufixed<6,2,AP_TRN,AP_SAT>); likely cause: rounding: RND, not TRN" in said
+
+
+def test_the_hand_over(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its vectors through driver and simulated board; vectors of another network are no rung of this one."""
+    monkeypatch.setattr(simulated, "compiler_problem", lambda: "the test has no compiler")
+    write_hls(FixedModel.load(run / "06_fixed"), run / "07_hls" / "project", HlsConfig())
+    found = verify(run, ("overlay",)).outcomes[0]
+    assert (found.outputs, found.mismatches, found.not_run) == (177, 0, None)
+    assert "simulated ComBlock" in found.note
+    arrays = read_npz(run / "08_overlay" / "vectors.npz")
+    arrays["logit_codes"][3, 1] += 1
+    write_npz(run / "08_overlay" / "vectors.npz", arrays)
+    found = verify(run, ("overlay",)).outcomes[0]
+    assert str(found.not_run).endswith("1 of its logits are of another")
 
 
 def test_saved_things(run: Path, tmp_path: Path) -> None:
@@ -172,7 +188,9 @@ def test_causes_of_a_sum() -> None:
     right = fc.result_type.decode(reference.result(fc, [value]))
     step = fc.result_type.step
     grid = step * 2**3
-    assert causes.likely(fc, [value], np.floor(right / grid) * grid) == "precision: the sum has 3 fraction bits too few"
+    assert (
+        causes.likely(fc, [value], np.floor(right / grid) * grid) == "precision: its result has 3 fraction bits too few"
+    )
     assert causes.likely(fc, [value], right + step) == "precision: weights, bias or accumulator are others"
     products = (value.codes[:, :, None] * fc.weights) >> 3 << 3  # the input is whole: a product's grid is the weight's
     bias = fc.bias << fc.result_type.fraction - fc.bias_type.fraction
@@ -180,6 +198,21 @@ def test_causes_of_a_sum() -> None:
     cut = fc.result_type.decode((products.sum(axis=1) << up) + (bias >> 3 + up << 3 + up))
     said = f"order of accumulation: products are cut by {3 + up} bits before they are summed"
     assert causes.likely(fc, [value], cut) == said
+
+
+def test_causes_of_a_merge() -> None:
+    """What only moves values has no rounding of its own: a type too narrow is all that it can get wrong."""
+    fixed = GRAPHS["residual"](Key(1))
+    traced = reference.trace(fixed, codes(Key(2), fixed.input_type, (40, *fixed.input_shape)))
+    add = next(layer for layer in fixed.layers if layer.kind == "add")
+    sources = [
+        reference.Value(traced[name], fixed.emulator.type(name).fraction, fixed.emulator.type(name).bits)
+        for name in add.inputs
+    ]
+    kind = add.result_type
+    narrow = FixedPoint(kind.bits - 2, kind.integer - 2)
+    got = narrow.decode(reference.cast(traced[add.name], kind.fraction, narrow))
+    assert causes.likely(add, sources, got) == "precision: its result wraps, 2 integer bits too few"
 
 
 def test_floats_that_sum_are_named() -> None:

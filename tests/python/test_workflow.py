@@ -18,6 +18,7 @@ from qkdflow.config import BUDGETS, RunConfig
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export.hls import HlsConfig
 from qkdflow.hardware import simulated
+from qkdflow.models import History
 from qkdflow.runs import open_run
 
 TINY = replace(
@@ -256,7 +257,7 @@ def test_damaged_bookkeeping_is_named(tmp_path: Path) -> None:
 
 def test_a_student_whose_loss_is_no_number_never_wins() -> None:
     def trained(loss: float, accuracy: float) -> stages.Trained:
-        history = stages.History({"loss": [loss], "val_accuracy": [accuracy]})
+        history = History({"loss": [loss], "val_accuracy": [accuracy]})
         return stages.Trained(None, history)  # type: ignore[arg-type]
 
     bad, good = trained(float("nan"), 0.99), trained(0.1, 0.6)

@@ -29,7 +29,7 @@ class Walked:
 
 
 def walk(name: str, **given: Any) -> Walked:
-    """Data, searches, trainings, freeze: the line without the hls4ml project, which tests/python compares bit for bit."""
+    """Data, searches, trainings, freeze: the line without the hls4ml project, which tests/python compares."""
     start = time.process_time()
     config = settings.make_config(settings.merged(settings.preset(name), given))
     key = Key(config.seed)

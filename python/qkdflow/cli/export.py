@@ -65,7 +65,10 @@ def _frozen(args: argparse.Namespace) -> tuple[str, ...]:
 
     fixed: FixedModel = load(args.directory, 1).fixed
     if args.to == "hls4ml":
-        return write_hls(fixed, args.out, HlsConfig(**hls_options.given(args))).warnings
+        write_hls(
+            fixed, args.out, HlsConfig(**hls_options.given(args)), lambda note: print(f"note: {note}", flush=True)
+        )
+        return ()
     if args.to == "native":
         fixed.save(args.out)
         return ()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from qkdflow.cli.estimate import integers
 from qkdflow.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from qkdflow.fixed import FixedModel
 
 BOARDS = "arty-a7-35,pynq-z1,zcu102"  # the letter's Artix-7, its PYNQ-Z1, its ZCU102
 
@@ -23,6 +28,7 @@ def add(verbs: Any) -> None:
     reuse.add_argument("--reuse-factor", default="1,8,16,32,64", metavar="N,N,...")
     reuse.add_argument("--strategy", default="resource", help="latency or resource (default: resource)")
     reuse.add_argument("--io", default="parallel", help="parallel or stream")
+    reuse.add_argument("--simulate", action="store_true", help="simulate Verilog of qkdflow rtl, and draw its latency")
     reuse.add_argument("--measured", metavar="FILE.csv", help="of RTL simulated: columns reuse_factor,latency_clk,mhz")
     reuse.add_argument("--out", default="reuse-factor.svg", metavar="FILE", help=".svg, .png or .pdf")
     reuse.set_defaults(command=_reuse_factor)
@@ -41,6 +47,8 @@ def _reuse_factor(args: argparse.Namespace) -> int:
     factors, clocks = integers(args.reuse_factor, "--reuse-factor"), integers(args.mhz, "--mhz")
     measured = _measured(args.measured) if args.measured else []
     fixed = find_fixed(args.model)
+    if args.simulate:
+        measured += _simulated(fixed, factors, clocks)
     points = []
     for board in args.boards.split(","):
         for mhz in clocks:
@@ -86,6 +94,21 @@ def _pareto(args: argparse.Namespace) -> int:
 def _check_out(path: str) -> None:
     if Path(path).suffix not in (".svg", ".png", ".pdf"):
         raise ConfigError(f"[--out] must end in .svg, .png or .pdf; got {path!r}")
+
+
+def _simulated(fixed: FixedModel, factors: Sequence[int], clocks: Sequence[int]) -> list[dict[str, float]]:
+    """The measured latency of our own Verilog at the largest factors up to those asked for."""
+    from qkdflow.rtl import RtlConfig, compile_rtl, nearest_reuse_factors, write_rtl
+
+    points: list[dict[str, float]] = []
+    with TemporaryDirectory() as folder:
+        for factor in factors:
+            config = RtlConfig(nearest_reuse_factors(fixed, factor))
+            project = write_rtl(fixed, Path(folder) / str(factor), config)
+            clk = compile_rtl(project, "core").measure().latency_clk
+            print(f"simulated at reuse factor {factor}: {clk} clocks")
+            points += [{"reuse_factor": factor, "latency_clk": clk, "mhz": mhz} for mhz in clocks]
+    return points
 
 
 def _measured(path: str) -> list[dict[str, float]]:

@@ -58,10 +58,12 @@ class Dataset:
 
     @property
     def samples(self) -> int:
+        """How many there are, in all three parts."""
         return len(self.x)
 
     @property
     def classes(self) -> int:
+        """How many there are."""
         return len(self.class_names)
 
     @property

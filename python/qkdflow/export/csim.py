@@ -23,6 +23,8 @@ Real = NDArray[np.float64]
 
 
 class Comparison(NamedTuple):
+    """How many outputs were compared, and how many of them differ."""
+
     outputs: int  # compared
     mismatches: int  # of them
 
@@ -113,6 +115,10 @@ def compile_csim(project: HlsProject) -> Csim:
     problem = compiler_problem()
     if problem:
         raise ToolError(f"[csim] {problem}")
+    if project.config.backend == "oneAPI":
+        raise ToolError(
+            "[csim] a oneAPI project is built by Intel's icpx alone, through its CMakeLists.txt; use Quartus"
+        )
     directory = project.directory.resolve()
     if any(c in str(directory) for c in '"\\$`\n'):  # it goes through a shell into a C string
         raise ConfigError(f"[csim] a path without quotes, backslashes and $ is required; got {directory}")

@@ -10,9 +10,10 @@ import io
 import json
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ from qkdflow.hardware.boards import Part, boards, find_part
 
 INTEL = ("Quartus", "oneAPI")
 BACKENDS = ("Vitis", "Vivado", "VivadoAccelerator", *INTEL, "Catapult")
-STRATEGIES = ("Latency", "Resource", "Unrolled", "distributed_arithmetic")
+STRATEGIES = ("Latency", "Resource", "Unrolled")
 IO_TYPES = ("io_parallel", "io_stream")
 ACCELERATOR_BOARDS = ("pynq-z2", "zcu102")  # of those in boards.toml, the ones hls4ml has a block design for
 INPUT_NAME = "network_input"
@@ -91,6 +92,7 @@ class HlsConfig:
 
     @property
     def part_name(self) -> str:
+        """The part as the vendor orders it."""
         return str(self.part) if self.backend in INTEL else self.device.name
 
     def reuse_factors(self, fixed: FixedModel) -> dict[str, int]:
@@ -150,11 +152,14 @@ class HlsProject:
             raise DataError(f"[{source / 'hls.json'}] an hls.json of qkdflow is required; got: {error}") from error
 
 
-def write_hls(fixed: FixedModel, directory: str | Path, config: HlsConfig) -> HlsProject:
+def write_hls(
+    fixed: FixedModel, directory: str | Path, config: HlsConfig, announce: Callable[[str], object] | None = None
+) -> HlsProject:
     """Write an hls4ml project of `fixed` into `directory`; same network and config, same bytes.
 
-    Raises ConfigError before anything is written, ToolError where hls4ml is missing or fails. An earlier
-    project in `directory` is replaced; anything else there is refused.
+    announce: told each of the project's warnings before anything is written; an exception of it stops the writing.
+    Raises ConfigError before anything is written, ToolError where hls4ml is missing or fails. An earlier project in
+    `directory` is replaced; anything else there is refused.
     """
     directory = Path(directory)
     preflight.check_names([INPUT_NAME, *(layer.name for layer in fixed.layers)])
@@ -166,6 +171,9 @@ def write_hls(fixed: FixedModel, directory: str | Path, config: HlsConfig) -> Hl
     preflight.check_strategies(fixed, config.backend, config.io_type, factors, strategies)
     preflight.check_reuse_factors(fixed, factors, strategies)
     cautions = tuple(preflight.unroll_warnings(fixed, factors, strategies))
+    if announce is not None:
+        for caution in cautions:
+            announce(caution)
     plan = _plan(fixed, config, factors, cautions)
     _clear(directory)
     source = directory / "source"
@@ -198,10 +206,18 @@ def _plan(fixed: FixedModel, config: HlsConfig, factors: dict[str, int], caution
         # As fixed-point types, hls4ml 1.3 spells AXI words in a way that does not compile.
         "axi": "double" if wide else "float",
         "config": asdict(config),
+        "versions": {"qkdflow": version("qkdflow"), "hls4ml": _hls4ml_version()},
         "warnings": list(cautions),
     }
     content = json.dumps([fixed.digest, plan], sort_keys=True)
     return {**plan, "stamp": hashlib.sha256(content.encode()).hexdigest()[:8]}
+
+
+def _hls4ml_version() -> str:
+    try:
+        return version("hls4ml")
+    except PackageNotFoundError:
+        return "none"  # said properly where it is imported
 
 
 def _clear(directory: Path) -> None:

@@ -55,7 +55,8 @@ def write_keras(fixed: FixedModel, path: str | Path) -> tuple[str, ...]:
     """
     writer = _Writer(fixed)
     writer.walk()
-    write_atomic(path, keras_file(writer.config(), writer.weights, fixed.digest))
+    about = {"digest": fixed.digest, "input_type": fixed.input_type.hls4ml_type}
+    write_atomic(path, keras_file(writer.config(), writer.weights, about))
     return tuple(writer.notes)
 
 

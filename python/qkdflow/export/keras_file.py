@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 KERAS = "2.14.0"  # the version whose files these are
 
 
-def keras_file(config: dict[str, Any], weights: dict[str, dict[str, NDArray[np.float32]]], digest: str) -> bytes:
-    """config: the model's JSON; weights: by layer, then by name; digest: of the frozen network."""
+def keras_file(
+    config: dict[str, Any], weights: dict[str, dict[str, NDArray[np.float32]]], about: dict[str, str]
+) -> bytes:
+    """config: the model's JSON; weights: by layer, then by name; about: what else the file says."""
     import h5py
 
     buffer = io.BytesIO()
@@ -22,7 +24,7 @@ def keras_file(config: dict[str, Any], weights: dict[str, dict[str, NDArray[np.f
         file.attrs["backend"] = "tensorflow"
         file.attrs["keras_version"] = KERAS
         file.attrs["model_config"] = json.dumps(config)
-        file.attrs["qkdflow"] = json.dumps({"version": version("qkdflow"), "h5py": h5py.__version__, "digest": digest})
+        file.attrs["qkdflow"] = json.dumps({**about, "version": version("qkdflow"), "h5py": h5py.__version__})
         root = file.create_group("model_weights")
         root.attrs["backend"] = "tensorflow"
         root.attrs["keras_version"] = KERAS

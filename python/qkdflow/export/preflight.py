@@ -21,7 +21,7 @@ from qkdflow.fixed.model import INPUT
 UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado and Vitis HLS unroll or partition
 EXACT_BITS = 53  # csim's inputs, outputs and weights pass through a double
 SIMPLE = ("linear", "relu")
-OTHER_BACKENDS: dict[str, tuple[type[FixedLayer], ...]] = {  # what was: tests/hls/grid.py
+OTHER_BACKENDS: dict[str, tuple[type[FixedLayer], ...]] = {  # what was, in tests/hls/grid.py; oneAPI's like Quartus's
     "Quartus": (FixedDense, FixedActivation),
     "oneAPI": (FixedDense, FixedActivation),
     "Catapult": (FixedDense, FixedActivation),
@@ -131,20 +131,20 @@ def unroll_warnings(fixed: FixedModel, reuse_factors: dict[str, int], strategies
     """One sentence for each layer that the vendor's tools would refuse to unroll."""
     for layer in fixed.kernels:
         n_in, n_out = multipliers(layer)
-        products = n_in * n_out
-        if strategies[layer.name] == "Latency" and products > UNROLL_LIMIT:
-            cures = [rf for rf in valid_reuse_factors(n_in, n_out) if products // rf <= UNROLL_LIMIT]
-            yield (
-                f"layer {layer.name} has {n_in} x {n_out} = {products} products, more than the "
-                f"{UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may fail; use strategy Resource "
-                f"with a reuse factor of {cures[0]} or more"
-            )
-        elif products / reuse_factors[layer.name] > UNROLL_LIMIT:
-            yield (
-                f"layer {layer.name} needs {products // reuse_factors[layer.name]} multipliers at once, more "
-                f"than the {UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may fail; raise its "
-                f"reuse factor"
-            )
+        products, rf = n_in * n_out, reuse_factors[layer.name]
+        at_once = products if strategies[layer.name] == "Latency" else products // rf
+        if at_once <= UNROLL_LIMIT:
+            continue
+        cures = [rf for rf in valid_reuse_factors(n_in, n_out) if products // rf <= UNROLL_LIMIT]
+        cure = f"use strategy Resource with a reuse factor of {' or '.join(map(str, cures[:2]))}, or more"
+        if strategies[layer.name] == "Latency":
+            what = f"has {n_in} x {n_out} = {products} products"
+        else:
+            what = f"needs {at_once} multipliers at once"
+        yield (
+            f"layer {layer.name} {what}, more than the {UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may "
+            f"fail; {cure}"
+        )
 
 
 def multipliers(layer: FixedWeighted) -> tuple[int, int]:
@@ -159,18 +159,13 @@ def check_strategies(
     """Raises ConfigError where hls4ml 1.3 would silently take another strategy, or stop half way."""
     for layer in fixed.kernels:
         strategy, rf, where = strategies[layer.name], reuse_factors[layer.name], f"[hls] layer {layer.name}"
-        if strategy not in ("Unrolled", "distributed_arithmetic"):
+        if strategy != "Unrolled":
             continue
         if backend not in ("Vitis", "Vivado", "VivadoAccelerator"):
             raise ConfigError(f"{where}: strategy {strategy} is for Vitis and Vivado; got backend {backend}")
-        if strategy == "distributed_arithmetic" and (rf != 1 or backend == "VivadoAccelerator"):
-            raise ConfigError(
-                f"{where}: distributed_arithmetic unrolls everything (reuse factor 1), in Vitis or Vivado; "
-                f"got {rf} in {backend}"
-            )
-        if strategy == "Unrolled" and rf == 1:
+        if rf == 1:
             raise ConfigError(f"{where}: strategy Unrolled needs a reuse factor above 1; use Latency")
-        if strategy == "Unrolled" and io_type == "io_parallel" and not isinstance(layer, FixedDense):
+        if io_type == "io_parallel" and not isinstance(layer, FixedDense):
             raise ConfigError(f"{where}: strategy Unrolled takes convolutions in io_stream alone; use Resource")
 
 

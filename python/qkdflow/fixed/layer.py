@@ -80,14 +80,17 @@ class FixedLayer:
 
     @property
     def where(self) -> str:
+        """Kind and name, for errors."""
         return f"{type(self).__name__} {self.name}"
 
     @property
     def parameters(self) -> int:
+        """Weights and biases."""
         return 0
 
     @property
     def nonzero(self) -> int:
+        """Weights and biases whose integers are not zero."""
         return 0
 
     def core(self) -> _core.FixedLayer:

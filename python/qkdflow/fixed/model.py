@@ -109,6 +109,7 @@ class FixedModel:
 
     @property
     def dense(self) -> tuple[FixedDense, ...]:
+        """The dense layers, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, FixedDense))
 
     @property
@@ -120,10 +121,12 @@ class FixedModel:
 
     @property
     def outputs(self) -> int:
+        """How many numbers a sample gives: logits."""
         return self.emulator.shape(self.layers[-1].name)[-1]
 
     @property
     def output_type(self) -> FixedPoint:
+        """The type of the last layer's results."""
         return self.layers[-1].result_type
 
     @property

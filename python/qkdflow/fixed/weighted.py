@@ -46,10 +46,12 @@ class FixedWeighted(FixedLayer):
 
     @property
     def parameters(self) -> int:
+        """Weights and biases."""
         return self.weights.size + self.bias.size
 
     @property
     def nonzero(self) -> int:
+        """Weights and biases whose integers are not zero."""
         return int(np.count_nonzero(self.weights) + np.count_nonzero(self.bias))
 
 

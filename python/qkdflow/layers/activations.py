@@ -89,6 +89,7 @@ class QActivation(Layer):
 
     @property
     def quantizer(self) -> Quantizer:
+        """The quantiser that the activation stands for."""
         return quantizers.get(self.activation)
 
     def core(self, src: Shape) -> list[_core.Layer]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from qkdflow import _core
-from qkdflow.layers.base import Layer, Pair, Shape, pair
+from qkdflow.layers.base import Layer, Pair, Shape, need_rank, pair
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class ZeroPadding2D(Layer):
         object.__setattr__(self, "padding", tuple(pair(side, "padding") for side in two))
 
     def core(self, src: Shape) -> list[_core.Layer]:
+        need_rank(self, src, 3)
         rows, columns = self.padding
         return [_core.ZeroPadding(self.name, rows, columns)]
 
@@ -61,5 +62,6 @@ class ZeroPadding1D(Layer):
         object.__setattr__(self, "padding", pair(self.padding, "padding"))
 
     def core(self, src: Shape) -> list[_core.Layer]:
+        need_rank(self, src, 2)
         sides: Pair = pair(self.padding, "padding")
         return [_core.ZeroPadding(self.name, (0, 0), sides)]

@@ -65,14 +65,17 @@ class Model:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
+        """Of one sample."""
         return self.graph.input_shape
 
     @property
     def output_shape(self) -> tuple[int, ...]:
+        """Of one sample's logits."""
         return self.graph.output_shape
 
     @property
     def has_softmax(self) -> bool:
+        """Whether `predict` gives probabilities."""
         return is_softmax(self.layers[-1])
 
     def count_params(self) -> int:
@@ -200,7 +203,11 @@ class Model:
         return Weights(tuple(self.graph.value(i) for i in n), tuple(self.graph.mask(i) for i in n))
 
     def set_weights(self, weights: Weights) -> None:
-        """Takes what get_weights gave. ValueError where a shape differs."""
+        """Takes what get_weights gave. ValueError where a shape differs, naming the tensor; nothing is changed then."""
+        shapes = [self.graph.param_shape(i) for i in range(len(self.graph.param_names))]
+        if [v.shape for v in weights.values] != shapes:
+            wanted = dict(zip(self.graph.param_names, shapes, strict=True))
+            raise ConfigError(f"[{self.name}] tensors must be {wanted}; got {[v.shape for v in weights.values]}")
         for i, (value, mask) in enumerate(zip(weights.values, weights.masks, strict=True)):
             self.graph.set_mask(i, None)
             self.graph.set_value(i, value)

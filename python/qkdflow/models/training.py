@@ -27,6 +27,7 @@ class History:
 
     @property
     def epochs(self) -> int:
+        """How many were trained."""
         return len(self.history.get("loss", []))
 
 

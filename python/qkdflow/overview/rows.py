@@ -23,6 +23,7 @@ class Spread:
 
     @property
     def mean(self) -> float:
+        """Over the runs."""
         return fmean(self.values)
 
     @property
@@ -48,10 +49,12 @@ class Row:
 
     @property
     def name(self) -> str:
+        """The runs' folders."""
         return ", ".join(str(run.path) for run in self.runs)
 
     @property
     def application(self) -> str:
+        """The data set's name."""
         return str(self.runs[0].report["dataset"]["name"])
 
     def spread(self, model: str, value: str) -> Spread:
@@ -74,6 +77,7 @@ class Row:
 
     @property
     def part(self) -> str:
+        """What the estimates are for."""
         return self.runs[0].estimate.part.name
 
     def share(self, resource: str) -> float:
@@ -86,6 +90,7 @@ class Row:
 
     @property
     def ebops(self) -> float:
+        """Bit operations of the products that are not zero; the median."""
         return median(run.estimate.total.ebops for run in self.runs)
 
     @property

@@ -79,18 +79,26 @@ def _factors(ax: Axes, asked: Sequence[int], replaced: Sequence[str]) -> None:
     ax.grid(True)
     if replaced:
         text = "\n".join(replaced)
-        ax.text(0.02, 0.99, text, transform=ax.transAxes, va="top", fontsize=7.5, color=MUTED)
+        note = ax.text(0.02, 0.99, text, transform=ax.transAxes, va="top", fontsize=7.5, color=MUTED)
+        note.set_in_layout(False)  # a long one must not push the axes together
 
 
 def _replaced(points: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line for each reuse factor that some layer does not get."""
     lines: dict[int, str] = {}
     for point in points:
-        others = {name: rf for name, rf in point["taken"].items() if rf != point["asked"]}
+        others: dict[int, list[str]] = {}
+        for name, rf in point["taken"].items():
+            if rf != point["asked"]:
+                others.setdefault(rf, []).append(name)
         if others:
-            named = ", ".join(f"{rf} ({name})" for name, rf in others.items())
+            named = ", ".join(f"{rf} ({_named(names)})" for rf, names in others.items())
             lines[point["asked"]] = f"{point['asked']}: hls4ml takes {named}"
     return [lines[asked] for asked in sorted(lines)]
+
+
+def _named(layers: Sequence[str]) -> str:
+    return ", ".join(layers) if len(layers) < 3 else f"{len(layers)} layers"
 
 
 @styled

@@ -41,6 +41,7 @@ class learned_bits(Quantizer):
             )
 
     def learned(self) -> tuple[str, float, float, float]:
+        """Granularity and initial, least and most fraction bits."""
         return self.granularity, self.fraction, self.least, self.most
 
     def effective(self, x: ArrayLike) -> FloatArray:

@@ -75,6 +75,7 @@ class quantized_relu_po2(Quantizer):
 
     @property
     def exponents(self) -> tuple[int, int]:
+        """The least and the largest exponent of two."""
         return _exponents(self.bits, self.max_value, self.quadratic_approximation)
 
     def effective(self, x: ArrayLike) -> FloatArray:

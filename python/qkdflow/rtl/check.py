@@ -31,6 +31,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
+        """No output differs and, where they must, the clocks are those claimed."""
         return self.mismatches == 0 and (not self.must or self.measured == self.claimed)
 
     def __str__(self) -> str:

@@ -59,14 +59,17 @@ class RtlProject:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
+        """The pipeline, stage by stage."""
         return stages(self.fixed, self.config.reuse_factor, self.config.output == "argmax")
 
     @property
     def latency_clk(self) -> int:
+        """Clocks from a sample to its result, in closed form."""
         return sum(stage.latency_clk for stage in self.stages)
 
     @property
     def ii(self) -> int:
+        """Clocks from one sample to the next, in closed form."""
         return max(stage.ii for stage in self.stages)
 
     @property
@@ -83,6 +86,7 @@ class RtlProject:
 
     @property
     def stream_ii(self) -> int:
+        """The same through the stream's words, in closed form."""
         return max(self.ports[0].words, self.ii, self.ports[1].words)
 
     @property

@@ -51,9 +51,11 @@ class ConstantSparsity:
 
     @property
     def final_sparsity(self) -> float:
+        """The same, by PolynomialDecay's word."""
         return self.target_sparsity
 
     def core(self) -> _core.Schedule:
+        """The engine's schedule."""
         s = self.final_sparsity
         return _core.Schedule(s, s, self.begin_step, self.end_step, self.frequency, 1.0)
 
@@ -91,6 +93,7 @@ class PolynomialDecay:
         return cls(initial_sparsity, final_sparsity, first, last, power, steps.every(frequency))
 
     def core(self) -> _core.Schedule:
+        """The engine's schedule."""
         return _core.Schedule(
             self.initial_sparsity,
             self.final_sparsity,

@@ -72,10 +72,12 @@ class Parameter(ABC):
 
     @property
     @abstractmethod
-    def levels(self) -> int | None: ...
+    def levels(self) -> int | None:
+        """How many values there are; None where there is no end of them."""
 
     @abstractmethod
-    def value_at(self, code: float) -> Value: ...
+    def value_at(self, code: float) -> Value:
+        """The value at a code of the model's, snapped to a legal one."""
 
     @abstractmethod
     def code_of(self, value: Value) -> float:
@@ -86,9 +88,11 @@ class Parameter(ABC):
         """The same for the optimiser; conditions as (index of the parent, its levels)."""
 
     def refuse(self, value: Any) -> ConfigError:
+        """The error for a value that is not one of these."""
         return ConfigError(f"[{self.name}] must be {self.describe()}; got {value!r}")
 
     def describe(self) -> str:
+        """Kind and range, in words for an error."""
         fields = {k: v for k, v in self.to_dict().items() if k not in ("name", "kind", "conditions")}
         return f"{self.kind}({', '.join(f'{k}={v!r}' for k, v in fields.items())})"
 
@@ -99,6 +103,7 @@ class Parameter(ABC):
         return {"kind": self.kind, **fields}
 
     def where(self, conditions: tuple[Condition, ...]) -> Parameter:
+        """The same parameter, asked for only under `conditions`."""
         return replace(self, conditions=conditions)
 
 

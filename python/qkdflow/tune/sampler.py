@@ -49,7 +49,7 @@ def open_study(name: str, storage: Any, *, attempts: int = ATTEMPTS, **options: 
 
 def _is_race(error: BaseException | None) -> bool:
     while error is not None:
-        if type(error).__name__ in ("IntegrityError", "OperationalError", "StorageInternalError"):
+        if type(error).__name__ == "IntegrityError" or "already exists" in str(error) or "is locked" in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False

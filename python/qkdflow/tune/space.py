@@ -46,6 +46,7 @@ class Space:
         return Suggester(dimensions, default, seed, list(reference))
 
     def is_active(self, parameter: Parameter, values: Mapping[str, Value]) -> bool:
+        """Whether a configuration asks for a parameter."""
         return all(
             c.parent in values and any(same(values[c.parent], v) for v in c.values) for c in parameter.conditions
         )

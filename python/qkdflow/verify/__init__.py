@@ -23,6 +23,7 @@ class Verification:
 
     @property
     def mismatches(self) -> int:
+        """Over all rungs."""
         return sum(outcome.mismatches for outcome in self.outcomes)
 
     @property
@@ -31,6 +32,7 @@ class Verification:
         return sum(outcome.outputs for outcome in self.outcomes if outcome.classes_differ is None)
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return {"about": self.about, "rungs": [outcome.to_dict() for outcome in self.outcomes]}
 
     def text(self) -> str:

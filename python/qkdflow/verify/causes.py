@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow._core import FixedPoint
-from qkdflow.fixed import FixedDense, FixedLayer, FixedScale, FixedSoftmax, FixedTable, FixedWeighted
+from qkdflow.fixed import (
+    FixedActivation,
+    FixedDense,
+    FixedLayer,
+    FixedPooling,
+    FixedScale,
+    FixedSoftmax,
+    FixedTable,
+    FixedWeighted,
+)
 from qkdflow.reference import Value, cast, result
 
 ROUNDING = ("TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV")
@@ -39,8 +48,8 @@ def likely(layer: FixedLayer, sources: list[Value], got: Real) -> str:
 
 def _hypotheses(layer: FixedLayer, sources: list[Value]) -> Iterator[tuple[str, Real]]:
     kind = layer.result_type
-    if isinstance(layer, FixedWeighted):
-        yield from _sums(layer, sources)
+    if not _casts(layer):
+        yield from _exact(layer, sources)
         return
     for rounding in ROUNDING:
         if rounding != kind.rounding:
@@ -70,24 +79,29 @@ def _as(layer: FixedLayer, sources: list[Value], kind: FixedPoint, text: str) ->
     yield text, kind.decode(result(changed, sources))
 
 
-def _sums(layer: FixedWeighted, sources: list[Value]) -> Iterator[tuple[str, Real]]:
-    """Sums are exact in their type; a narrower accumulator cuts their low bits or wraps their high ones."""
+def _casts(layer: FixedLayer) -> bool:
+    """Whether a layer's result type rounds and saturates; of others it holds every value."""
+    means = isinstance(layer, FixedPooling) and layer.accum_type is not None
+    return means or isinstance(layer, (FixedActivation, FixedTable, FixedSoftmax))
+
+
+def _exact(layer: FixedLayer, sources: list[Value]) -> Iterator[tuple[str, Real]]:
+    """Values are exact in their type; a narrower one, or accumulator, cuts their low bits or wraps their high ones."""
     exact, kind = result(layer, sources), layer.result_type
     plain = FixedPoint(kind.bits, kind.integer)
     for n in range(1, min(MOST_BITS, kind.bits - 1)):
         low, high = FixedPoint(kind.bits - n, kind.integer), FixedPoint(kind.bits - n, kind.integer - n)
-        yield f"precision: the sum has {n} fraction bits too few", low.decode(cast(exact, kind.fraction, low))
-        yield f"precision: the sum wraps, {n} integer bits too few", high.decode(cast(exact, kind.fraction, high))
-        each = _cut_products(layer, sources[0], n)
-        if each is not None:
+        yield f"precision: its result has {n} fraction bits too few", low.decode(cast(exact, kind.fraction, low))
+        yield f"precision: its result wraps, {n} integer bits too few", high.decode(cast(exact, kind.fraction, high))
+        if isinstance(layer, FixedDense):
+            each = _cut_products(layer, sources[0], n)
             yield f"order of accumulation: products are cut by {n} bits before they are summed", plain.decode(each)
-    yield "order of accumulation: summed in 32-bit floats", _in_float32(layer, sources)
+    if isinstance(layer, FixedWeighted):
+        yield "order of accumulation: summed in 32-bit floats", _in_float32(layer, sources)
 
 
-def _cut_products(layer: FixedWeighted, value: Value, n: int) -> NDArray[np.int64] | None:
-    """Sums of a dense layer whose products lose n bits each."""
-    if not isinstance(layer, FixedDense):
-        return None
+def _cut_products(layer: FixedDense, value: Value, n: int) -> NDArray[np.int64]:
+    """Sums whose products lose n bits each."""
     grid = layer.result_type.fraction
     up = grid - value.fraction - layer.weight_type.fraction
     products = (value.codes[:, :, None] * layer.weights[None]) << up

@@ -34,6 +34,7 @@ class Difference:
     cause: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:

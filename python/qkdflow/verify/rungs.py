@@ -45,6 +45,7 @@ class Outcome:
     difference: Difference | None = None
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return {**vars(self), "difference": self.difference.to_dict() if self.difference else None}
 
 

@@ -63,6 +63,7 @@ MODELS: dict[str, Callable[..., Model]] = {
 
 
 def names() -> tuple[str, ...]:
+    """What `build` knows."""
     return tuple(MODELS)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,11 @@ def bills(fixed: FixedModel, target: Target, factors: Mapping[str, int]) -> dict
 def remember(
     reports: Mapping[Path, Report], fixed: FixedModel, target: Target, factors: Mapping[str, int], path: Path
 ) -> int:
-    """Add the reports to the local table; how many are new. ConfigError where none belongs to the network."""
-    entries = _read(path)
+    """Add the reports to the local table; how many are new. ConfigError where none belongs to the network.
+
+    Where the target's clock uncertainty is not known, it is that of the reports.
+    """
+    entries, target = _read(path), _as_reported(target, reports)
     layers = bills(fixed, target, factors)
     whole = {t: _sum(layer[t] for layer in layers.values()) for t in TARGETS}
     counted = {file: report for file, report in reports.items() if not isinstance(report, Timing)}
@@ -142,6 +145,13 @@ def _without_others(
     for target in TARGETS:
         left[target] = max(0.0, counts.get(target, 0.0) - terms[target].get(_OTHER, 0.0))
     return {t: {k: v for k, v in terms[t].items() if k != _OTHER} for t in TARGETS}, left
+
+
+def _as_reported(target: Target, reports: Mapping[Path, Report]) -> Target:
+    for report in reports.values():
+        if target.uncertainty is None and isinstance(report, Synthesis) and report.uncertainty_ns is not None:
+            return replace(target, uncertainty=report.uncertainty_ns / report.target_ns)
+    return target
 
 
 def _is_dense(module: str) -> bool:

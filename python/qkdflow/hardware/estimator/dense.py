@@ -18,10 +18,15 @@ BEYOND = {"lut": (0.6, 1.6), "ff": (0.5, 4.0)}
 
 @dataclass(frozen=True)
 class Layout:
-    """How HLS lays a layer out: what laws and the pipeline say, and the terms that prices apply to."""
+    """How HLS lays a layer out: what laws and the pipeline say, and the terms that prices apply to.
+
+    dsp: with the tool that the family's reports are from; dsp_law: without its exception for narrow constants, which
+    newer tools do not make.
+    """
 
     reuse_factor: int
     dsp: int
+    dsp_law: int
     bram: int
     latency: int
     bill: terms.Bill
@@ -96,7 +101,7 @@ def dense(
         kind="dense",
         lut=count("lut"),
         ff=count("ff"),
-        dsp=Quantity.exactly(layout.dsp),
+        dsp=Quantity(layout.dsp_law, layout.dsp, layout.dsp_law),
         bram=Quantity.exactly(layout.bram),
         latency_clk=latency,
         ii=ii,
@@ -147,10 +152,10 @@ def _unrolled(kernel: Kernel, widths: tuple[int, int], rf: int, target: Target, 
     constants = kernel.distinct_many
     if family is pipeline.ULTRASCALE and rf == 1:  # the older tool makes small constants of LUTs
         constants -= kernel.narrow
-    dsp = 0 if fabric else min(constants, limit)
+    dsp, law = (0, 0) if fabric else (min(constants, limit), min(kernel.distinct_many, limit))
     own = pipeline.product_stages(family, budget, target.speed)
     run = terms.Unrolled(target.strategy, rf, limit, latency, own, pipeline.is_chain(kernel), fabric)
-    return Layout(rf, dsp, 0, latency, terms.unrolled(kernel, family.name, run, widths))
+    return Layout(rf, dsp, law, 0, latency, terms.unrolled(kernel, family.name, run, widths))
 
 
 def _folded(
@@ -165,4 +170,4 @@ def _folded(
     like_reports = target.family is pipeline.ULTRASCALE and kernel.n_in >= 32 and rf >= 2 * kernel.n_in
     price = terms.folded if like_reports else terms.folded_small
     bill = price(kernel.n_in, kernel.n_out, rf, word, dsp > 0, widths)
-    return Layout(rf, dsp, bram, latency, bill)
+    return Layout(rf, dsp, dsp, bram, latency, bill)

@@ -37,10 +37,12 @@ class Kernel:
 
     @property
     def size(self) -> int:
+        """Weights, zeros among them."""
         return self.n_in * self.n_out
 
     @property
     def nonzero(self) -> int:
+        """Weights that are not zero."""
         return self.size - self.zeros
 
     @property
@@ -77,7 +79,7 @@ def integer_matrix(weights: ArrayLike) -> NDArray[np.int64]:
         raise ConfigError(f"[estimate] weights must be a matrix (n_in, n_out); got shape {array.shape}")
     if array.dtype.kind not in "iu":
         raise ConfigError(f"[estimate] weights must be integer codes; got dtype {array.dtype}. Encode them first")
-    return array.astype(np.int64)
+    return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def signed_digits(codes: NDArray[np.int64]) -> NDArray[np.int64]:

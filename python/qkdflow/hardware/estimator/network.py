@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Estimate:
 
     @property
     def part(self) -> Part:
+        """What was estimated for."""
         return self.target.part
 
     def share(self, resource: str) -> float:
@@ -98,29 +99,42 @@ def estimate(
     board: str | None = None,
     clock_ns: float = 5.0,
     reuse_factor: int | Mapping[str, int] = 1,
-    strategy: str = "latency",
+    strategy: str | Mapping[str, str] = "latency",
     io: str = "parallel",
     uncertainty: float | None = None,
     multiplier: Multiplier = "dsp",
 ) -> Estimate:
     """LUTs, flip-flops, DSPs, BRAMs and clocks of a frozen network, each with a 90 % interval.
 
-    model: a FixedModel, or the directory of a saved one or of a run; reuse_factor: one for all layers, or by layer
-    name. ConfigError for a part, a setting or a layer name that is not known; DataError without a model.
+    model: a FixedModel, or the directory of a saved one or of a run; reuse_factor, strategy: one for all layers, or by
+    layer name (1 and latency for those left out). ConfigError for a part, a setting or a layer name that is not known;
+    DataError without a model.
     """
+    every, named = (strategy, {}) if isinstance(strategy, str) else ("latency", strategy)
     target = Target.of(
-        part, board, clock_ns=clock_ns, strategy=strategy, io=io, uncertainty=uncertainty, multiplier=multiplier
+        part, board, clock_ns=clock_ns, strategy=every, io=io, uncertainty=uncertainty, multiplier=multiplier
     )
-    return estimate_for(model if isinstance(model, FixedModel) else find_fixed(model), target, reuse_factor)
+    fixed = model if isinstance(model, FixedModel) else find_fixed(model)
+    return estimate_for(fixed, target, reuse_factor, strategies=named)
 
 
 def estimate_for(
-    fixed: FixedModel, target: Target, reuse_factor: int | Mapping[str, int] = 1, table: prices.Table | None = None
+    fixed: FixedModel,
+    target: Target,
+    reuse_factor: int | Mapping[str, int] = 1,
+    table: prices.Table | None = None,
+    strategies: Mapping[str, str] | None = None,
 ) -> Estimate:
-    """The same with everything by value; `table` replaces the shipped prices."""
+    """The same with everything by value; `table` replaces the shipped prices, `strategies` the target's, by layer."""
     factors = reuse_factors(fixed, reuse_factor)
+    targets = {name: replace(target, strategy=strategy) for name, strategy in (strategies or {}).items()}
+    _require_weights(fixed, "strategy", targets)
     links = fixed.links
-    layers = tuple(layer_estimate(Place(x, factors.get(x.layer.name, 1), target, table)) for x in links)
+    layers = tuple(
+        layer_estimate(Place(link, factors.get(name, 1), targets.get(name, target), table))
+        for link in links
+        for name in (link.layer.name,)
+    )
     sources = {link.layer.name: link.layer.inputs for link in links}
     return Estimate(target, layers, _total(layers, stream.latency(layers, sources, target.io == "stream")))
 
@@ -141,17 +155,25 @@ def held(part: Part) -> dict[str, int]:
 
 def reuse_factors(fixed: FixedModel, reuse_factor: int | Mapping[str, int]) -> dict[str, int]:
     """By name of each layer with weights. ConfigError for names and factors that are not possible."""
-    names = [layer.name for layer in fixed.layers if isinstance(layer, FixedWeighted)]
+    names = _with_weights(fixed)
     if not isinstance(reuse_factor, Mapping):
         found = dict.fromkeys(names, reuse_factor)
     else:
-        unknown = sorted(set(reuse_factor) - set(names))
-        known = ", ".join(names)
-        require(not unknown, f"reuse_factor must name layers with weights ({known})", ", ".join(unknown))
+        _require_weights(fixed, "reuse_factor", reuse_factor)
         found = {name: reuse_factor.get(name, 1) for name in names}
     for factor in found.values():
         require(factor >= 1, "reuse_factor must be at least 1", factor)
     return found
+
+
+def _with_weights(fixed: FixedModel) -> list[str]:
+    return [layer.name for layer in fixed.layers if isinstance(layer, FixedWeighted)]
+
+
+def _require_weights(fixed: FixedModel, what: str, named: Iterable[str]) -> None:
+    names = _with_weights(fixed)
+    unknown = sorted(set(named) - set(names))
+    require(not unknown, f"{what} must name layers with weights ({', '.join(names)})", ", ".join(unknown))
 
 
 def _total(layers: tuple[LayerEstimate, ...], latency: Quantity) -> LayerEstimate:

@@ -52,10 +52,12 @@ class Target:
 
     @property
     def family(self) -> pipeline.Family:
+        """The part's family, by whose delays stages are cut."""
         return pipeline.family_of(self.part)
 
     @property
     def speed(self) -> float:
+        """The delays of the part's speed grade, as a factor."""
         return pipeline.speed_of(self.part)
 
     @property

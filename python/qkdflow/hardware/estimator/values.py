@@ -32,6 +32,7 @@ class Quantity:
 
     @classmethod
     def exactly(cls, value: int) -> Quantity:
+        """A value whose interval is itself."""
         return cls(value, value, value)
 
     @classmethod
@@ -77,4 +78,5 @@ class LayerEstimate:
     basis: str = ""
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return asdict(self)

@@ -123,7 +123,7 @@ def compile_design(
     size = int(np.prod(input_shape))
     values = interface(design, size, input_type, outputs, output_type, packed)
     harness = render("rtl/simulate_vendor.cpp.j2", values)
-    with tempfile.TemporaryDirectory() as temporary:  # what is loaded stays; tables are read in it, once a run
+    with tempfile.TemporaryDirectory() as temporary:  # what is loaded stays; tables are read where they are
         simulate = _built(design, stand_ins, Path(temporary), harness)
     return VendorRtl(design, input_shape, input_type, outputs, output_type, simulate)
 
@@ -133,7 +133,7 @@ def _built(design: Design, stand_ins: Sequence[Path], folder: Path, harness: str
     verilog.mkdir()
     texts = {path.name: path.read_text("utf-8", "replace") for path in (*design.sources, *stand_ins)}
     texts = {name: text for name, text in texts.items() if "deadlock" not in name}  # of a detector; see below
-    for name, text in {**_float_cores("\n".join(texts.values())), **texts}.items():
+    for name, text in {**float_cores("\n".join(texts.values())), **texts}.items():
         # Tables are found wherever the simulation runs.
         text = TABLE.sub(lambda m: m.group(0).replace(m.group(1), str((design.folder / m.group(1)).resolve())), text)
         # The vendor's simulator alone can read the detector of deadlocks.
@@ -158,7 +158,7 @@ def _built(design: Design, stand_ins: Sequence[Path], folder: Path, harness: str
     return simulate
 
 
-def _float_cores(text: str) -> dict[str, str]:
+def float_cores(text: str) -> dict[str, str]:
     """Stand-ins for the cores that are used, as HLS names them: ..._fexp_32ns_32ns_32_STAGES_..._ip."""
     found = {}
     for match in FLOAT_CORE.finditer(text):
