@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs/results"
 # What the issue asks of the median, and what the published student reaches (teacher -> student).
 TARGETS = {
-    "psd": (0.9896, "99.70 -> 98.96 %, 529 parameters"),
+    "psd": (None, "99.70 -> 98.96 %, 529 parameters"),
     "gamma-neutron": (None, "99.44/98.22 -> 98/97.22 %, 950 parameters"),
     "mnist-mlp": (0.90, "88.5 -> 78.95 %, 8,847 parameters"),
     "mnist-cnn": (0.983, "96.8 -> 93.81 %, 3,816 parameters"),
