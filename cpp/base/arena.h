@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/simd/kernels.h"
 
 namespace qkd {
 
@@ -22,7 +23,7 @@ class Arena {
   std::size_t size() const { return block_.size(); }  // floats in the block
 
  private:
-  static constexpr std::size_t kSlack = 16;
+  static constexpr std::size_t kSlack = simd::kSlack;
   struct Request {
     std::size_t size;
     int first, last;

@@ -52,6 +52,9 @@ void base(py::module_& m) {
   m.def("set_threads", &set_threads, py::arg("count"), "How many threads oneDNN may use, at least 1.");
   m.def("threads", &threads);
   m.def(
+      "feed_engine", [] { feeds_the_engine = true; },
+      "Says that this thread reads samples for a model at work, which it must not wait for.");
+  m.def(
       "simd_level", [] { return std::string(simd::kernels().level); },
       "The x86-64 level of the vector kernels in use: v2, v3 (AVX2) or v4 (AVX-512).");
 }

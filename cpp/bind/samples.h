@@ -2,12 +2,25 @@
 #pragma once
 #include <pybind11/stl.h>
 
+#include <utility>
 #include <variant>
 
 #include "bind/arrays.h"
 #include "train/data.h"
 
 namespace qkd::bind {
+
+// While one of these lives, this thread feeds the engine.
+class Feeding {
+ public:
+  Feeding() : before_(std::exchange(feeds_the_engine, true)) {}
+  ~Feeding() { feeds_the_engine = before_; }
+  Feeding(const Feeding&) = delete;
+  Feeding& operator=(const Feeding&) = delete;
+
+ private:
+  bool before_;
+};
 
 using Source = std::variant<Array<float>, py::function>;
 
@@ -17,6 +30,7 @@ inline train::Samples to_samples(const Source& source) {
   const auto& fetch = std::get<py::function>(source);
   return train::Samples([&fetch](std::span<const std::uint32_t> rows, std::span<float> dst) {
     const py::gil_scoped_acquire acquire;
+    const Feeding feeding;
     const py::object fetched = fetch(to_array<std::uint32_t>(rows, {static_cast<py::ssize_t>(rows.size())}));
     require(py::isinstance<py::array>(fetched), "x", "a source must give arrays");
     const auto values = view<float>(py::reinterpret_borrow<py::array>(fetched), "x");

@@ -2,6 +2,7 @@
 // into the layout that the primitive likes, once a pass for all shards.
 #include <cmath>
 
+#include "base/simd/kernels.h"
 #include "nn/convolution.h"
 #include "nn/onednn.h"
 
@@ -35,6 +36,7 @@ class Descriptions {
 };
 
 dnnl::convolution_forward::primitive_desc forward_description(const Descriptions& d,
+                                                              const memory::desc& kernel,
                                                               const std::optional<Clip>& clip) {
   dnnl::primitive_attr attributes = with_user_scratchpad();
   if (clip) {
@@ -49,7 +51,7 @@ dnnl::convolution_forward::primitive_desc forward_description(const Descriptions
           dnnl::prop_kind::forward_training,
           dnnl::algorithm::convolution_direct,
           d.src,
-          d.any,
+          kernel,
           d.bias,
           d.dst,
           d.strides,
@@ -58,12 +60,13 @@ dnnl::convolution_forward::primitive_desc forward_description(const Descriptions
           attributes};
 }
 
-std::size_t floats(const memory::desc& desc) { return desc.get_size() / sizeof(float) + 16; }
+std::size_t floats(const memory::desc& desc) { return desc.get_size() / sizeof(float) + simd::kSlack; }
 
 class ConvolutionOneDnnStep final : public Step {
  public:
   ConvolutionOneDnnStep(std::span<const Binding> shards, const Geometry& g, int groups) {
-    for (const Binding& b : shards) parts_.emplace_back(b, g, groups);
+    parts_.reserve(shards.size());  // parts look at the first
+    for (const Binding& b : shards) parts_.emplace_back(b, g, groups, parts_.empty() ? nullptr : &parts_[0]);
   }
 
   bool prepares() const override { return true; }
@@ -75,8 +78,10 @@ class ConvolutionOneDnnStep final : public Step {
  private:
   class Part {
    public:
-    Part(const Binding& b, const Geometry& g, int groups) : b_(b), d_(b, g, groups) {
-      const auto pd = forward_description(d_, b.clip);
+    // The layout that a primitive likes depends on its batch, and the kernel is packed once for all shards:
+    // all take the layouts of the `first`.
+    Part(const Binding& b, const Geometry& g, int groups, const Part* first) : b_(b), d_(b, g, groups) {
+      const auto pd = forward_description(d_, first ? first->forward_kernel_ : d_.any, b.clip);
       forward_kernel_ = pd.weights_desc();
       pack_forward_ = packing(forward_kernel_);
       std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, memory_at(d_.src, b.src())},
@@ -86,7 +91,7 @@ class ConvolutionOneDnnStep final : public Step {
       forward_ = {dnnl::convolution_forward(pd), pd, std::move(arguments), b.scratch};
       if (!b.diff_dst) return;
       bind_gradient(pd);
-      if (b.diff_src()) bind_diff_src(pd);
+      if (b.diff_src()) bind_diff_src(pd, first ? first->backward_kernel_ : d_.any);
     }
 
     void pack_forward() { pack(pack_forward_); }
@@ -126,9 +131,9 @@ class ConvolutionOneDnnStep final : public Step {
       if (unpacks) unpack_gradient_ = reorder(gradient_kernel_, d_.kernel, b_.gradients[0], blocked);
     }
 
-    void bind_diff_src(const dnnl::convolution_forward::primitive_desc& hint) {
+    void bind_diff_src(const dnnl::convolution_forward::primitive_desc& hint, const memory::desc& kernel) {
       const dnnl::convolution_backward_data::primitive_desc pd(cpu(), dnnl::algorithm::convolution_direct,
-                                                               d_.src, d_.any, d_.dst, d_.strides, d_.before,
+                                                               d_.src, kernel, d_.dst, d_.strides, d_.before,
                                                                d_.after, hint, with_user_scratchpad());
       backward_kernel_ = pd.weights_desc();
       pack_backward_ = packing(backward_kernel_);

@@ -257,7 +257,9 @@ FoldedBatchNormalization::Folding folding_from(const std::string& name) {
 }
 
 FoldedBatchNormalization::FoldedBatchNormalization(std::shared_ptr<const Layer> inner, Options options)
-    : Layer(inner->name()), inner_(std::move(inner)), options_(std::move(options)) {
+    : Layer(inner ? inner->name() : throw ValueError("[layer] a layer to fold into must be given; got none")),
+      inner_(std::move(inner)),
+      options_(std::move(options)) {
   require(options_.momentum >= 0 && options_.momentum < 1, name(),
           "momentum must be at least 0 and below 1; got ", options_.momentum);
   require(options_.epsilon > 0, name(), "epsilon must be positive; got ", options_.epsilon);
@@ -265,6 +267,7 @@ FoldedBatchNormalization::FoldedBatchNormalization(std::shared_ptr<const Layer> 
 
 std::vector<ParamSpec> FoldedBatchNormalization::params(const Shapes& srcs) const {
   std::vector<ParamSpec> specs = inner_->params(srcs);
+  require(!specs.empty(), name(), "must be a layer with a kernel for a normalisation to be folded into it");
   for (ParamSpec& spec : specs) {
     spec.type.reset();
     spec.scaled.reset();

@@ -1,6 +1,7 @@
 // A directed graph of layers, in an order in which every source comes before its readers; the shapes between
 // them, and their parameters.
 #pragma once
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,7 @@ class Graph {
 
   // Held by whoever runs plans or changes parameters: a graph does one thing at a time.
   std::mutex& mutex() const { return mutex_; }
+  std::atomic<bool>& at_work() const { return at_work_; }  // while the mutex is held
 
   // The plan for a batch size, made at its first use and kept.
   Plan& plan(int batch, bool training);
@@ -60,6 +62,7 @@ class Graph {
   std::map<std::pair<int, bool>, std::unique_ptr<Plan>> plans_;
 
   mutable std::mutex mutex_;
+  mutable std::atomic<bool> at_work_ = false;
 
   Params make_params() const;
 };

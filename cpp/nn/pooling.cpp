@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/check.h"
+
 namespace qkd::nn {
 namespace {
 
@@ -71,7 +73,11 @@ Geometry Pooling::windows(const Shape& src) const {
     w.kernel_h = w.stride_h = src.rank() == 3 ? src[0] : 1;
     w.kernel_w = w.stride_w = src[src.rank() - 2];
   }
-  return geometry(name(), src, w);
+  const Geometry g = geometry(name(), src, w);
+  // A training step remembers which tap had the maximum in 16 bits.
+  require(options_.kind == Kind::average || g.taps() <= 1 << 16, name(),
+          "a maximum must be of at most 65,536 pixels; got ", g.taps());
+  return g;
 }
 
 Shape Pooling::infer(const Shapes& srcs) const {

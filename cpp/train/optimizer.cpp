@@ -47,6 +47,8 @@ class Adam final : public Optimizer {
       const Range range = range_of(p);
       s.low = range.low;
       s.high = range.high;
+      // A decay of learned bits would be a cost that no budget knows.
+      s.decay = p.fractions_of ? 0 : learning_rate * options_.weight_decay;
       simd::kernels().adam(p.size, params.value(p).data(), params.gradient(p).data(),
                            p.masked ? params.mask(p).data() : nullptr, m_.data() + p.offset,
                            v_.data() + p.offset, s);

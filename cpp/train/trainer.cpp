@@ -148,6 +148,7 @@ LossResult Trainer::step(std::span<const std::uint32_t> rows, float learning_rat
   nn::Plan& plan = graph_.plan(batch, true);
 
   data_.x.gather(rows, features, plan.src());
+  const FlushDenormals flush;  // not before: a source's own arithmetic keeps its denormals
   options_.augmentation.apply(key.fold("augmentation"), graph_.input(), batch, plan.src());
   for (std::size_t i = 0; i < rows.size(); ++i) labels_[i] = data_.y[rows[i]];
 
@@ -169,7 +170,6 @@ std::vector<std::uint32_t> Trainer::order(int index) const {
 
 Metrics Trainer::epoch(int index, std::span<const float> learning_rates, const std::function<bool()>& stop) {
   using Clock = std::chrono::steady_clock;
-  const FlushDenormals flush;
   const Key key = options_.key.fold(static_cast<std::uint64_t>(index));
   const std::vector<std::uint32_t> order = this->order(index);
   const std::size_t batch_size = static_cast<std::size_t>(options_.batch_size);

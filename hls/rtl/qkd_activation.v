@@ -27,7 +27,8 @@ module qkd_activation #(
   localparam A = X_FRACTION > SLOPED ? X_FRACTION : SLOPED;
   localparam B = A > SHIFT_FRACTION ? A : SHIFT_FRACTION;
   localparam GRID = FUNCTION == "linear" || FUNCTION == "relu" ? X_FRACTION : B > 0 ? B : 0;
-  localparam BITS = X_BITS + SLOPE_BITS + SHIFT_BITS + (GRID - X_FRACTION) + (GRID > 0 ? GRID : 0) + 5;
+  localparam COARSE = (SLOPE_FRACTION < 0 ? -SLOPE_FRACTION : 0) + (SHIFT_FRACTION < 0 ? -SHIFT_FRACTION : 0);
+  localparam BITS = X_BITS + SLOPE_BITS + SHIFT_BITS + (GRID - X_FRACTION) + (GRID > 0 ? GRID : 0) + COARSE + 5;
   localparam signed [BITS-1:0] ZERO = 0;
   localparam signed [BITS-1:0] ONE = 1;
   localparam signed [BITS-1:0] SIX = 6;

@@ -149,6 +149,8 @@ def test_every_cast_and_function(tmp_path: Path) -> None:
     sources = [(FixedPoint(9, 5), layer) for layer in layers]
     for source in (FixedPoint(5, 7), FixedPoint(4, 4, False)):  # coarser than one; unsigned
         sources += [(source, layer) for layer in layers[::9] + layers[-10:] if _can(source, layer)]
+    steep = FixedActivation("f", "leaky_relu", FixedPoint(12, 20), 3, FixedPoint(2, 10, False))  # a slope of 768
+    sources.append((FixedPoint(6, 6), steep))
     models = [
         FixedModel("one", (1,), source, (replace(layer, name=f"unit{i}"),), ("x",))
         for i, (source, layer) in enumerate(sources)

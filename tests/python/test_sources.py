@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from qkdflow import Key, Sequential
+from qkdflow import Key, Sequential, _core
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.layers import Conv2D, Dense, Flatten, Input
 from qkdflow.models import Model
@@ -173,6 +173,53 @@ def test_an_error_of_a_source_reaches_fit_and_the_next_fit_works() -> None:
         model.fit(source, batch_size=16)
     source.fails = False
     assert model.fit(source, batch_size=16).epochs == 1
+
+
+def test_a_source_must_not_wait_for_the_model_that_waits_for_it() -> None:
+    model = network()
+
+    class Asking(Slow):
+        def read(self, rows: np.ndarray) -> np.ndarray:
+            model.predict(super().read(rows))
+            return super().read(rows)
+
+    with pytest.raises(ValueError, match="must not use the model that reads it"):
+        model.fit(Asking(*images()), batch_size=16)
+    x = np.zeros((3, 4, 4, 3), dtype=np.float32)
+    with pytest.raises(ValueError, match="must not use the model that reads it"):  # in the engine's own thread
+        model.graph.predict_rows(lambda rows: model.graph.predict(x[: len(rows)]), 3)
+    assert model.predict(x).shape == (3, 3)
+
+
+def test_a_sources_arithmetic_keeps_its_denormals() -> None:
+    found: list[np.float32] = []
+    x = images()[0].astype(np.float32)
+
+    def read(rows: np.ndarray) -> np.ndarray:
+        found.append(np.float32(1e-30) * np.float32(1e-10))
+        return x[rows]
+
+    model = network()
+    trainer = _core.Trainer(
+        model.graph,
+        read,
+        np.zeros(N, dtype=np.int32),
+        None,
+        "adam",
+        {},
+        16,
+        Key(0),
+        None,
+        [],
+        0,
+        None,
+        0.0,
+        False,
+        0,
+        [],
+    )
+    trainer.epoch(0, [1e-3])
+    assert all(value > 0 for value in found)
 
 
 def test_rows_that_nobody_announced_are_read_too() -> None:

@@ -17,6 +17,14 @@ from qkdflow.fixed import FixedActivation, FixedDense, FixedLayer, FixedModel, F
 DENSE_LATENCY = 3  # beside the R clocks: one to add, one to round, one until the next stage has it
 EXACT_BITS = 53  # of a double, in which results are read
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+# Verilog-2001's words that a network or a layer might be called, and what this generator calls its own modules.
+RESERVED = frozenset(
+    "always and assign begin buf case cell config deassign default design disable edge else end event for force forever "
+    "fork function generate genvar if include initial inout input instance integer join large library localparam "
+    "macromodule medium module nand negedge nor not or output parameter posedge primitive real realtime reg release "
+    "repeat scalared signed small specify specparam strong0 strong1 supply0 supply1 table task time tran tri unsigned "
+    "use vectored wait wand weak0 weak1 while wire wor xnor xor stream argmax".split()
+)
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,8 @@ def check(fixed: FixedModel) -> None:
             )
         if not IDENTIFIER.fullmatch(layer.name):
             raise ConfigError(f"{where}: names must be letters, digits and _, a letter first, to be Verilog's")
+        if layer.name in RESERVED:
+            raise ConfigError(f"{where}: the name is taken, by Verilog or by a module of ours; give the layer another")
 
 
 def _refusal(layer: FixedLayer) -> str:

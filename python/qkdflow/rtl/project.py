@@ -14,7 +14,7 @@ from qkdflow.errors import ConfigError, DataError
 from qkdflow.files import read_json, write_atomic, write_json
 from qkdflow.fixed import FixedModel
 from qkdflow.overlay import port
-from qkdflow.rtl.plan import IDENTIFIER, Stage, stages
+from qkdflow.rtl.plan import IDENTIFIER, RESERVED, Stage, stages
 from qkdflow.rtl.verilog import verilog
 
 FORMAT = "qkdflow.rtl/1"
@@ -36,9 +36,10 @@ class RtlConfig:
     def __post_init__(self) -> None:
         if self.output not in OUTPUTS:
             raise ConfigError(f"[rtl] output must be one of {', '.join(OUTPUTS)}; got {self.output!r}")
-        if not IDENTIFIER.fullmatch(self.module) or self.module.startswith("qkd_"):
+        if not IDENTIFIER.fullmatch(self.module) or self.module.startswith("qkd_") or self.module in RESERVED:
             raise ConfigError(
-                f"[rtl] module must be letters, digits and _, a letter first and not qkd_; got {self.module!r}"
+                "[rtl] module must be letters, digits and _, a letter first, not qkd_ and no word of Verilog's; "
+                f"got {self.module!r}"
             )
         if isinstance(self.reuse_factor, Mapping):
             object.__setattr__(self, "reuse_factor", dict(self.reuse_factor))

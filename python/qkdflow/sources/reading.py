@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from qkdflow import _core
 from qkdflow.errors import DataError
 from qkdflow.sources.base import Source
 
@@ -25,7 +26,7 @@ class Reader:
     def __init__(self, source: Source, name: str) -> None:
         self.source = source
         self.name = name  # for errors
-        self._thread = ThreadPoolExecutor(1, "qkdflow-reader")  # ends when the reader is gone
+        self._thread = ThreadPoolExecutor(1, "qkdflow-reader", _core.feed_engine)  # ends when the reader is gone
         self._coming: deque[tuple[Wanted, Future[FloatArray]]] = deque()
         self._waiting: deque[Wanted] = deque()
 

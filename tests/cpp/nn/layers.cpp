@@ -1,137 +1,5 @@
-// Every layer's exam: float32 steps against the float64 definition, gradients against finite differences of
-// it.
-#include <algorithm>
-#include <cmath>
-#include <functional>
-
-#include "base/key.h"
-#include "base/threads.h"
-#include "catch.h"
-#include "nn/activation.h"
-#include "nn/batch_normalization.h"
-#include "nn/convolution.h"
-#include "nn/dense.h"
-#include "nn/dropout.h"
-#include "nn/embedding.h"
-#include "nn/folded_batch_normalization.h"
-#include "nn/graph.h"
-#include "nn/gru.h"
-#include "nn/merge.h"
-#include "nn/pooling.h"
-#include "nn/rescaling.h"
-#include "nn/reshape.h"
-#include "nn/zero_padding.h"
-
-using namespace qkd;
-using nn::Activation;
-using nn::Convolution;
-using nn::Dense;
-using nn::function_from;
-using nn::Graph;
-using nn::Node;
-
-namespace {
-
-using Layers = std::vector<std::shared_ptr<const nn::Layer>>;
-
-std::shared_ptr<Dense> dense(const char* name, int units, bool use_bias = true) {
-  Dense::Options o{units, use_bias};
-  o.kernel.initializer = nn::Initializer::glorot_uniform;
-  return std::make_shared<Dense>(name, o);
-}
-
-std::shared_ptr<Activation> activation(const char* name, const char* function) {
-  return std::make_shared<Activation>(name, function_from(function), std::nullopt);
-}
-
-std::shared_ptr<Convolution> convolution(const char* name, int filters, nn::Window window,
-                                         bool depthwise = false, bool use_bias = true) {
-  Convolution::Options o{filters, window, use_bias, depthwise};
-  o.kernel.initializer = nn::Initializer::glorot_uniform;
-  return std::make_shared<Convolution>(name, o);
-}
-
-std::shared_ptr<nn::BatchNormalization> normalization(const char* name) {
-  return std::make_shared<nn::BatchNormalization>(name, nn::BatchNormalization::Options{});
-}
-
-std::shared_ptr<nn::Pooling> pooling(const char* name, nn::Pooling::Kind kind, nn::Window window) {
-  return std::make_shared<nn::Pooling>(name, nn::Pooling::Options{kind, window});
-}
-
-std::shared_ptr<nn::Pooling> global(const char* name, nn::Pooling::Kind kind) {
-  return std::make_shared<nn::Pooling>(name, nn::Pooling::Options{kind, {}, true});
-}
-
-std::shared_ptr<nn::Reshape> flatten() {
-  return std::make_shared<nn::Reshape>("flatten", std::vector<int>{-1});
-}
-
-constexpr auto kMax = nn::Pooling::Kind::max, kAverage = nn::Pooling::Kind::average;
-
-// sum(weight * logits) by the definition, a loss whose gradient at the logits is `weight`.
-double loss(const Graph& g, int batch, const std::vector<double>& x, const std::vector<float>& weight,
-            nn::Pass pass) {
-  std::vector<double> out(weight.size());
-  g.evaluate(batch, x, out, {}, true, pass);
-  double sum = 0;
-  for (std::size_t i = 0; i < out.size(); ++i) sum += out[i] * static_cast<double>(weight[i]);
-  return sum;
-}
-
-// Every layer's exam: the step against the definition, in training and out of it, and the gradients of every
-// parameter against finite differences of the definition. `draw` makes the source's numbers; `steps` have
-// been trained before, where a layer counts them.
-void examine(Graph& g, int batch, const std::function<double(std::size_t)>& draw = {}, float steps = 0) {
-  const Key key(5);
-  const nn::Pass pass{key.fold("pass")};
-  g.params().initialize(key);
-  for (const nn::Param& p : g.params().list())
-    for (std::size_t i = 0; i < p.size; ++i)
-      g.params().value(p)[i] =
-          p.spec.name.ends_with("/steps")
-              ? steps
-              : g.params().value(p)[i] + static_cast<float>(0.1 * std::abs(key.fold(9).normal(i)));
-  g.params().refresh();
-  const std::size_t n = static_cast<std::size_t>(batch) * g.input().size(),
-                    out = static_cast<std::size_t>(batch) * g.output().size();
-  std::vector<double> x(n), exact(out);
-  for (std::size_t i = 0; i < n; ++i)
-    x[i] = static_cast<double>(static_cast<float>(draw ? draw(i) : key.fold(1).normal(i)));
-  std::vector<float> weight(out);
-  for (std::size_t i = 0; i < out; ++i) weight[i] = static_cast<float>(key.fold(2).normal(i));
-
-  for (const bool training : {false, true}) {
-    nn::Plan& plan = g.plan(batch, training);
-    std::ranges::transform(x, plan.src(), [](double v) { return static_cast<float>(v); });
-    plan.forward(pass);
-    g.evaluate(batch, x, exact, {}, training, pass);
-    for (std::size_t i = 0; i < out; ++i)
-      REQUIRE(static_cast<double>(plan.dst()[i]) == Approx(exact[i]).margin(5e-5).epsilon(1e-4));
-  }
-
-  g.params().refresh();
-  nn::Plan& plan = g.plan(batch, true);
-  std::copy(weight.begin(), weight.end(), plan.diff_dst());
-  plan.backward();
-  for (const nn::Param& p : g.params().list()) {
-    if (!p.spec.trainable) continue;
-    for (std::size_t i = 0; i < p.size; i += 1 + p.size / 7) {
-      float& v = g.params().value(p)[i];
-      const float before = v, h = 1.0f / 4096;
-      v = before + h;
-      const double up = loss(g, batch, x, weight, pass), high = static_cast<double>(v);
-      v = before - h;
-      const double down = loss(g, batch, x, weight, pass), low = static_cast<double>(v);
-      v = before;
-      INFO(p.spec.name << " " << i << " in a batch of " << batch);
-      REQUIRE(static_cast<double>(g.params().gradient(p)[i]) ==
-              Approx((up - down) / (high - low)).margin(3e-3).epsilon(3e-3));
-    }
-  }
-}
-
-}  // namespace
+// Every other layer, and what a plan promises.
+#include "nn/exam.h"
 
 TEST_CASE("dense, activations and rescaling pass their exam", "[nn]") {
   Graph g(
@@ -145,69 +13,6 @@ TEST_CASE("dense, activations and rescaling pass their exam", "[nn]") {
           std::make_shared<nn::Rescaling>("again", std::vector<float>(5, 2.0f), std::vector<float>(5, 1.0f)),
           dense("out", 3)});
   for (const int batch : {1, 4, 33}) examine(g, batch);
-}
-
-TEST_CASE("convolutions and pools of few channels pass their exam", "[nn]") {
-  Graph image({9, 7, 3},
-              Layers{convolution("a", 5, {3, 3, 2, 1, nn::Padding::same}), activation("relu", "relu"),
-                     convolution("b", 2, {2, 3, 1, 1, nn::Padding::valid}, true), convolution("c", 4, {1, 1}),
-                     pooling("max", kMax, {2, 2, 2, 2, nn::Padding::same}),
-                     convolution("d", 6, {2, 2}, false, false), flatten(), dense("out", 3)});
-  Graph series({12, 2},
-               Layers{std::make_shared<nn::ZeroPadding>("zeros", nn::ZeroPadding::Zeros{0, 0, 1, 2}),
-                      convolution("a", 5, {1, 4, 1, 2, nn::Padding::same}), activation("relu6", "relu6"),
-                      pooling("mean", kAverage, {1, 3, 1, 2, nn::Padding::same}),
-                      std::make_shared<nn::ZeroPadding>("more", nn::ZeroPadding::Zeros{0, 0, 1, 0}),
-                      global("all", kAverage), dense("out", 3)});
-  for (const int batch : {1, 3}) {
-    examine(image, batch);
-    examine(series, batch);
-  }
-}
-
-TEST_CASE("convolutions and pools pass their exam at every width of a vector", "[nn]") {
-  using enum nn::Padding;
-  const auto net = [](int channels, Layers layers) {
-    layers.insert(layers.end(), {global("all", kAverage), dense("out", 2)});
-    return Graph({6, 7, channels}, layers);
-  };
-  for (const int channels : {1, 2, 9, 15, 24}) {
-    Graph wide = net(
-        channels, {convolution("a", 12, {3, 3, 1, 1, same}), convolution("b", channels, {3, 2, 2, 2, same}),
-                   convolution("c", 40, {2, 3, 1, 2, valid}, false, false)});
-    Graph deep =
-        net(channels,
-            {convolution("a", 1, {3, 3, 1, 1, same}, true), pooling("max", kMax, {2, 3, 1, 2, same}),
-             convolution("b", 2, {3, 2, 2, 2, same}, true), pooling("mean", kAverage, {1, 2, 1, 2, valid})});
-    Graph exact =
-        net(channels, {pooling("max", kMax, {2, 7, 2, 7, valid}),
-                       pooling("mean", kAverage, {3, 1, 3, 1, valid}), convolution("a", 8, {1, 1})});
-    for (Graph* g : {&wide, &deep, &exact}) examine(*g, 2);
-  }
-}
-
-TEST_CASE(
-    "convolutions by oneDNN, batch normalisation and skips pass their exam, in one shard and in several",
-    "[nn]") {
-  Graph g({8, 8, 16}, std::vector<Node>{
-                          {convolution("a", 16, {3, 3, 1, 1, nn::Padding::same}, false, false), {nn::kInput}},
-                          {normalization("a_bn"), {0}},
-                          {activation("a_relu", "relu"), {1}},
-                          {convolution("b", 16, {3, 3, 1, 1, nn::Padding::same}), {2}},
-                          {normalization("b_bn"), {3}},
-                          {std::make_shared<nn::Add>("add"), {2, 4}},
-                          {activation("add_relu", "relu"), {5}},
-                          {convolution("depth", 1, {3, 3, 2, 2, nn::Padding::same}, true), {6}},
-                          {convolution("wide", 32, {1, 1}), {7}},
-                          {activation("wide_relu6", "relu6"), {8}},
-                          {pooling("pool", kMax, {2, 2, 2, 2, nn::Padding::same}), {6}},
-                          {std::make_shared<nn::Concatenate>("both"), {10, 9}},
-                          {global("mean", kAverage), {11}},
-                          {std::make_shared<nn::Dropout>("drop", 0.25), {12}},
-                          {dense("out", 3), {13}}});
-  for (const int batch : {2, 7}) examine(g, batch);
-  REQUIRE(g.plan(2, true).shards() == 1);
-  REQUIRE(g.plan(7, true).shards() == 2);
 }
 
 TEST_CASE("layers with batch normalisation folded into them pass their exam", "[nn]") {
@@ -229,13 +34,6 @@ TEST_CASE("layers with batch normalisation folded into them pass their exam", "[
                  dense("out", 3)});
   examine(g, 9, {}, 100);
   REQUIRE(g.plan(9, true).shards() == 2);
-}
-
-TEST_CASE("a pointwise convolution by oneDNN's matmul passes its exam", "[nn]") {
-  Graph g({16, 16, 32},
-          Layers{convolution("a", 64, {1, 1}), activation("relu6", "relu6"),
-                 convolution("b", 32, {1, 1}, false, false), global("mean", kAverage), dense("out", 2)});
-  examine(g, 8);
 }
 
 TEST_CASE("embedding and GRU pass their exam", "[nn]") {
@@ -398,4 +196,14 @@ TEST_CASE("a plan's buffers that live at one time never overlap", "[nn]") {
       if (a.handle < b.handle && a.first <= b.last && b.first <= a.last)
         REQUIRE((arena.at(a.handle) + a.size <= arena.at(b.handle) ||
                  arena.at(b.handle) + b.size <= arena.at(a.handle)));
+}
+
+TEST_CASE("layers that cannot be computed are refused when the graph is built", "[nn]") {
+  REQUIRE_THROWS_WITH(Graph({70000, 1}, Layers{global("max", kMax), dense("out", 2)}),
+                      Catch::Contains("[max]") && Catch::Contains("65,536"));
+  REQUIRE_NOTHROW(Graph({70000, 1}, Layers{global("mean", kAverage), dense("out", 2)}));
+  REQUIRE_THROWS_WITH(nn::FoldedBatchNormalization(nullptr, {}), Catch::Contains("must be given"));
+  REQUIRE_THROWS_WITH(Graph({4}, Layers{std::make_shared<nn::FoldedBatchNormalization>(
+                                     flatten(), nn::FoldedBatchNormalization::Options{})}),
+                      Catch::Contains("a kernel"));
 }
