@@ -51,7 +51,7 @@ def write_qonnx(fixed: FixedModel, path: str | Path, batch: int | None = 1) -> t
     The input takes raw values, float32 (batch, *input_shape); its quantiser is the first node. Raises ConfigError for
     what QONNX cannot say (overflow other than saturation, tables), ToolError where onnx is missing.
     """
-    writer = _Writer(fixed, OnnxGraph(fixed.name, batch))
+    writer = _Writer(fixed, OnnxGraph(fixed.name, batch, {INPUT_NAME}))
     output = writer.walk()
     properties = {"qkdflow.digest": fixed.digest, "qkdflow.input_type": fixed.input_type.hls4ml_type}
     writer.graph.write(Path(path), INPUT_NAME, output, properties)
