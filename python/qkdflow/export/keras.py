@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
+from qkdflow.export import SIGNIFICAND_BITS
 from qkdflow.export.keras_file import keras_file
 from qkdflow.export.keras_quantizers import (
     Config,
@@ -43,7 +44,6 @@ from qkdflow.fixed import (
 )
 from qkdflow.fixed.model import INPUT
 
-FLOAT_BITS = 24
 INPUT_NAME = "network_input"
 EPSILON = 2.0**-10  # a BatchNormalization whose variance is 1 - EPSILON divides by exactly one
 
@@ -170,15 +170,15 @@ class _Writer:
         fraction = max(kind.fraction, fraction_bits(shift))
         codes = np.ldexp(bias, fraction)
         reach = max(int(np.abs(codes).max()).bit_length(), 1) + 1
-        if reach > FLOAT_BITS + 1:
-            self.notes.append(f"layer {name}: its bias needs {reach} bits; a float32 rounds it to {FLOAT_BITS}")
+        if reach > SIGNIFICAND_BITS + 1:
+            self.notes.append(f"layer {name}: its bias needs {reach} bits; a float32 rounds it to {SIGNIFICAND_BITS}")
         return covering(max(reach, 2), max(reach, 2) - fraction, True)
 
     def check_float(self, name: str, kind: FixedPoint, shift: float) -> None:
         bits = kind.bits - kind.is_signed + max(fraction_bits(abs(shift)) - kind.fraction, 0)
-        if bits > FLOAT_BITS:
+        if bits > SIGNIFICAND_BITS:
             self.notes.append(
-                f"layer {name}: its sums need {bits} bits; Keras computes in float32, which holds {FLOAT_BITS}, "
+                f"layer {name}: its sums need {bits} bits; Keras computes in float32, which holds {SIGNIFICAND_BITS}, "
                 "and may differ"
             )
 
