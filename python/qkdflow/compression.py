@@ -30,7 +30,7 @@ from qkdflow.sparsity import prune_low_magnitude
 
 SWITCHES = ("q", "p", "kd", "ptq")
 METHODS = ("full", "q", "p", "kd", "q+p", "q+kd", "p+kd", "none", "ptq")
-FLOAT_BITS = 32
+FLOAT_BITS = 32  # a number of a float network, stored
 
 
 @dataclass(frozen=True)

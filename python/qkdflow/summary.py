@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qkdflow import _core
+from qkdflow.compression import FLOAT_BITS
 from qkdflow.config import RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.fixed import FixedModel
@@ -18,8 +19,6 @@ from qkdflow.report import layer_rows, pulse_summary, weight_summary, write_repo
 from qkdflow.runs import Run
 from qkdflow.stages import Trained
 from qkdflow.tune import Study
-
-FLOAT_BITS = 32
 
 
 class Report:

@@ -2,9 +2,10 @@
 
     python tests/hls/ladder.py [--outputs 40000] [--out docs/results] [CASE...]
 
-A CASE is WORKLOAD-TARGET and may hold a *. Each writes its row into OUT/ladder.json, over an earlier one, and the table
-OUT/ladder.md is made anew; so a long ladder may be climbed in pieces. The weights are drawn, not trained: what is
-compared is arithmetic. Exit code 1 where anything differs, there or here.
+A CASE is WORKLOAD-TARGET and may hold a *. Each writes its row into OUT/ladder.json, over an earlier one, with the
+arguments and the versions that made it, and the table OUT/ladder.md is made anew; so a long ladder may be climbed in
+pieces. The weights are drawn, not trained: what is compared is arithmetic. Exit code 1 where anything differs, there
+or here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -82,22 +84,25 @@ def climb(workload: str, target: str, outputs: int) -> dict[str, Any]:
         "mismatches": found.mismatches,
         "distinct_logits": len(np.unique(want)),
         "seconds_to_compile": round(csim.seconds_to_compile, 1),
+        "arguments": f"--outputs {outputs} {workload}-{target}",
+        "tools": tools(),
     }
 
 
-def table(rows: list[dict[str, Any]], tools: dict[str, str]) -> str:
-    head = ("workload", "target", "parameters", "outputs", "mismatches", "distinct_logits")
+def table(rows: list[dict[str, Any]]) -> str:
+    head = ("workload", "target", "parameters", "outputs", "mismatches", "distinct_logits", "arguments")
     lines = ["| " + " | ".join(head).replace("_", " ") + " |", "|" + " --- |" * len(head)]
     lines += [
         "| " + " | ".join(f"{row[h]:,}" if isinstance(row[h], int) else row[h] for h in head) + " |" for row in rows
     ]
     outputs, wrong = (sum(row[key] for row in rows) for key in ("outputs", "mismatches"))
-    lines.append(f"| all | {len(rows)} of {len(CASES)} cases | | {outputs:,} | {wrong:,} | |")
-    made = ", ".join(f"{name} {number}" for name, number in tools.items())
+    lines.append(f"| all | {len(rows)} of {len(CASES)} cases | | {outputs:,} | {wrong:,} | | |")
+    made = Counter(", ".join(f"{name} {number}" for name, number in row["tools"].items()) for row in rows)
+    versions = "".join(f"{count} of them with {text}.\n" for text, count in made.items())
     return (
         "# hls4ml's C simulation against the emulator\n\n"
-        "Every logit, bit for bit, on random inputs; weights are drawn. Made by `python tests/hls/ladder.py`\n"
-        f"({made}).\n\n" + "\n".join(lines) + "\n"
+        "Every logit, bit for bit, on random inputs; weights are drawn. Rows are made by `python tests/hls/ladder.py`\n"
+        f"and their arguments, {versions}\n" + "\n".join(lines) + "\n"
     )
 
 
@@ -122,8 +127,8 @@ def main() -> int:
         rows[name] = row = climb(*CASES[name], arguments.outputs)
         print(f"{name:36} {row['outputs']:8} {row['mismatches']:8} {row['seconds_to_compile']:6.1f} s", flush=True)
         kept = [rows[case] for case in CASES if case in rows]
-        write_json(path, {"tools": tools(), "rows": kept})
-        write_atomic(arguments.out / "ladder.md", table(kept, tools()))
+        write_json(path, {"rows": kept})
+        write_atomic(arguments.out / "ladder.md", table(kept))
     return 1 if any(row["mismatches"] for row in rows.values()) else 0
 
 

@@ -11,6 +11,7 @@ import pytest
 from qkdflow import Key, cli, precision, stages, teachers, zoo
 from qkdflow.comparison import Comparison
 from qkdflow.compression import METHODS, CompressionConfig, fitted_to
+from qkdflow.config import RunConfig
 from qkdflow.datasets import Dataset, psd
 from qkdflow.errors import ConfigError
 from qkdflow.freeze import freeze
@@ -210,6 +211,32 @@ def test_a_compressed_teacher_teaches(
     assert [{k.kernel_quantizer.bits for k in t.layers if hasattr(k, "kernel_quantizer")} for t in told] == [{5}, {5}]
     np.testing.assert_array_equal(told[0].logits(data.test.x), told[1].logits(data.test.x))
     assert "| teacher (q+p) | before | after | ratio |" in (tmp_path / "compress.md").read_text()
+
+
+def test_the_command_takes_data_as_run_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An application, a simulator, or a path; --data for an application that draws none."""
+    taken: list[tuple[str | None, str]] = []
+
+    def dataset(config: RunConfig) -> Dataset:
+        taken.append((config.application, config.data))
+        raise ConfigError("[test] enough")
+
+    monkeypatch.setattr(stages, "dataset", dataset)
+    monkeypatch.chdir(tmp_path)
+    for words in (["psd"], ["pest-3"], ["a.csv"], ["mnist-mlp", "--data", "mnist"]):
+        assert cli.main(["compress", *words, "--out", "out"]) == 2
+        assert "[test] enough" in capsys.readouterr().err
+    paths = str(tmp_path / "a.csv"), str(tmp_path / "mnist")
+    assert taken == [("psd", "psd"), (None, "pest-3"), (None, paths[0]), ("mnist-mlp", paths[1])]
+    for words, message in (
+        (["mnist-mlp"], "[--data] the folder of MNIST's four IDX files is required"),
+        (["psd", "--data", "a.csv"], "[--data] is for an application that draws no data of its own; got psd"),
+        (["a.csv", "--data", "b.csv"], "[--data] is for an application that draws no data of its own; got a.csv"),
+    ):
+        assert cli.main(["compress", *words, "--out", "out"]) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_the_command_says_what_it_lacks(

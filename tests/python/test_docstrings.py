@@ -38,6 +38,7 @@ def described(name: str, value: Any) -> bool:
 
 def test_there_are_pages() -> None:
     assert len(MODULES) > 20
+    assert len(MODULES) == len(set(MODULES))  # Sphinx refuses a second description
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -14,7 +14,7 @@ from fixed_models import codes, mlp
 from qkdflow import FixedPoint, Key, Model, load_model
 from qkdflow.errors import ConfigError
 from qkdflow.export.keras import write_keras
-from qkdflow.fixed import FixedModel
+from qkdflow.fixed import FixedActivation, FixedModel
 from qkdflow.freeze import freeze
 from qkdflow.models.topology import Topology
 
@@ -30,7 +30,12 @@ def rounding(mode: str, function: str, before: str) -> FixedModel:
     first = b.dense(5)
     if before == "add":
         b.add(first, first)
-    b.activation(function, FixedPoint(6, 6, function == "linear", mode, "SAT"))
+    kind = (
+        FixedPoint(5, 5, False, mode, "SAT")
+        if function == "relu6"
+        else FixedPoint(6, 6, function != "relu", mode, "SAT")
+    )
+    b.activation(function, kind)
     b.dense(3)
     return b.model()
 
@@ -82,16 +87,32 @@ def test_our_importer_gives_the_same_bits(tmp_path: Path, graph: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ROUNDING)
-@pytest.mark.parametrize("function", ["linear", "relu"])
+@pytest.mark.parametrize("function", ["linear", "relu", "relu6", "leaky_relu"])
 @pytest.mark.parametrize("before", ["dense", "add"])
 def test_every_rounding_that_can_be_said(tmp_path: Path, mode: str, function: str, before: str) -> None:
     fixed = rounding(mode, function, before)
     x = raw(fixed, 1500)
     notes = write_keras(fixed, tmp_path / "net.h5")
-    assert any("Rescaling before it" in note for note in notes) == (before == "add" and mode != "RND_CONV")
+    shifted = (before == "add" or function in ("relu6", "leaky_relu")) and mode != "RND_CONV"
+    assert any("Rescaling before its" in note for note in notes) == shifted
     np.testing.assert_array_equal(load_model(tmp_path / "net.h5").exact_logits(x), fixed.predict(x))
     other = "TRN" if mode != "TRN" else "RND"
     assert np.any(rounding(other, function, before).predict(x) != fixed.predict(x))  # the test can tell
+
+
+def test_the_rounding_comes_after_the_function(tmp_path: Path) -> None:
+    """A quarter of a whole number has fractions that the number had not; 6 is no multiple of a step of 4."""
+    for function, options, low in (
+        ("leaky_relu", {"slope": 1, "slope_type": FixedPoint(2, 0, False)}, 8),
+        ("relu6", {}, 6),
+    ):
+        for mode in ROUNDING:
+            b = Build(Key(5), (1,), FixedPoint(8, 8, True, "RND_CONV", "SAT"))
+            b.put(FixedActivation("act", function, FixedPoint(low, 8, True, mode, "SAT"), **options, inputs=(b.last,)))
+            fixed = b.model()
+            x = np.arange(-128.0, 128.0)[:, None]
+            write_keras(fixed, tmp_path / "net.h5")
+            np.testing.assert_array_equal(load_model(tmp_path / "net.h5").predict(x), fixed.predict(x))
 
 
 def test_what_it_says(tmp_path: Path) -> None:

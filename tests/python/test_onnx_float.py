@@ -74,6 +74,28 @@ def test_runtime_equals_the_engine(tmp_path: Path, name: str) -> None:
     assert np.ptp(want, axis=0).max() > 0.05
 
 
+@pytest.mark.parametrize("name", ["output", "input", "dense_bias", "dense_products"])
+def test_no_name_of_a_layer_breaks_the_file(tmp_path: Path, name: str) -> None:
+    """ONNX wants one name a tensor; a layer may be called as an end of the graph, or as a constant of another layer."""
+    import onnx
+    import onnxruntime
+
+    hidden = [Dense(4, name="dense"), layers.LeakyReLU(name=name)]
+    model = Sequential([Input((5,), name="raw"), *hidden, *([] if name == "output" else [Dense(2)])], key=1)
+    write_onnx(model, tmp_path / "a.onnx")
+    onnx.checker.check_model(str(tmp_path / "a.onnx"), full_check=True)
+    x = Key(2).normal(50).reshape(10, 5).astype(np.float32)
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
+    assert [end.name for end in (*session.get_inputs(), *session.get_outputs())] == ["input", "output"]
+    np.testing.assert_allclose(session.run(None, {"input": x})[0], model.predict(x), rtol=2e-4, atol=2e-5)
+
+
+def test_a_typed_input_is_said_to_be_cut_and_not_rounded(tmp_path: Path) -> None:
+    (note,) = write_onnx(mlp(), tmp_path / "a.onnx")
+    assert note == "inputs are cut to the range of ap_ufixed<10,10,AP_RND,AP_SAT>, not rounded to its step of 1.0"
+    assert write_onnx(series(), tmp_path / "a.onnx") == ()
+
+
 def test_our_own_importer_reads_it(tmp_path: Path) -> None:
     model = mlp()
     write_onnx(model, tmp_path / "a.onnx")

@@ -114,6 +114,17 @@ def test_a_folder_of_images_brings_labels_and_names(tmp_path: Path) -> None:
     assert image_dataset_from_directory(tmp_path, (8, 6), "grayscale").read(np.arange(2)).shape == (2, 8, 6, 1)
 
 
+def test_folders_named_by_numbers_are_labelled_by_numbers(tmp_path: Path) -> None:
+    for name in ("1", "2", "10"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (2, 2), int(name)).save(tmp_path / name / "i.png")
+    source = image_dataset_from_directory(tmp_path, color_mode="grayscale")
+    assert source.class_names == ("1", "2", "10")
+    assert source.labels is not None
+    assert [source.class_names[label] for label in source.labels] == ["1", "10", "2"]
+    np.testing.assert_array_equal(source.read(np.arange(3))[:, 0, 0, 0], [1, 10, 2])
+
+
 def test_what_is_no_folder_of_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a readable folder is required"):
         image_dataset_from_directory(tmp_path / "none")

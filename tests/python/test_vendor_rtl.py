@@ -135,6 +135,9 @@ def test_ports_with_ap_vld(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert said == (
         "net: 0 of 80 outputs differ from the emulator; 2 clocks, one result every 1 (simulated; csynth says so too)\n"
     )
+    words = ["verify", str(tmp_path / "06_fixed"), "--rtl", str(tmp_path / "prj"), "--rungs", "rtl", "--samples", "40"]
+    assert main(words) == 0
+    assert "net, 2 clocks, one result every 1, simulated; csynth says 2 and 1" in capsys.readouterr().out
 
 
 @needs_verilator

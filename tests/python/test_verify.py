@@ -73,6 +73,28 @@ def test_a_run(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     assert [(r["rung"], r["outputs"], r["mismatches"]) for r in found["rungs"]] == [("emulator", 21, 0)]
 
 
+def test_verilog_that_was_given_must_be_simulated(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path, fixed: FixedModel, packed: bool) -> None:
+        raise ConfigError(f"[{folder}] packed: {packed}")
+
+    monkeypatch.setattr(rungs, "compiler_problem", lambda: "g++ is not on PATH")
+    monkeypatch.setattr(rungs.rtl, "verilator_problem", lambda: "Verilator 5 is required")
+    assert main(["verify", str(run), "--rtl", "verilog", "--samples", "5"]) == 2
+    assert "not run: Verilator 5 is required" in capsys.readouterr().out
+    monkeypatch.setattr(rungs.rtl, "verilator_problem", lambda: None)
+    monkeypatch.setattr(rungs.rtl, "compile_vendor_rtl", refuse)
+    for arguments, message in (
+        (["--rtl", "verilog", "--rungs", "fake"], "[--rtl] the rung rtl is required among the rungs; got fake"),
+        (["--unpacked"], "[--unpacked] is about the streams of the Verilog that --rtl names; give --rtl"),
+        (["--rtl", "verilog", "--rungs", "rtl"], "[verilog] packed: True"),
+        (["--rtl", "verilog", "--rungs", "rtl", "--unpacked"], "[verilog] packed: False"),
+    ):
+        assert main(["verify", str(run), *arguments]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_a_student_that_is_no_longer_what_was_frozen(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fixed = FixedModel.load(run / "06_fixed")
     cut = next(layer for layer in fixed.layers if layer.name == "relu1")

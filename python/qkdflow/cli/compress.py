@@ -20,7 +20,10 @@ def add(verbs: Any) -> None:
     verb = verbs.add_parser(
         "compress", help="train one student with and without quantisation, pruning and distillation, and compare"
     )
-    verb.add_argument("target", metavar="RUN|DATA", help="a finished run, or data as `qkdflow run` takes it")
+    verb.add_argument(
+        "target", metavar="RUN|DATA", help="a finished run, an application, a simulator, or a file or folder of data"
+    )
+    verb.add_argument("--data", metavar="PATH", help="of an application that draws none, such as mnist-mlp")
     verb.add_argument(
         "--method",
         default="all",
@@ -58,6 +61,8 @@ def _compress(args: argparse.Namespace) -> int:
     is_run = (target / "report.json").exists()
     if args.out is None and not is_run:
         raise ConfigError("[--out] must name a directory where the target is no finished run")
+    if is_run and args.data is not None:
+        raise _needless(args)
     comparison = _of_run(args, target) if is_run else _of_data(args)
     out = Path(args.out) if args.out else target / "compress"
     print(markdown(comparison.run(methods, out)), end="")
@@ -84,14 +89,24 @@ def _of_run(args: argparse.Namespace, path: Path) -> Comparison:
 def _of_data(args: argparse.Namespace) -> Comparison:
     from qkdflow import settings, stages
     from qkdflow.applications import APPLICATIONS
+    from qkdflow.datasets import SIMULATORS
 
-    named = args.target in APPLICATIONS
-    base = settings.preset(args.target) if named else {"data": str(Path(args.target).resolve())}
+    base: dict[str, Any] = settings.preset(args.target) if args.target in APPLICATIONS else {"data": args.target}
+    if args.data is not None:
+        if "data" in base:
+            raise _needless(args)
+        base["data"] = args.data
+    if "data" in base and base["data"] not in SIMULATORS:
+        base["data"] = str(Path(base["data"]).resolve())
     own = {"label": args.label, "seed": args.seed}
     dataset = stages.dataset(settings.make_config(settings.merged(base, own)))
     student = _default_student(dataset, args.bits) if args.student is None else _model(args.student)
     teacher = None if args.teacher is None else stages.given_teacher(args.teacher, dataset)
     return _comparison(args, student, dataset, teacher, {})
+
+
+def _needless(args: argparse.Namespace) -> ConfigError:
+    return ConfigError(f"[--data] is for an application that draws no data of its own; got {args.target}")
 
 
 def _comparison(

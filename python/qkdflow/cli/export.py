@@ -47,8 +47,7 @@ def _export(args: argparse.Namespace) -> int:
 def _float(args: argparse.Namespace) -> tuple[str, ...]:
     from qkdflow.export.onnx_float import write_onnx
 
-    write_onnx(_model(Path(args.directory)), _file(args.out))
-    return ()
+    return write_onnx(_model(Path(args.directory)), _file(args.out))
 
 
 def _model(path: Path) -> Model:

@@ -33,7 +33,7 @@ def add(verbs: Any) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any key of `init`, as hls.clock_ns=4"
     )
     run.add_argument("--seed", type=int, default=unset)
-    run.add_argument("--budget", default=unset, help="quick (minutes) or paper (the letter's 40 trials)")
+    run.add_argument("--budget", default=unset, help="quick (minutes) or paper (psd: the letter's 40 trials a search)")
     run.add_argument("--bits", type=int, default=unset, help="of the student's weights and activations (default: 8)")
     run.add_argument("--sparsity", type=float, default=unset, help="least share of zero kernel integers (default: 0.2)")
     run.add_argument("--max-parameters", type=int, default=unset, help="the student's limit (psd: 529 where not given)")

@@ -15,7 +15,7 @@ from qkdflow.errors import DataError
 
 
 class Files(NamedTuple):
-    """Files by part, in order of label and name, with their labels int64 in 0 .. classes-1."""
+    """Files by part, in alphabetical order of folder and name, with their labels int64 in 0 .. classes-1."""
 
     parts: dict[str, tuple[list[Path], I64]]
     class_names: tuple[str, ...]

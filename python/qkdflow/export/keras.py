@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
+from qkdflow.export import SIGNIFICAND_BITS
 from qkdflow.export.keras_file import keras_file
 from qkdflow.export.keras_quantizers import (
     Config,
@@ -43,7 +44,6 @@ from qkdflow.fixed import (
 )
 from qkdflow.fixed.model import INPUT
 
-FLOAT_BITS = 24
 INPUT_NAME = "network_input"
 EPSILON = 2.0**-10  # a BatchNormalization whose variance is 1 - EPSILON divides by exactly one
 
@@ -170,15 +170,15 @@ class _Writer:
         fraction = max(kind.fraction, fraction_bits(shift))
         codes = np.ldexp(bias, fraction)
         reach = max(int(np.abs(codes).max()).bit_length(), 1) + 1
-        if reach > FLOAT_BITS + 1:
-            self.notes.append(f"layer {name}: its bias needs {reach} bits; a float32 rounds it to {FLOAT_BITS}")
+        if reach > SIGNIFICAND_BITS + 1:
+            self.notes.append(f"layer {name}: its bias needs {reach} bits; a float32 rounds it to {SIGNIFICAND_BITS}")
         return covering(max(reach, 2), max(reach, 2) - fraction, True)
 
     def check_float(self, name: str, kind: FixedPoint, shift: float) -> None:
         bits = kind.bits - kind.is_signed + max(fraction_bits(abs(shift)) - kind.fraction, 0)
-        if bits > FLOAT_BITS:
+        if bits > SIGNIFICAND_BITS:
             self.notes.append(
-                f"layer {name}: its sums need {bits} bits; Keras computes in float32, which holds {FLOAT_BITS}, "
+                f"layer {name}: its sums need {bits} bits; Keras computes in float32, which holds {SIGNIFICAND_BITS}, "
                 "and may differ"
             )
 
@@ -214,14 +214,35 @@ class _Writer:
         return self.shifts.get(name, 0.0)
 
     def activation(self, layer: FixedActivation, link: Link, source: str) -> str:
-        missing = rounding_shift(layer, link.input_type) - self.shifts.get(layer.inputs[0], 0.0)
-        return self.cast(layer, link.input_type, source, missing)
+        source, held = self.function(layer, link.input_type, source)
+        return self.cast(layer, held, source, rounding_shift(layer, held) - self.shifts.get(layer.inputs[0], 0.0))
+
+    def function(self, layer: FixedActivation, held: FixedPoint, source: str) -> tuple[str, FixedPoint]:
+        """What is to be rounded, and the type that holds it; quantized_relu is function and rounding in one."""
+        name = layer.name
+        match layer.activation:
+            case "relu" if layer.result_type.is_signed:
+                source = self.put("ReLU", f"{name}_relu", [source], {"max_value": None})
+            case "relu6":
+                source = self.put("ReLU", f"{name}_relu", [source], {"max_value": 6.0})
+            case "leaky_relu" if layer.slope is not None and layer.slope_type is not None:
+                slope, kind = float(layer.slope * layer.slope_type.step), layer.slope_type
+                held = FixedPoint(held.bits + kind.bits, held.integer + kind.integer, True)
+                self.check_float(name, held, 0.0)
+                source = self.put("LeakyReLU", f"{name}_leaky", [source], {"alpha": slope})
+            case "hard_sigmoid" | "hard_tanh":
+                raise ConfigError(
+                    f"[keras] layer {name}: {layer.activation} cannot be written; use relu or quantized_bits"
+                )
+        return source, held
 
     def cast(self, layer: FixedActivation, held: FixedPoint, source: str, missing: float) -> str:
         """held: what comes; missing: what must still be added to it."""
         name, kind = layer.name, layer.result_type
         if missing:
-            self.notes.append(f"layer {name}: a Rescaling before it shifts by {missing}; hls4ml reads no Rescaling")
+            self.notes.append(
+                f"layer {name}: a Rescaling before its rounding shifts by {missing}; hls4ml reads no Rescaling"
+            )
             source = self.put("Rescaling", f"{name}_shift", [source], {"scale": 1.0, "offset": missing})
         exact = held.fraction <= kind.fraction and kind.low <= held.low and held.high <= kind.high
         if kind.overflow not in ("SAT", "SAT_SYM") and not exact:
@@ -236,18 +257,6 @@ class _Writer:
             raise ConfigError(f"[keras] layer {name}: one bit with a sign has no word in QKeras; use two bits")
         if layer.activation == "relu" and not kind.is_signed:
             return self.activation_layer(name, source, quantized_relu(kind))
-        match layer.activation:
-            case "relu":
-                source = self.put("ReLU", f"{name}_relu", [source], {"max_value": None})
-            case "relu6":
-                source = self.put("ReLU", f"{name}_relu", [source], {"max_value": 6.0})
-            case "leaky_relu" if layer.slope is not None and layer.slope_type is not None:
-                slope = float(layer.slope * layer.slope_type.step)
-                source = self.put("LeakyReLU", f"{name}_leaky", [source], {"alpha": slope})
-            case "hard_sigmoid" | "hard_tanh":
-                raise ConfigError(
-                    f"[keras] layer {name}: {layer.activation} cannot be written; use relu or quantized_bits"
-                )
         self.notes.append(
             f"layer {name}: hls4ml 1.3 drops it from this file unless the layer before has a precision that is not auto"
             + (", and reads its symmetric=1 as SAT" if kind.overflow == "SAT_SYM" else "")

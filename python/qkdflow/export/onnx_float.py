@@ -21,18 +21,25 @@ PLAIN = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softmax": "Softm
 Shape = tuple[int, ...]
 
 
-def write_onnx(model: Model, path: str | Path) -> None:
-    """Write a network as ONNX: float32 (n, *input_shape) in, what `Model.predict` gives out; same model, same bytes.
+def write_onnx(model: Model, path: str | Path) -> tuple[str, ...]:
+    """Write a network as ONNX; same model, same bytes. Returns sentences on what to know.
 
-    Raises ConfigError, naming the layer, for quantised activations and for GRU and Embedding, ToolError where onnx is
-    missing. Quantised and pruned weights are written as the values that the network computes with.
+    float32 (n, *input_shape) in, what `Model.predict` gives out, within float32's rounding. An input that has a type is
+    cut to its range but not rounded: what comes must be on its grid. Raises ConfigError, naming the layer, for
+    quantised activations and for GRU and Embedding, ToolError where onnx is missing.
+    Quantised and pruned weights are written as the values that the network computes with.
     """
-    writer = _Writer(model, OnnxGraph(model.name, None))
+    writer = _Writer(model, OnnxGraph(model.name, None, {INPUT_NAME, OUTPUT_NAME}))
     for layer, stage in zip(model.layers, model.stages, strict=True):
         writer.take(layer, stage.shape)
     last = writer.tensors[model.layers[-1].name]
+    writer.graph.names.remove(OUTPUT_NAME)  # kept for this node
     output = writer.graph.node("Identity", OUTPUT_NAME, [last], model.output_shape)
     writer.graph.write(Path(path), INPUT_NAME, output, {})
+    if model.input.type is None:
+        return ()
+    kind = model.input.type
+    return (f"inputs are cut to the range of {kind.ap_type}, not rounded to its step of {kind.step}",)
 
 
 @dataclass

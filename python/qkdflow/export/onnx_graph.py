@@ -31,24 +31,36 @@ def onnx() -> Any:
 
 @dataclass
 class OnnxGraph:
-    """batch: samples a call, as the file's shapes say; None leaves it open."""
+    """batch: samples a call, as the file's shapes say; None leaves it open. names: what is taken, the ends' first."""
 
     name: str
     batch: int | None
+    names: set[str]
     nodes: list[Any] = field(default_factory=list)
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of a sample, by tensor
     batchless: dict[str, tuple[int, ...]] = field(default_factory=dict)  # whole shapes, of what weights become
     domains: set[str] = field(default_factory=set)
 
+    def own(self, name: str) -> str:
+        """This name, or one with a number behind it where it is taken: layers are called as users like."""
+        made, n = name, 0
+        while made in self.names:
+            made, n = f"{name}_{n + 1}", n + 1
+        self.names.add(made)
+        return made
+
     def constant(self, name: str, value: ArrayLike, dtype: Any = np.float32) -> str:
+        """A constant; returns what its tensor is called."""
+        name = self.own(name)
         self.constants[name] = np.asarray(value, dtype=dtype)
         return name
 
     def node(
         self, kind: str, name: str, inputs: Sequence[str], shape: tuple[int, ...], domain: str = "", **attributes: Any
     ) -> str:
-        """A node and its one result, called like it; shape: of one sample."""
+        """A node and its one result, called like it; shape: of one sample. Returns what they are called."""
+        name = self.own(name)
         self.nodes.append(onnx().helper.make_node(kind, list(inputs), [name], name, domain=domain, **attributes))
         self.shapes[name] = shape
         self.domains.add(domain)
@@ -58,7 +70,7 @@ class OnnxGraph:
         self, kind: str, name: str, inputs: Sequence[str], shape: tuple[int, ...], domain: str = "", **attributes: Any
     ) -> str:
         """A node of constants, whose result has no batch."""
-        self.node(kind, name, inputs, (), domain, **attributes)
+        name = self.node(kind, name, inputs, (), domain, **attributes)
         self.batchless[name] = shape
         del self.shapes[name]
         return name

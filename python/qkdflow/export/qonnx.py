@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
+from qkdflow.export import SIGNIFICAND_BITS
 from qkdflow.export.onnx_graph import LAST, QUANT, OnnxGraph
 from qkdflow.fixed import (
     FixedActivation,
@@ -32,7 +33,6 @@ from qkdflow.fixed import (
 )
 from qkdflow.fixed.model import INPUT
 
-FLOAT_BITS = 24  # of a float32's significand
 HLS4ML_MODES = ("ROUND", "FLOOR")
 MODES = {  # ap_fixed's rounding: Quant's mode, and what is added before, in steps
     "TRN": ("FLOOR", 0.0),
@@ -51,7 +51,7 @@ def write_qonnx(fixed: FixedModel, path: str | Path, batch: int | None = 1) -> t
     The input takes raw values, float32 (batch, *input_shape); its quantiser is the first node. Raises ConfigError for
     what QONNX cannot say (overflow other than saturation, tables), ToolError where onnx is missing.
     """
-    writer = _Writer(fixed, OnnxGraph(fixed.name, batch))
+    writer = _Writer(fixed, OnnxGraph(fixed.name, batch, {INPUT_NAME}))
     output = writer.walk()
     properties = {"qkdflow.digest": fixed.digest, "qkdflow.input_type": fixed.input_type.hls4ml_type}
     writer.graph.write(Path(path), INPUT_NAME, output, properties)
@@ -139,16 +139,16 @@ class _Writer:
         codes = np.ldexp(values, fraction)
         low, high = int(codes.min()), int(codes.max())
         bits = max(bits, high.bit_length() + 1, (-low - 1).bit_length() + 1 if low < 0 else 0, 2)
-        if max(high, -low) >= 2**FLOAT_BITS:
-            self.notes.append(f"{name} needs more than {FLOAT_BITS} bits: a float32 rounds it")
+        if max(high, -low) >= 2**SIGNIFICAND_BITS:
+            self.notes.append(f"{name} needs more than {SIGNIFICAND_BITS} bits: a float32 rounds it")
         source = self.graph.constant(f"{name}_values", values)
         return self.quant(name, source, FixedPoint(bits, bits - fraction, True, "RND_CONV", "SAT"), None, values.shape)
 
     def check_float(self, name: str, kind: FixedPoint) -> None:
-        if kind.bits - kind.is_signed > FLOAT_BITS:
+        if kind.bits - kind.is_signed > SIGNIFICAND_BITS:
             self.notes.append(
-                f"layer {name}: its sums need {kind.bits} bits; executors that compute in float32 hold {FLOAT_BITS}, "
-                "and may differ there. hls4ml computes them exactly"
+                f"layer {name}: its sums need {kind.bits} bits; executors that compute in float32 hold "
+                f"{SIGNIFICAND_BITS}, and may differ there. hls4ml computes them exactly"
             )
 
     # Rounding
@@ -238,9 +238,9 @@ class _Writer:
         count = int(np.prod(layer.size))
         if not layer.is_global or any(n for pair in layer.padding for n in pair):
             raise ConfigError(f"[qonnx] layer {name}: of average poolings the global one can be written; got windows")
-        if layer.accum_type.bits + count.bit_length() > FLOAT_BITS:
+        if layer.accum_type.bits + count.bit_length() > SIGNIFICAND_BITS:
             self.notes.append(
-                f"layer {name}: its means need more than {FLOAT_BITS} bits; float32 may round them otherwise"
+                f"layer {name}: its means need more than {SIGNIFICAND_BITS} bits; float32 may round them otherwise"
             )
         image = graph.constant(f"{name}_axes", list(range(1, 1 + len(layer.size))), np.int64)
         sums = graph.node("ReduceSum", f"{name}_sum", [source, image], shape, keepdims=0)

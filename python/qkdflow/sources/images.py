@@ -1,4 +1,4 @@
-"""A folder of images: one folder a class, as Keras's image_dataset_from_directory reads them."""
+"""A folder of images, one folder a class: Keras's image_dataset_from_directory with the labels of `datasets`."""
 
 from __future__ import annotations
 
@@ -49,8 +49,10 @@ class ImageFolder(Source):
 def image_dataset_from_directory(
     directory: str | Path, image_size: tuple[int, int] | None = None, color_mode: str = "rgb"
 ) -> ImageFolder:
-    """directory/CLASS/*.jpg, .jpeg and .png: classes and files in alphabetical order, read when they are needed.
+    """directory/CLASS/*.jpg, .jpeg and .png, read when they are needed, folders and files in alphabetical order.
 
+    Labels are those that every loader here gives: classes in alphabetical order, or in the order of numbers where all
+    are whole numbers (1, 2, 10; Keras has 1, 10, 2, so its labels of such folders are others).
     image_size is (height, width), and images of another size are resized (bilinear); None takes the first image's size
     and refuses others. DataError names what cannot be read.
     """

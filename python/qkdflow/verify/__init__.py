@@ -60,20 +60,24 @@ def verify(
     rungs: tuple[str, ...] | None = None,
     samples: int | None = None,
     vendor_rtl: str | Path | None = None,
+    packed: bool = True,
 ) -> Verification:
     """Run the ladder of a run's directory, a saved student, a frozen network or an hls4ml project.
 
     rungs: the names of those wanted, all of RUNGS where None. samples: the first so many of the run's test part (all of
     it where None); without a data set, random ones. vendor_rtl: a folder of Verilog that Vitis or Vivado HLS wrote of
-    this network, which the rung `rtl` then simulates. What a rung needs and has not got is said in its outcome. Raises
+    this network, which the rung `rtl` then simulates; packed: whether as many codes share a word of its streams as fit
+    (`run --transport comblock`: a word each). What a rung needs and has not got is said in its outcome. Raises
     ConfigError, DataError.
     """
     known = [rung.name for rung in RUNGS]
     unknown = [name for name in rungs or () if name not in known]
     if unknown:
         raise ConfigError(f"[verify] rungs must be some of {', '.join(known)}; got {', '.join(unknown)}")
+    if vendor_rtl is not None and rungs is not None and "rtl" not in rungs:
+        raise ConfigError(f"[--rtl] the rung rtl is required among the rungs; got {', '.join(rungs)}")
     subject = load(directory, samples)
     if vendor_rtl is not None:
-        subject = replace(subject, vendor_rtl=Path(vendor_rtl))
+        subject = replace(subject, vendor_rtl=Path(vendor_rtl), packed=packed)
     wanted = [rung for rung in RUNGS if rungs is None or rung.name in rungs]
     return Verification(subject.about, tuple(run(rung, subject) for rung in wanted))

@@ -115,7 +115,7 @@ def _rtl(subject: Subject) -> Outcome:
     if problem:
         raise Missing(problem)
     if subject.vendor_rtl is not None:
-        vendor = rtl.compile_vendor_rtl(subject.vendor_rtl, subject.fixed)
+        vendor = rtl.compile_vendor_rtl(subject.vendor_rtl, subject.fixed, subject.packed)
         said = (vendor.design.latency_clk, vendor.design.ii)
         beside = "" if None in said else f"; csynth says {said[0]} and {said[1]}"
         found, measured = vendor.predict(subject.x, FLUSH), vendor.measure()

@@ -36,6 +36,7 @@ class Subject:
     overlay: Overlay | None = None
     rtl: RtlProject | None = None
     vendor_rtl: Path | None = None
+    packed: bool = True  # of the vendor's streams
 
 
 def load(directory: str | Path, samples: int | None = None) -> Subject:
