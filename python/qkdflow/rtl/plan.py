@@ -19,11 +19,16 @@ EXACT_BITS = 53  # of a double, in which results are read
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Verilog-2001's words that a network or a layer might be called, and what this generator calls its own modules.
 RESERVED = frozenset(
-    "always and assign begin buf case cell config deassign default design disable edge else end event for force forever "
-    "fork function generate genvar if include initial inout input instance integer join large library localparam "
-    "macromodule medium module nand negedge nor not or output parameter posedge primitive real realtime reg release "
-    "repeat scalared signed small specify specparam strong0 strong1 supply0 supply1 table task time tran tri unsigned "
-    "use vectored wait wand weak0 weak1 while wire wor xnor xor stream argmax".split()
+    re.findall(
+        r"\w+",
+        """
+    always and assign begin buf case cell config deassign default design disable edge else end event for force
+    forever fork function generate genvar if include initial inout input instance integer join large library
+    localparam macromodule medium module nand negedge nor not or output parameter posedge primitive real realtime
+    reg release repeat scalared signed small specify specparam strong0 strong1 supply0 supply1 table task time
+    tran tri unsigned use vectored wait wand weak0 weak1 while wire wor xnor xor stream argmax
+""",
+    )
 )
 
 
