@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -16,7 +17,11 @@ struct Group {
   std::int32_t block = 0;
   bool stays = true;
 
-  double score() const { return sum / static_cast<double>(size); }
+  // Weights that are no numbers any more count as strong: a sort needs an order, and who trains stops anyway.
+  double score() const {
+    const double mean = sum / static_cast<double>(size);
+    return std::isnan(mean) ? std::numeric_limits<double>::infinity() : mean;
+  }
 };
 
 std::size_t number_of(const Tensor& t, std::size_t i) {

@@ -61,11 +61,16 @@ class Rtl:
             sent = Codec(source).pack(sent).astype(np.int64).reshape(-1, 1)
         last = np.zeros(len(sent), dtype=np.bool_)
         last[-1:] = True
-        _, came = self.harness.drive(sent, last, wanted, stalls, key)
+        _, came = self.harness.drive(sent, last, wanted + 1, stalls, key)  # one more must not come
         if len(came.codes) < wanted:
             raise ToolError(
                 f"[rtl] {len(codes)} results are required; after {len(came.codes) // self._beats[1]} of them nothing "
                 f"moved for {self.harness.patience} clocks"
+            )
+        if len(came.codes) > wanted or np.flatnonzero(came.last).tolist() != [wanted - 1] * (wanted > 0):
+            raise ToolError(
+                f"[rtl] {wanted} beats and the packet's end with the last of them are required; got "
+                f"{len(came.codes)} or more, and ends at {np.flatnonzero(came.last).tolist()}"
             )
         if self.top == "core":
             return came.codes

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "catch.h"
 #include "prune/magnitude.h"
@@ -73,4 +74,9 @@ TEST_CASE("schedules that make no sense are refused", "[prune]") {
   REQUIRE_THROWS_AS((Schedule{0, 0.5, 10, 5, 1, 3}.check()), std::invalid_argument);
   REQUIRE_THROWS_AS((Schedule{0, 0.5, 0, 10, 0, 3}.check()), std::invalid_argument);
   REQUIRE_THROWS_AS((Schedule{0, 0.5, 0, -1, 1, 3}.check()), std::invalid_argument);
+}
+
+TEST_CASE("weights that are no numbers are removed last", "[prune]") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  REQUIRE(magnitude_mask(std::vector<float>{nan, 3, nan, 1}, 0.5) == std::vector<float>{1, 0, 1, 0});
 }
