@@ -32,6 +32,7 @@ TINY = replace(
     student_epochs=5,
     student_restarts=2,
     baseline_epochs=2,
+    least_steps=0,
 )
 PSD = RunConfig("psd", seed=3, max_parameters=400)
 
