@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from qkdflow import _core
 from qkdflow.compression import FLOAT_BITS
 from qkdflow.config import RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.fixed import FixedModel
+from qkdflow.freeze import inexact_layers
 from qkdflow.report import layer_rows, pulse_summary, weight_summary, write_report
 from qkdflow.runs import Run
 from qkdflow.stages import Trained
@@ -80,11 +81,16 @@ class Report:
         self.parts["compression_ratio"] = parameters / fixed.parameters
         self.parts["size_bits"] = {"teacher": FLOAT_BITS * parameters, "student": fixed.size_bits}
         trained, exact = student.model.logits(x), student.model.exact_logits(x)
+        inexact = inexact_layers(student.model, fixed)
         self.parts["float_vs_fixed"] = {
             "samples": len(x),
             "accuracy_test": self._accuracy(trained),
-            "class_changes": int(np.count_nonzero(trained.argmax(axis=1) != student_logits.argmax(axis=1))),
-            "exact_mismatches": int(np.count_nonzero(exact != student_logits)),
+            "class_changes": _other_classes(trained, student_logits),
+            **(
+                {"inexact_layers": list(inexact), "exact_class_changes": _other_classes(exact, student_logits)}
+                if inexact
+                else {"exact_mismatches": int(np.count_nonzero(exact != student_logits))}
+            ),
         }
 
     def write(self, run: Run) -> dict[str, Any]:
@@ -110,6 +116,10 @@ class Report:
         n = self.data.classes
         pairs = self.data.test.y * n + np.argmax(logits, axis=1)
         return [[int(c) for c in row] for row in np.bincount(pairs, minlength=n * n).reshape(n, n)]
+
+
+def _other_classes(some: NDArray[Any], others: NDArray[Any]) -> int:
+    return int(np.count_nonzero(some.argmax(axis=1) != others.argmax(axis=1)))
 
 
 def search_part(study: Study) -> dict[str, Any]:

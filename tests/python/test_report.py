@@ -10,13 +10,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from qkdflow import FixedPoint
+from qkdflow import FixedPoint, Key, Sequential, cli, workflow
 from qkdflow.accuracy import margin, wilson
+from qkdflow.config import RunConfig
+from qkdflow.datasets import psd
+from qkdflow.freeze import freeze
+from qkdflow.layers import BatchNormalization, Input, QDense, Rescaling
+from qkdflow.models import Model
+from qkdflow.quantizers import quantized_bits
+from qkdflow.recipe import Trained
 from qkdflow.report import headline, layer_rows, pulse_summary, verdicts, weight_summary, write_report
 from qkdflow.report.html import Html, join, tag
 from qkdflow.report.page import page
 from qkdflow.report.searches import study_of
-from qkdflow.summary import search_part
+from qkdflow.summary import Report, search_part
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 from report_example import example_report
 
@@ -330,3 +337,33 @@ def test_the_search_in_the_report_is_the_study_that_was() -> None:
     somewhere = [{"units": 3, "kind": "a", "bias": False}, {"units": 12, "kind": "b", "rate": 0.1, "bias": True}]
     assert [list(a) for a in again.predict(somewhere)] == [list(a) for a in study.predict(somewhere)]
     assert again.cost(again.trials[0]) == study.trials[0].info["parameters"]
+
+
+def test_layers_that_are_not_exact_by_design_are_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    data = psd.simulate(Key(1), 200)
+    q = quantized_bits(6, 2, alpha=1, rounding="RND")
+    model: Model = Sequential(
+        [
+            Input(data.shape, type=data.input_type),
+            Rescaling(2.0**-10),
+            QDense(data.classes, kernel_quantizer=q, bias_quantizer=q),
+            BatchNormalization(name="bn"),
+        ]
+    )
+    model.compile()
+    trained = Trained(model, model.fit(data.train.x, data.train.y, epochs=2, validation_data=data.valid, key=3))
+    fixed = freeze(model, data.class_names)
+    assert (fixed.predict(data.test.x) != model.exact_logits(data.test.x)).any()
+    report = Report(RunConfig("psd"), data)
+    report.networks(trained, trained, fixed)
+    found = report.parts["float_vs_fixed"]
+    assert found["inexact_layers"] == ["bn"]
+    assert "exact_mismatches" not in found
+
+    whole = {**example_report(), "float_vs_fixed": {**found, "exact_class_changes": 3}}
+    (said,) = [sentence for sentence in verdicts(whole) if "float64" in sentence]
+    assert "another class for 3 of" in said
+    assert "by design, in bn" in said
+    assert not any("fault" in sentence for sentence in verdicts(whole))
+    monkeypatch.setattr(workflow, "run", lambda *_: whole)
+    assert cli.main(["run", "psd", "--out", str(tmp_path)]) == 0

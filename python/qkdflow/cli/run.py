@@ -118,4 +118,4 @@ def _run(args: argparse.Namespace) -> int:
     console.print(summary_table(report, console.width))
     print(f"report: {os.path.join(args.out, 'report.html')}")
     wrong = report["hls"].get("mismatches", 0) or report["assessment"].get("mismatches", 0)
-    return 1 if wrong or report["float_vs_fixed"]["exact_mismatches"] else 0
+    return 1 if wrong or report["float_vs_fixed"].get("exact_mismatches") else 0

@@ -153,6 +153,9 @@ def _verification(report: Report) -> Html:
     if "exact_mismatches" in frozen:
         exact = _tally(frozen, "exact_mismatches")
         rows.append(["Quantised network in float64", "frozen integers, bit for bit", *exact])
+    if "exact_class_changes" in frozen:
+        changes = _tally(frozen, "exact_class_changes")
+        rows.append(["Quantised network in float64", "frozen integers, class", *changes])
     rows.append(["Compiled HLS code", "frozen integers, bit for bit", *_tally(hls, "mismatches")])
     device_name = device.get("device", "Assessment")
     rows.append([device_name, "frozen integers, through the driver", *_tally(device, "mismatches")])

@@ -65,6 +65,12 @@ def _from_numbers(report: Mapping[str, Any]) -> Iterator[str]:
             f"{frozen['exact_mismatches']:,} logits of the frozen integers differ from the quantised network "
             "evaluated in float64: a fault."
         )
+    if frozen.get("inexact_layers"):
+        yield (
+            f"The quantised network evaluated in float64 and the frozen integers choose another class for "
+            f"{frozen['exact_class_changes']:,} of {frozen['samples']:,} samples; their bits differ by design, in "
+            f"{', '.join(frozen['inexact_layers'])} (slopes of 18 bits, tables)."
+        )
     if not compared(hls):
         yield f"The HLS code was not compiled and compared, because {why_not(hls)}."
     elif hls["mismatches"]:

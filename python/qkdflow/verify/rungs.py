@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qkdflow import layers, reference, rtl
+from qkdflow import reference, rtl
 from qkdflow.assess import assess
 from qkdflow.errors import ConfigError
 from qkdflow.export.csim import Csim, compile_csim, compiler_problem, load_csim
 from qkdflow.export.hls import HlsConfig, write_hls
-from qkdflow.fixed import FixedModel, FixedTable, FixedWeighted
+from qkdflow.fixed import FixedModel, FixedWeighted
+from qkdflow.freeze import inexact_layers
 from qkdflow.hardware.simulated import simulated_device
 from qkdflow.models import Model
 from qkdflow.verify.difference import Difference, Traced, locate, samples
@@ -72,8 +73,7 @@ def _float(subject: Subject) -> Outcome:
 
 def _fake(subject: Subject) -> Outcome:
     student = _student(subject)
-    inexact = [layer.name for layer in student.layers if isinstance(layer, layers.BatchNormalization)]
-    inexact += [layer.name for layer in subject.fixed.layers if isinstance(layer, FixedTable)]
+    inexact = inexact_layers(student, subject.fixed)
     logits = student.exact_logits(subject.x)
     if inexact:
         what = f"not exact by design: {', '.join(inexact)} (slopes of 18 bits, tables)"
