@@ -15,6 +15,7 @@ from qkdflow import plots, stages, teachers
 from qkdflow._core import Key
 from qkdflow.compression import FLOAT_BITS, CompressionConfig
 from qkdflow.datasets import Dataset
+from qkdflow.errors import DataError
 from qkdflow.files import read_json, write_atomic, write_json
 from qkdflow.models import Model, load_model
 from qkdflow.runs import Run, open_run
@@ -83,7 +84,10 @@ class Comparison:
     ) -> dict[str, Any]:
         def compute(folder: Path) -> dict[str, Any]:
             key = Key(self.seed).fold("compress").fold(seed)
-            made = stages.compress(self.student, self.data, logits, config, key)
+            try:
+                made = stages.compress(self.student, self.data, logits, config, key)
+            except DataError as error:
+                raise DataError(f"[seed {seed} of 0 to {self.seeds - 1}] {error}") from error
             made.model.save(folder / "model")
             if made.fixed is not None:
                 made.fixed.save(folder / "fixed")
@@ -104,9 +108,12 @@ class Comparison:
             "seed": self.seed,
             "teacher_config": None if self.teacher_config is None else asdict(self.teacher_config),
             "teacher_bits": self.teacher_bits,
-            "student": [layer.config() for layer in self.student.layers],
-            "teacher": None if self.teacher is None else _digest(self.teacher.get_weights().values),
-            "data": _digest((self.data.x, self.data.y)),
+            "student": _topology(self.student),
+            "teacher": None if self.teacher is None else _topology(self.teacher),
+            "teacher_weights": None if self.teacher is None else _digest(self.teacher.get_weights().values),
+            "data": _digest((self.data.x, self.data.y, *self.data.indices)),
+            "input_type": str(self.data.input_type),
+            "class_names": list(self.data.class_names),
         }
 
     def _report(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -160,8 +167,14 @@ def _row(found: list[dict[str, Any]]) -> dict[str, Any]:
     return {**row, "sparsity": min(f["sparsity"] for f in found), "seeds": len(found)}
 
 
+def _topology(model: Model) -> dict[str, Any]:
+    layers = [layer.config() for layer in model.layers]
+    return {"layers": layers, "inbound": {name: list(sources) for name, sources in model.inbound.items()}}
+
+
 def _digest(arrays: Sequence[NDArray[Any]]) -> str:
     sha = hashlib.sha256()
     for array in arrays:
+        sha.update(f"{array.dtype} {array.shape}\0".encode())
         sha.update(np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()
