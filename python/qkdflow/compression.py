@@ -134,7 +134,8 @@ def compress(
     """A new network of the quantised `student`'s topology, trained as `config` says; the student is left alone.
 
     teacher_logits (training samples, classes) are needed where kd is on. It begins with new weights, or with those of
-    `start`, the same network in any precision. ConfigError where logits or tensors are missing.
+    `start`, the same network in any precision. ConfigError where logits or tensors are missing, DataError where the
+    loss is no longer a number.
     """
     if config.distils and teacher_logits is None:
         raise ConfigError("[compress] distillation needs a teacher. Give --teacher, or leave kd out")
@@ -151,6 +152,7 @@ def compress(
     if config.distils:
         teaching = {"teacher_logits": teacher_logits, "temperature": config.temperature, "alpha": config.alpha}
     trained = recipe.fit(model, data, config.epochs, config.batch_size, key.fold("fit"), **teaching)
+    recipe.finite(trained, f"compress, method {config.method}, key {key.value}")
     if config.calibrates:
         trained = replace(trained, model=precision.calibrated(blank, trained.model, data.train.x))
     if not (config.quantizes or config.calibrates):

@@ -9,6 +9,7 @@ from typing import Any
 from qkdflow._core import Key
 from qkdflow.callbacks import EarlyStopping, TerminateOnNaN, cosine_decay
 from qkdflow.datasets import Dataset
+from qkdflow.errors import DataError
 from qkdflow.models import History, Model
 from qkdflow.sparsity import PolynomialDecay
 
@@ -29,6 +30,13 @@ def fit(model: Model, data: Dataset, epochs: int, batch: int, key: Key, **distil
     callbacks = [cosine_decay(epochs), TerminateOnNaN(), keep]
     history = model.fit(data.train.x, data.train.y, batch, epochs, data.valid, callbacks, key=key, **distillation)
     return Trained(model, history)
+
+
+def finite(trained: Trained, name: str) -> Trained:
+    """`trained`, whose loss stayed a number; DataError, which says `name`, where it did not."""
+    if not math.isfinite(best_accuracy(trained.history)):
+        raise DataError(f"[{name}] its training ended in NaN. Check the data's range, or try another --seed")
+    return trained
 
 
 def pruning(sparsity: float, epochs: int, data: Dataset, batch: int) -> PolynomialDecay:

@@ -33,7 +33,7 @@ from qkdflow.hardware.estimator import Estimate
 from qkdflow.hardware.estimator.constraints import Constraints
 from qkdflow.importers.build import load_model
 from qkdflow.models import Model
-from qkdflow.recipe import Trained, best_accuracy, enough
+from qkdflow.recipe import Trained, best_accuracy, enough, finite
 from qkdflow.sparsity import prune_low_magnitude
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 
@@ -112,7 +112,7 @@ def train_teacher(data: Dataset, study: Study, config: RunConfig, key: Key) -> T
     """The teacher with the best values found, trained for the full number of epochs."""
     model = hypermodels.teacher_family(data, config.teacher_network)(_best(study), key)
     epochs = enough(config.work.teacher_epochs, data, TEACHER_BATCH, config.work.least_steps)
-    return _finite(recipe.fit(model, data, epochs, TEACHER_BATCH, key.fold("fit")), "teacher")
+    return finite(recipe.fit(model, data, epochs, TEACHER_BATCH, key.fold("fit")), "teacher")
 
 
 def given_teacher(path: str, data: Dataset) -> Model:
@@ -191,10 +191,11 @@ def train_student(
         trained.append(_student(data, logits, _best(study), config, epochs, key.fold(restart)))
         if tick:
             tick(restart + 1, max(map(_rank, trained)))
-    limited = config.limited
+    best, limited = finite(max(trained, key=_rank), "student"), config.limited
     if limited is None:
-        return _finite(max(trained, key=_rank), "student")
-    return _finite(max(trained, key=lambda t: limited.score(_rank(t), config.estimate(freeze(t.model)))), "student")
+        return best
+    whole = [t for t in trained if _rank(t) >= 0]  # NaN cannot be frozen
+    return max(whole, key=lambda t: limited.score(_rank(t), config.estimate(freeze(t.model))))
 
 
 def student_family(data: Dataset, config: RunConfig) -> hypermodels.Student:
@@ -206,12 +207,6 @@ def _rank(trained: Trained) -> float:
     """Validation accuracy; below every other where the loss was no longer a number."""
     accuracy = best_accuracy(trained.history)
     return accuracy if math.isfinite(accuracy) else -1.0
-
-
-def _finite(trained: Trained, name: str) -> Trained:
-    if _rank(trained) < 0:
-        raise DataError(f"[{name}] its training ended in NaN. Check the data's range, or try another --seed")
-    return trained
 
 
 def _student(

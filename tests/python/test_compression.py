@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qkdflow import Key, cli, precision, stages, teachers, zoo
+from qkdflow import FixedPoint, Key, Sequential, cli, precision, stages, teachers, zoo
 from qkdflow.comparison import Comparison
 from qkdflow.compression import METHODS, CompressionConfig, fitted_to
 from qkdflow.config import RunConfig
-from qkdflow.datasets import Dataset, psd
-from qkdflow.errors import ConfigError
+from qkdflow.datasets import Dataset, Indices, psd
+from qkdflow.errors import ConfigError, DataError
 from qkdflow.freeze import freeze
 from qkdflow.hypermodels import StudentMLP, TeacherMLP
+from qkdflow.layers import Dense, Layer
 from qkdflow.models import Model
 from qkdflow.models.weights import FloatArray
 from qkdflow.quantizers import quantized_bits, quantized_relu
@@ -247,3 +248,30 @@ def test_the_command_says_what_it_lacks(
     assert "--out" in capsys.readouterr().err
     assert cli.main(["compress", "psd", "--out", str(tmp_path), "--teacher-method", "q", "--method", "q"]) == 2
     assert "needs a teacher" in capsys.readouterr().err
+
+
+def test_a_diverged_training_is_no_result(data: Dataset, student: Model, tmp_path: Path) -> None:
+    wild = replace(SHORT, method="none", learning_rate=1e30)
+    with pytest.raises(DataError, match=r"method none.*ended in NaN"):
+        stages.compress(student, data, None, wild, Key(5))
+    with pytest.raises(DataError, match=r"seed 0 of 0 to 1.*method none"):
+        Comparison(student, data, None, wild, seeds=2).run(["none"], tmp_path / "out")
+
+
+def test_another_split_type_or_topology_is_another_comparison(
+    data: Dataset, student: Model, trained_teacher: Model
+) -> None:
+    def settings(of: Comparison) -> str:
+        return json.dumps(of._settings(), sort_keys=True)
+
+    def calm(layer: Layer) -> Layer:
+        return replace(layer, activation="tanh") if isinstance(layer, Dense) and layer.activation else layer
+
+    own = Comparison(student, data, trained_teacher, SHORT)
+    train, valid, test = data.indices
+    turned = replace(data, indices=Indices(train, test, valid))
+    wide = replace(data, input_type=FixedPoint(data.input_type.bits + 1, data.input_type.integer + 1, False))
+    other = Sequential([calm(layer) for layer in trained_teacher.layers])
+    other.set_weights(trained_teacher.get_weights())
+    others = [replace(own, data=turned), replace(own, data=wide), replace(own, teacher=other)]
+    assert len({settings(own), *map(settings, others)}) == 4

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from qkdflow import _core, load_run, reference, stages, workflow
+from qkdflow import Key, _core, load_run, reference, stages, workflow
 from qkdflow.config import BUDGETS, RunConfig
+from qkdflow.datasets import psd
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export.hls import HlsConfig
 from qkdflow.hardware import simulated
 from qkdflow.models import History
 from qkdflow.runs import open_run
+from qkdflow.tune import HyperParameters
 
 TINY = replace(
     BUDGETS["quick"],
@@ -264,7 +266,19 @@ def test_a_student_whose_loss_is_no_number_never_wins() -> None:
     bad, good = trained(float("nan"), 0.99), trained(0.1, 0.6)
     assert max([bad, good], key=stages._rank) is good
     with pytest.raises(DataError, match="NaN"):
-        stages._finite(bad, "student")
+        stages.finite(bad, "student")
+
+
+def test_a_diverged_restart_is_not_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where constraints are scored; its weights are NaN, which no integers hold."""
+    data, config = psd.simulate(Key(1), 200), replace(PSD, constraints={"lut": 1.0})
+    model = stages.student_family(data, config)(HyperParameters(), Key(1))
+    good = stages.Trained(model, History({"loss": [0.1], "val_accuracy": [0.6]}))
+    bad = stages.Trained(None, History({"loss": [float("nan")], "val_accuracy": [0.9]}))  # type: ignore[arg-type]
+    made = iter([bad, good])
+    monkeypatch.setattr(stages, "_student", lambda *_: next(made))
+    monkeypatch.setattr(stages, "_best", lambda _: HyperParameters())
+    assert stages.train_student(data, None, None, config, Key(1)) is good  # type: ignore[arg-type]
 
 
 def image_tree(root: Path) -> Path:
