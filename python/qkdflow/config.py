@@ -15,6 +15,7 @@ from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import find_part
 from qkdflow.hardware.estimator import Estimate, Target, estimate_for
 from qkdflow.hardware.estimator.constraints import Constraints
+from qkdflow.hardware.estimator.target import STRATEGIES as ESTIMATED
 from qkdflow.hypermodels import STUDENTS, TEACHERS, check_network
 from qkdflow.overlay import TRANSPORTS
 
@@ -94,8 +95,8 @@ class RunConfig:
             raise ConfigError(f"[--max-parameters] must be at least 1; got {self.max_parameters}")
         if self.digits is not None and self.digits < 1:
             raise ConfigError(f"[--digits] must be at least 1; got {self.digits}")
-        Constraints.of(self.constraints, self.cost)
-        find_part(self.constraints.get("part") or self.hls.device.name)
+        if self.limited is not None:
+            self._check_estimated()
         if not 1 <= self.jobs <= 1024:
             raise ConfigError(f"[--jobs] must be 1 to 1024; got {self.jobs}")
         if self.transport not in (None, *TRANSPORTS):
@@ -112,6 +113,17 @@ class RunConfig:
         if self.application is not None:
             application(self.application)
         self._check_data()
+
+    def _check_estimated(self) -> None:
+        """ConfigError where constraints or a cost are asked of what the estimator does not know."""
+        find_part(self.constraints.get("part") or self.hls.device.name)
+        strategy = self.hls.strategy
+        for asked in (strategy,) if isinstance(strategy, str) else strategy.values():
+            if asked.lower() not in ESTIMATED:
+                raise ConfigError(
+                    f"[--strategy] must be Latency or Resource with constraints or a cost, which are estimated; "
+                    f"got {asked!r}"
+                )
 
     def _check_data(self) -> None:
         if self.is_simulated or "." in self.data or "/" in self.data:

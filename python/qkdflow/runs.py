@@ -14,7 +14,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,6 +69,10 @@ class Run:
         write_json(mark, {"key": self._key, "seconds": seconds})
         begun.unlink(missing_ok=True)
         return made
+
+    def branch(self) -> Run:
+        """A chain that leaves this one here: no later stage of this one depends on what the branch computes."""
+        return replace(self)
 
 
 @contextlib.contextmanager

@@ -97,7 +97,7 @@ class Report:
         """report.json and report.html in the run's directory."""
         config = self.config.to_dict()
         hls = {k: v for k, v in config.pop("hls").items() if v is not None}
-        hls["part"] = self.config.hls.device.name
+        hls["part"] = self.config.hls.part_name
         self.parts["hls"] = {**hls, **self.parts["hls"]}
         whole = {
             **self.parts,

@@ -164,7 +164,7 @@ class _Line:
             "trees": find_spec("sklearn") is not None,
         }
         with progress("baselines", 2) as bar:
-            return self.run.stage("01_baselines", depends, compute, load)
+            return self.run.branch().stage("01_baselines", depends, compute, load)
 
     def teacher_search(self, data: Dataset) -> Study:
         with progress("teacher search", self.work.teacher_trials) as bar:
@@ -221,6 +221,7 @@ class _Line:
                 "epochs": self.work.student_trial_epochs,
                 "jobs": config.jobs,
                 "network": config.student_network,
+                **self.estimated_for(),
             }
             return self.run.stage("04_student_search", depends, search, search, partial=True)
 
@@ -229,9 +230,14 @@ class _Line:
             trained = stages.train_student(data, logits, study, self.config, self.key("student"), bar.update)
             return _save_trained(trained, folder)
 
-        depends = {"epochs": self.work.student_epochs, "restarts": self.work.student_restarts}
+        work = self.work
+        depends = {"epochs": work.student_epochs, "restarts": work.student_restarts, **self.estimated_for()}
         with progress("student", self.work.student_restarts) as bar:
             return self.run.stage("05_student", depends, compute, _load_trained)
+
+    def estimated_for(self) -> dict[str, Any]:
+        """What RunConfig.estimate reads beside the constraints: scores of students depend on it."""
+        return {} if self.config.limited is None else {"hls": self.config.to_dict()["hls"]}
 
     def hls(self, data: Dataset, fixed: FixedModel) -> tuple[HlsProject, dict[str, Any]]:
         """The hls4ml project and, where a compiler is there, its csim against the emulator on the whole test part."""

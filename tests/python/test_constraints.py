@@ -85,6 +85,18 @@ def test_the_constraints_part_is_the_one_that_is_estimated() -> None:
     assert config.estimate(mlp(Key(3), (8, 3))).part.name == "xc7a35tcpg236-1"
 
 
+def test_what_cannot_be_estimated_is_refused_at_birth_and_only_where_it_is_asked_for() -> None:
+    limit = {"lut": 0.5}
+    for hls, message in (
+        (HlsConfig("Quartus"), "only AMD's parts"),
+        (HlsConfig(strategy="Unrolled"), "Latency or Resource.*got 'Unrolled'"),
+        (HlsConfig(strategy={"fc1": "Unrolled"}), "Latency or Resource.*got 'Unrolled'"),
+    ):
+        RunConfig("psd", hls=hls)
+        with pytest.raises(ConfigError, match=message):
+            RunConfig("psd", hls=hls, constraints=limit)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run directory with a search of two students, the second refused."""

@@ -243,6 +243,35 @@ def test_a_wrong_reuse_factor_costs_no_search(
     assert report["hls"]["strategy"] == "Resource"
 
 
+def test_a_baseline_that_can_now_be_computed_costs_no_search(
+    whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(whole[0], tmp_path / "r")
+    real, calls = stages.recipe.fit, []
+    monkeypatch.setattr(stages.recipe, "fit", lambda *a, **k: (calls.append(1), real(*a, **k))[1])
+    there = workflow.find_spec("sklearn") is not None
+    monkeypatch.setattr(workflow, "find_spec", lambda _: None if there else True)
+    assert without_times(workflow.run(PSD, tmp_path / "r")) == without_times(whole[1])
+    assert len(calls) == 1  # the linear classifier, which stands beside the trees
+
+
+@pytest.mark.parametrize("stage", ["student_search", "student"])
+def test_scores_by_an_estimate_depend_on_what_is_estimated(stage: str) -> None:
+    class Asked:
+        def stage(self, name: str, depends: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+            return depends
+
+    def depends(config: RunConfig) -> dict[str, Any]:
+        line = workflow._Line(Asked(), config, None)  # type: ignore[arg-type]
+        found: dict[str, Any] = getattr(line, stage)(*[None] * (2 if stage == "student_search" else 3))
+        return found
+
+    slow = HlsConfig(clock_ns=8.0)
+    assert depends(PSD) == depends(replace(PSD, hls=slow))
+    limited = replace(PSD, constraints={"lut": 0.5})
+    assert depends(limited) != depends(replace(limited, hls=slow))
+
+
 def test_what_a_cut_write_leaves_does_not_block_a_run(tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / ".run.json.12-34.tmp").write_text("{")
