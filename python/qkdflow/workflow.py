@@ -241,7 +241,7 @@ class _Line:
 
     def hls(self, data: Dataset, fixed: FixedModel) -> tuple[HlsProject, dict[str, Any]]:
         """The hls4ml project and, where a compiler is there, its csim against the emulator on the whole test part."""
-        missing = compiler_problem()
+        missing = compiler_problem(self.config.hls.backend)
 
         def compute(folder: Path) -> tuple[HlsProject, dict[str, Any]]:
             project = stages.write_hls(fixed, folder / "project", self.config.hls)

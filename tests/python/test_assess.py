@@ -104,7 +104,7 @@ def test_without_a_compiler_the_reference_answers(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("PATH", str(tmp_path))
     board = simulated_device(tmp_path, HlsProject(tmp_path, MODEL, HlsConfig(), "00000000"))
     found = assess(overlay, board)
-    assert (found.device, found.mismatches) == ("simulated ComBlock (int64 reference, no compiler)", 0)
+    assert (found.device, found.mismatches) == ("simulated ComBlock (int64 reference, no csim)", 0)
 
 
 def test_status_bits(tmp_path: Path) -> None:

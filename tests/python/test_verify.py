@@ -53,7 +53,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_run(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a compiler three rungs run, and the others say what they need."""
-    monkeypatch.setattr(rungs, "compiler_problem", lambda: "g++ is not on PATH")
+    monkeypatch.setattr(rungs, "compiler_problem", lambda *_: "g++ is not on PATH")
     monkeypatch.setattr(rungs.rtl, "verilator_problem", lambda: "Verilator 5 is required")
     assert main(["verify", str(run)]) == 0
     said = capsys.readouterr().out.splitlines()
@@ -79,7 +79,7 @@ def test_verilog_that_was_given_must_be_simulated(
     def refuse(folder: Path, fixed: FixedModel, packed: bool) -> None:
         raise ConfigError(f"[{folder}] packed: {packed}")
 
-    monkeypatch.setattr(rungs, "compiler_problem", lambda: "g++ is not on PATH")
+    monkeypatch.setattr(rungs, "compiler_problem", lambda *_: "g++ is not on PATH")
     monkeypatch.setattr(rungs.rtl, "verilator_problem", lambda: "Verilator 5 is required")
     assert main(["verify", str(run), "--rtl", "verilog", "--samples", "5"]) == 2
     assert "not run: Verilator 5 is required" in capsys.readouterr().out
@@ -110,7 +110,7 @@ def test_a_student_that_is_no_longer_what_was_frozen(run: Path, capsys: pytest.C
 
 def test_the_hand_over(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its vectors through driver and simulated board; vectors of another network are no rung of this one."""
-    monkeypatch.setattr(simulated, "compiler_problem", lambda: "the test has no compiler")
+    monkeypatch.setattr(simulated, "compiler_problem", lambda *_: "the test has no compiler")
     write_hls(FixedModel.load(run / "06_fixed"), run / "07_hls" / "project", HlsConfig())
     found = verify(run, ("overlay",)).outcomes[0]
     assert (found.outputs, found.mismatches, found.not_run) == (177, 0, None)

@@ -17,6 +17,7 @@ from qkdflow import Key, _core, load_run, reference, stages, workflow
 from qkdflow.config import BUDGETS, RunConfig
 from qkdflow.datasets import psd
 from qkdflow.errors import ConfigError, DataError, ToolError
+from qkdflow.export import csim
 from qkdflow.export.hls import HlsConfig
 from qkdflow.hardware import simulated
 from qkdflow.models import History
@@ -42,7 +43,7 @@ PSD = RunConfig("psd", seed=3, max_parameters=400)
 def make_small(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(BUDGETS, "quick", TINY)
     for module in (workflow, simulated):
-        patch.setattr(module, "compiler_problem", lambda: "the test has no compiler")
+        patch.setattr(module, "compiler_problem", lambda *_: "the test has no compiler")
     patch.setattr(workflow.baselines, "boosted_trees", lambda data, seed: None)
 
 
@@ -241,6 +242,19 @@ def test_a_wrong_reuse_factor_costs_no_search(
         workflow.run(replace(PSD, hls=replace(hls, strategy="Resource", reuse_factor=7919)), tmp_path / "r")
     report = workflow.run(replace(PSD, hls=replace(hls, strategy="Resource", reuse_factor=1)), tmp_path / "r")
     assert report["hls"]["strategy"] == "Resource"
+
+
+def test_intels_backends_are_run_where_nothing_is_estimated(
+    whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """oneAPI's projects are compiled by Intel's tool alone: the rest of the line goes on without csim."""
+    shutil.copytree(whole[0], tmp_path / "r")
+    for module in (workflow, simulated):
+        monkeypatch.setattr(module, "compiler_problem", csim.compiler_problem)
+    report = workflow.run(replace(PSD, hls=HlsConfig("oneAPI")), tmp_path / "r")
+    assert report["hls"]["part"] == "Arria10"
+    assert report["assessment"]["mismatches"] == 0
+    assert "icpx" in report["hls"]["not_run"]
 
 
 def test_a_baseline_that_can_now_be_computed_costs_no_search(

@@ -101,8 +101,10 @@ class _Kept(ctypes.Structure):
     _fields_ = (("name", ctypes.c_char_p), ("data", ctypes.c_void_p))
 
 
-def compiler_problem() -> str | None:
-    """What is missing to compile a project, in words; None where nothing is."""
+def compiler_problem(backend: str | None = None) -> str | None:
+    """What is missing to compile a project, of that backend where one is named, in words; None where nothing is."""
+    if backend == "oneAPI":
+        return "a oneAPI project is built by Intel's icpx alone, through its CMakeLists.txt; use Quartus"
     if shutil.which("g++") is None:
         return "a C++ compiler is required; g++ is not on PATH (apt install g++, or conda install gxx)"
     if shutil.which("bash") is None:
@@ -112,13 +114,9 @@ def compiler_problem() -> str | None:
 
 def compile_csim(project: HlsProject) -> Csim:
     """Compile a project and load it. Raises ToolError with the compiler's last lines."""
-    problem = compiler_problem()
+    problem = compiler_problem(project.config.backend)
     if problem:
         raise ToolError(f"[csim] {problem}")
-    if project.config.backend == "oneAPI":
-        raise ToolError(
-            "[csim] a oneAPI project is built by Intel's icpx alone, through its CMakeLists.txt; use Quartus"
-        )
     directory = project.directory.resolve()
     if any(c in str(directory) for c in '"\\$`\n'):  # it goes through a shell into a C string
         raise ConfigError(f"[csim] a path without quotes, backslashes and $ is required; got {directory}")

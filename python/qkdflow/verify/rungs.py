@@ -92,7 +92,7 @@ def _emulator(subject: Subject) -> Outcome:
 
 
 def _csim(subject: Subject) -> Outcome:
-    problem = compiler_problem()
+    problem = compiler_problem(subject.project.config.backend if subject.project else None)
     if problem:
         raise Missing(problem)
     if subject.project is not None:

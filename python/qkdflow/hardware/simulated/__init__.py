@@ -31,10 +31,10 @@ __all__ = [
 def simulated_device(overlay: str | Path, project: HlsProject) -> Device:
     """The driver of a simulated board that carries `project`: csim, or the reference without a compiler."""
     manifest = load_manifest(Path(overlay) / "manifest.json")
-    if compiler_problem() is None:
+    if compiler_problem(project.config.backend) is None:
         network, behind = csim_network(load_csim(project)), f"hls4ml csim, {project.config.backend}"
     else:
-        network, behind = reference_network(project.fixed), "int64 reference, no compiler"
+        network, behind = reference_network(project.fixed), "int64 reference, no csim"
     device = SimulatedBoard(manifest, network).device()
     device.name = f"simulated {NAMES[manifest.transport.kind]} ({behind})"
     return device
