@@ -11,14 +11,18 @@ import pytest
 from fixed_models import mlp
 from qkdflow import Key, cli
 from qkdflow.errors import DataError
-from qkdflow.overview import COLUMNS, cells, compare, markdown
+from qkdflow.overview import COLUMNS, cells, compare, markdown, page
 from report_example import example_report
 
 
-def run(folder: Path, accuracy: float = 0.98985, **config: Any) -> Path:
+def run(
+    folder: Path, accuracy: float = 0.98985, hls: dict[str, Any] | None = None, bits: int = 8, **config: Any
+) -> Path:
     """A finished run with an invented report, and a frozen network to estimate."""
     report = example_report()
     report["student"]["accuracy_test"] = accuracy
+    report["student"]["bits"] = bits
+    report["hls"] |= hls or {}
     report["config"] = {"bits": 8, **config}
     report["seed"] = config.get("seed", 0)
     mlp(Key(0), (30, 15, 4)).save(folder / "06_fixed")
@@ -32,7 +36,7 @@ def column(row: list[str], name: str) -> str:
 
 
 def test_seeds_of_one_configuration_share_a_row(tmp_path: Path) -> None:
-    folders = [run(tmp_path / "a", 0.98, seed=0), run(tmp_path / "b", 0.99, seed=1), run(tmp_path / "c", 0.97, bits=6)]
+    folders = [run(tmp_path / "a", 0.98, seed=0), run(tmp_path / "b", 0.99, seed=1), run(tmp_path / "c", 0.97, jobs=2)]
     rows = compare(folders)
     assert [len(row.runs) for row in rows] == [2, 1]
     assert column(cells(rows[0]), "OA [%]") == "98.50 ± 0.71"
@@ -45,6 +49,34 @@ def test_the_estimate_is_of_the_part_that_was_asked_for(tmp_path: Path) -> None:
     assert (own.part, small.part) == ("xc7z020clg400-1", "xc7a35tcpg236-1")
     assert small.share("lut") > own.share("lut") > 0
     assert column(cells(own), "Part") == "xc7z020clg400-1"
+
+
+def test_a_folder_given_twice_is_one_run(tmp_path: Path) -> None:
+    folder = run(tmp_path / "a")
+    (row,) = compare([folder, tmp_path / "b" / ".." / "a"])
+    assert len(row.runs) == 1
+
+
+def test_counts_are_medians_and_depthwise_layers_count(tmp_path: Path) -> None:
+    folders = [run(tmp_path / name, bits=bits, seed=bits) for name, bits in (("a", 8), ("b", 6), ("c", 6))]
+    report = json.loads((folders[0] / "report.json").read_text())
+    report["student"]["layers"] = [{"kind": kind} for kind in ("conv", "depthwise_conv", "conv", "dense", "activation")]
+    (folders[0] / "report.json").write_text(json.dumps(report))
+    (row,) = compare(folders)
+    assert column(cells(row), "Bits") == "6"
+    assert row.layers == 3  # of 4, 3 and 3
+    assert compare(folders[:1])[0].layers == 4
+
+
+@pytest.mark.parametrize("hls", [{"strategy": "Unrolled"}, {"backend": "Quartus", "part": "Arria10"}])
+def test_what_is_not_estimated_is_said(tmp_path: Path, hls: dict[str, Any]) -> None:
+    rows = compare([run(tmp_path / "a", hls=hls), run(tmp_path / "b")])
+    for name in ("EBOPs", "LUT [%]", "Clocks"):
+        assert column(cells(rows[0]), name) == "not estimated"
+        assert column(cells(rows[1]), name) != "not estimated"
+    assert column(cells(rows[0]), "Part") == hls.get("part", "xc7z020clg400-1")
+    assert "runs side by side" in page(rows)
+    assert "No run is built" in page(rows[:1])
 
 
 def test_the_table_is_markdown(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from qkdflow.report.html import Child, Html, figure, join, table, tag
 from qkdflow.report.page import document
 from qkdflow.report.verdicts import headline
 
-_DRAWN: dict[str, tuple[str, Callable[[Compared], float]]] = {
+_DRAWN: dict[str, tuple[str, Callable[[Compared], float | None]]] = {
     "Accuracy against parameters": ("parameters", lambda run: float(run.report["student"]["parameters"])),
     "Accuracy against estimated LUTs": (
         "LUTs, estimated, not implemented",
-        lambda run: float(run.estimate.total.lut.value),
+        lambda run: None if run.estimate is None else float(run.estimate.total.lut.value),
     ),
 }
 _HARDWARE = COLUMNS.index("Part")
@@ -47,7 +47,11 @@ def _table(rows: Sequence[Row], first: int, end: int) -> Html:
 
 def _drawing(title: str, rows: Sequence[Row]) -> Html:
     xlabel, size = _DRAWN[title]
-    series = {row.name: [(size(run), run.report["student"]["accuracy_test"]) for run in row.runs] for row in rows}
+    sizes = {row.name: [(size(run), run.report["student"]["accuracy_test"]) for run in row.runs] for row in rows}
+    shown = {name: [(x, y) for x, y in points if x is not None] for name, points in sizes.items()}
+    series = {name: points for name, points in shown.items() if points}
+    if not series:
+        return tag("p", "No run is built in a way that is estimated.", class_="note")
     samples = min(run.report["dataset"]["split"]["test"] for row in rows for run in row.runs)
     caption = "Students on their test part; the vertical axis is logarithmic in the error."
     drawing = plots.svg(plots.accuracy_of_runs(series, xlabel, samples), title.lower().replace(" ", "-"))

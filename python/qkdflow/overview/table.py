@@ -31,8 +31,9 @@ COLUMNS = (
 NUMERIC = tuple(i for i, name in enumerate(COLUMNS) if name not in ("Run", "Application", "Part"))
 NOTE = (
     "P: parameters. OA: overall accuracy on the test part, mean and standard deviation where several seeds ran. CR: "
-    "parameters of the teacher / of the student. NL: dense and convolutional layers. SP: zeros among the frozen kernel "
-    "integers. EBOPs: bit operations of the products that are not zero. LUT to clocks: estimated, not implemented. "
+    "parameters of the teacher / of the student. NL: dense and convolutional layers, depthwise ones too. SP: zeros "
+    "among the frozen kernel integers. EBOPs: bit operations of the products that are not zero. LUT to clocks: "
+    "estimated, not implemented. "
     "Mismatches: outputs of the C simulation that differ from the emulator, of those compared. Of several seeds, "
     "counts are medians."
 )
@@ -49,16 +50,20 @@ def cells(row: Row) -> list[str]:
         f"{row.middle('student', 'parameters'):,.0f}",
         f"{row.middle('student', 'nonzero'):,.0f}",
         f"{row.ratio:.2f}",
-        str(row.layers),
+        f"{row.layers:g}",
         _percent(row.spread("student", "accuracy_test")),
-        str(row.runs[0].report["student"]["bits"]),
+        f"{row.middle('student', 'bits'):g}",
         _percent(row.spread("student", "sparsity")),
-        f"{row.ebops:,.0f}",
+        _estimated(row.ebops, "{:,.0f}"),
         row.part,
-        *(f"{100 * row.share(resource):.1f}" for resource in RESOURCES),
-        f"{row.total('latency_clk'):,.0f}",
+        *(_estimated(row.share(resource), "{:.1%}").removesuffix("%") for resource in RESOURCES),
+        _estimated(row.total("latency_clk"), "{:,.0f}"),
         f"{wrong:,} of {outputs:,}" if outputs else "not run",
     ]
+
+
+def _estimated(value: float | None, form: str) -> str:
+    return "not estimated" if value is None else form.format(value)
 
 
 def _percent(spread: Spread) -> str:
