@@ -5,6 +5,7 @@ What comes later in that list wins. The keys are RunConfig's fields and its tabl
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 import typing
@@ -41,7 +42,10 @@ def preset(name: str) -> Settings:
 
 
 def read_toml(path: str | Path) -> Settings:
-    """The settings in a file. ConfigError names file and line where it is no TOML, else file and key."""
+    """The settings in a file, its paths from the file's folder on made whole.
+
+    ConfigError names file and line where it is no TOML, else file and key.
+    """
     path = Path(path)
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -49,11 +53,11 @@ def read_toml(path: str | Path) -> Settings:
         raise ConfigError(f"[{path}] a readable TOML file is required; got: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # tomllib's error and Unicode's are ValueErrors
         raise ConfigError(f"[{path}] TOML is required; got: {error}") from error
-    return _checked(RunConfig, found, str(path))
+    return resolved(_checked(RunConfig, found, str(path)), path.parent)
 
 
 def parse_set(texts: Iterable[str]) -> Settings:
-    """--set key=value, --set table.key=value: TOML's values, and text without its quotes."""
+    """--set key=value, --set table.key=value: TOML's values, and text without its quotes; paths from here on."""
     settings: Settings = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -64,7 +68,18 @@ def parse_set(texts: Iterable[str]) -> Settings:
         for word in reversed(path[1:]):
             made = {word: made}
         settings = merged(settings, {path[0]: made})
-    return _checked(RunConfig, settings, "--set")
+    return resolved(_checked(RunConfig, settings, "--set"), ".")
+
+
+def resolved(settings: Mapping[str, Any], folder: str | Path) -> Settings:
+    """The same with absolute paths: a run is resumed from anywhere. Relative ones begin in `folder`."""
+    found = dict(settings)
+    for name in ("data", "teacher"):
+        path = found.get(name)
+        # A bare word of data is a simulator's name, or is refused with the nearest.
+        if path and (name == "teacher" or ("." in path or "/" in path)):
+            found[name] = os.path.abspath(os.path.join(folder, path))
+    return found
 
 
 def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> Settings:

@@ -99,6 +99,30 @@ def test_later_settings_win_and_tables_mix() -> None:
     assert cnn.student_network == {"kind": "cnn"}  # an option of the other kind is gone
 
 
+def test_paths_are_absolute_whoever_gives_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file's begin in its folder, the command line's where it was typed; a run is then resumed from anywhere."""
+    seen: list[RunConfig] = []
+    monkeypatch.setattr(workflow, "run", lambda config, *_: (seen.append(config), pytest.fail("enough"))[0])
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there" / "run.toml").write_text('data = "../a.csv"\nteacher = "t.keras"\n')
+    for args in (
+        ["there/run.toml"],
+        ["there/run.toml", "--set", "data=./b", "--set", "teacher=t"],
+        ["psd", "--teacher", "there/t.onnx"],
+    ):
+        with pytest.raises(pytest.fail.Exception):
+            cli.main(["run", *args, "--out", "r"])
+    here = str(tmp_path)
+    assert [(config.data, config.teacher) for config in seen] == [
+        (f"{here}/a.csv", f"{here}/there/t.keras"),
+        (f"{here}/b", f"{here}/t"),
+        ("psd", f"{here}/there/t.onnx"),
+    ]
+    with pytest.raises(ConfigError, match="Did you mean psd"):
+        settings.make_config(settings.parse_set(["data=psx"]))
+
+
 def test_the_command_line_is_the_same_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[RunConfig] = []
 

@@ -111,7 +111,8 @@ def _run(args: argparse.Namespace) -> int:
             raise ConfigError(f"[run] give either a name ({args.name} draws its own data) or --data FILE")
     if "data" in flags and flags["data"] not in SIMULATORS:
         flags["data"] = os.path.abspath(flags["data"])
-    values = settings.merged(settings.merged(base, settings.parse_set(args.set)), flags)
+    given = settings.merged(settings.parse_set(args.set), settings.resolved(flags, "."))
+    values = settings.merged(base, given)
     config = settings.make_config(values)
     report = run(config, args.out, args.dask)
     console = Console()
