@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from qkdflow._core import Key
 from qkdflow.assess import Assessment
 from qkdflow.config import RunConfig
 from qkdflow.datasets import Dataset
+from qkdflow.datasets.load import files_of
 from qkdflow.errors import DataError
 from qkdflow.export.csim import compare, compile_csim, compiler_problem
 from qkdflow.export.hls import HlsProject
@@ -36,6 +38,7 @@ class _Artifact(Protocol):
 
 
 A = TypeVar("A", bound=_Artifact)
+_PIECE = 1 << 20  # bytes of a file that are hashed at once
 
 
 @dataclass(frozen=True, repr=False)
@@ -287,13 +290,19 @@ class _Line:
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, or of the names and bytes below a folder. DataError where they cannot be read."""
+    """SHA-256 of a file's bytes, or of the names, sizes and bytes of what a folder's data set is read from.
+
+    DataError where they cannot be read.
+    """
     path, digest = Path(path), hashlib.sha256()
     try:
-        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-            if path.is_dir():
-                digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
-            digest.update(file.read_bytes())
+        for name in files_of(path):
+            with name.open("rb") as file:
+                if name != path:
+                    size = os.fstat(file.fileno()).st_size
+                    digest.update(f"{name.relative_to(path).as_posix()}\0{size}\0".encode())
+                while piece := file.read(_PIECE):
+                    digest.update(piece)
     except OSError as error:
         raise DataError(f"[{error.filename or path}] must be a readable file: {error.strerror}") from error
     return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -372,3 +373,24 @@ def test_a_changed_file_below_a_folder_is_noticed(tmp_path: Path) -> None:
     assert workflow.file_digest(root) == before
     (root / "train/lying/0.png").rename(root / "train/lying/x.png")
     assert workflow.file_digest(root) != before
+
+
+def test_a_digest_is_of_what_is_read_through_links_and_not_of_a_run_beside_it(tmp_path: Path) -> None:
+    real, root = image_tree(tmp_path / "bars"), tmp_path / "linked"
+    root.mkdir()
+    for part in ("train", "test"):
+        (root / part).symlink_to(real / part)
+    before = workflow.file_digest(root)
+    assert before == workflow.file_digest(real)
+    (root / "README").write_text("where they are from")
+    with open_run(root / "r", PSD.to_dict()):
+        assert workflow.file_digest(root) == before
+    Image.fromarray(np.zeros((12, 12), np.uint8)).save(real / "train/lying/0.png")
+    assert workflow.file_digest(root) != before
+
+
+def test_large_files_are_hashed_in_pieces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(bytes(range(200)))
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("read whole"))
+    monkeypatch.setattr(workflow, "_PIECE", 64)
+    assert workflow.file_digest(tmp_path / "a.csv") == hashlib.sha256(bytes(range(200))).hexdigest()

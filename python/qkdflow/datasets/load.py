@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qkdflow._core import Key
+from qkdflow.datasets import cifar, idx
 from qkdflow.datasets.arrays import load_hdf5, load_npy, load_npz
 from qkdflow.datasets.cifar import is_cifar_folder, load_cifar10
 from qkdflow.datasets.csv import load_csv
@@ -46,14 +47,32 @@ def _load_folder(path: Path, key: Key, image_size: tuple[int, int] | None) -> Da
         return load_cifar10(path, key=key)
     if any(path.glob("*.npy")):
         return load_npy(path, key=key)
-    # As deep as a class's folder below a part's.
-    first = next((f for f in sorted(path.glob("*/*")) + sorted(path.glob("*/*/*")) if _is_data(f)), None)
-    if first is None:
+    tree = _tree(path)
+    if not tree:
         raise DataError(f"[{path}] {KINDS} is required; got a folder of none of them")
-    if first.suffix.lower() == ".csv":
+    if tree[0].suffix.lower() == ".csv":
         return load_csv_folder(path, key=key)
     return load_images(path, key=key, size=image_size)
 
 
-def _is_data(path: Path) -> bool:
-    return path.suffix.lower() in (".csv", *SUFFIXES) and not path.name.startswith(".")
+def files_of(path: str | os.PathLike[str]) -> list[Path]:
+    """The files that `load` reads: the path itself, or those of a folder, through links as it does. OSError."""
+    path = Path(path)
+    if not path.is_dir():
+        return [path]
+    top = sorted(path.iterdir())
+    for pattern in (idx.NAME, cifar.NAME):
+        if named := [p for p in top if pattern.match(p.name)]:
+            return named
+    return sorted(path.glob("*.npy")) or _tree(path)
+
+
+def _tree(root: Path) -> list[Path]:
+    """Images and CSV files in folders of classes, and of classes below those of parts."""
+    found = sorted(root.glob("*/*")) + sorted(root.glob("*/*/*"))
+    return [
+        file
+        for file in found
+        if file.suffix.lower() in (".csv", *SUFFIXES)
+        and not any(part.startswith(".") for part in file.relative_to(root).parts)
+    ]
