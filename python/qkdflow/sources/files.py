@@ -67,7 +67,7 @@ def wrapped(x: Any) -> Source | None:
 
 def _npy(path: Path) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")  # refuses pickles, and an .npz
     except (OSError, ValueError) as error:
         raise DataError(f"[{path}] a .npy file of numbers is required: {error}") from error
     return array
