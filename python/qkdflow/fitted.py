@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import types
 import typing
 from collections.abc import Mapping
@@ -50,3 +51,14 @@ def _word(hint: Any) -> str:
     each = typing.get_args(hint)
     count = "" if each[-1] is Ellipsis else f"{len(each)} "
     return f"a list of {count}{_word(each[0]).removeprefix('a ')}s"
+
+
+def whole(value: Any, where: str, name: str, least: int) -> int:
+    """A whole number from `least` to 2^31 - 1, as the engine counts. ConfigError for anything else."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if not least <= number < 2**31:
+        raise ConfigError(f"[{where}] {name} must be a whole number from {least} to 2^31 - 1; got {value!r}")
+    return number
