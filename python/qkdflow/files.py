@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 from qkdflow.errors import DataError, ToolError
 from qkdflow.limits import DEFLATES_TO, MOST_VALUES, SLACK, values_of
 
+# What NumPy raises for a damaged file: an NPY's header is a Python literal, which is read and not run.
+BROKEN_NPY = (ValueError, EOFError, MemoryError, SyntaxError, TokenError, RecursionError)
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; a real one would change the bytes
 
 
@@ -166,7 +169,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
                     arrays[entry.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
     except OSError as error:
         raise DataError(_unreadable(path, "a readable NPZ", error.strerror or error)) from error
-    except (ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except (*BROKEN_NPY, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(_unreadable(path, "an NPZ without pickles", error)) from error
     return arrays
 
@@ -180,7 +183,7 @@ def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
     except OSError as error:
         raise DataError(_unreadable(path, "a readable NPY", error.strerror or error)) from error
-    except (ValueError, EOFError, MemoryError) as error:
+    except BROKEN_NPY as error:
         raise DataError(_unreadable(path, "an NPY without pickles", error)) from error
 
 

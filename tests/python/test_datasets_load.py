@@ -18,6 +18,7 @@ from qkdflow import Key, files, hdf5
 from qkdflow.datasets import Dataset, load
 from qkdflow.datasets.split import fewer
 from qkdflow.errors import DataError
+from qkdflow.sources import from_npy
 
 MNIST = Path(os.environ.get("QKDFLOW_SHARED", Path(__file__).parents[3] / "shared")) / "data/mnist"
 RNG = np.random.default_rng(0)
@@ -218,6 +219,18 @@ def test_arrays_that_claim_more_than_they_hold(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.npy", (folder / "x.npy").read_bytes())
     fails(tmp_path / "b.npz", r"b.npz\].*x.npy claims 400,000,000,000 bytes")
+
+
+@pytest.mark.parametrize("header", ["(" * 3000, "{'descr': '|u1'", "\n  1\n 2", "[" * 90 + "]" * 90])
+def test_a_header_that_is_no_python_literal(tmp_path: Path, header: str) -> None:
+    folder = save_npy(tmp_path / "a", {"x": X, "y": Y})
+    (folder / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    fails(folder, r"x.npy\] an NPY without pickles is required; got")
+    with pytest.raises(DataError, match=r"x.npy\] a \.npy file of numbers is required"):
+        from_npy(folder / "x.npy")
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.write(folder / "x.npy", "x.npy")
+    fails(tmp_path / "b.npz", r"b.npz\] an NPZ without pickles is required; got")
 
 
 def test_arrays_that_deflate_could_hold_and_memory_could_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
