@@ -216,6 +216,7 @@ def test_what_does_not_fit_is_refused_by_name() -> None:
     ("made", "message"),
     [
         (lambda: Input(2), r"\[Input\] shape must be whole numbers, such as .*; got 2$"),
+        (lambda: Input(()), r"\[Input\] shape must be whole numbers, such as .*; got \(\)$"),
         (lambda: Input((2.5,), name="pulse"), r"\[pulse\] shape must be whole numbers, such as .*; got \(2\.5,\)"),
         (lambda: Sequential([Input((-1,)), Dense(2)]), r"\[Graph\] every axis of the input must be positive"),
         (lambda: Sequential([Input((2**30,) * 4), Dense(2)]), r"\[Graph\] a sample of at most 536870912 values"),

@@ -35,9 +35,11 @@ class Input(Layer):
         try:
             shape = tuple(index(n) for n in self.shape)
         except TypeError:
+            shape = ()
+        if not shape:
             raise ConfigError(
                 f"[{self.name or 'Input'}] shape must be whole numbers, such as (2,) or (28, 28, 1); got {self.shape!r}"
-            ) from None
+            )
         object.__setattr__(self, "shape", shape)
 
     def core(self, src: Shape) -> list[_core.Layer]:
