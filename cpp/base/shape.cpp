@@ -1,10 +1,17 @@
 #include "base/shape.h"
 
+#include <limits>
+
 namespace qkd {
 
 std::size_t Shape::size() const {
   std::size_t n = 1;
-  for (const int s : sizes_) n *= static_cast<std::size_t>(s);
+  for (const int s : sizes_) {
+    if (s <= 0) return 0;
+    if (n > std::numeric_limits<std::size_t>::max() / static_cast<std::size_t>(s))
+      return std::numeric_limits<std::size_t>::max();
+    n *= static_cast<std::size_t>(s);
+  }
   return n;
 }
 

@@ -16,7 +16,7 @@ class Shape {
   int rank() const { return static_cast<int>(sizes_.size()); }
   int operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
   const std::vector<int>& sizes() const { return sizes_; }
-  std::size_t size() const;  // the number of elements
+  std::size_t size() const;  // the number of elements; 0 where an axis is not positive, at most the largest
   std::string text() const;  // (30, 4)
 
   friend bool operator==(const Shape&, const Shape&) = default;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/limits.h"
 
 namespace qkd::nn {
 namespace {
@@ -31,6 +32,8 @@ Graph::Graph(Shape input, std::vector<Node> nodes)
   require(!nodes_.empty(), "Graph", "a network needs at least one layer");
   require(shapes_[0].rank() > 0 && shapes_[0].size() > 0, "Graph",
           "every axis of the input must be positive; got ", shapes_[0].text());
+  require(shapes_[0].size() <= kMostValues, "Graph", "a sample of at most ", kMostValues,
+          " values is required; got ", shapes_[0].text());
   std::set<std::string> names;
   std::size_t next = 0;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {

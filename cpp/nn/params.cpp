@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "quant/fake_quantizer.h"
 
 namespace qkd::nn {
@@ -54,6 +55,8 @@ Initializer initializer_from(const std::string& name) {
 void Params::append(ParamSpec spec) {
   constexpr std::size_t kLane = kAlignment / sizeof(float);
   const std::size_t size = spec.shape.size();
+  require(size <= kMostValues && end_ + size <= kMostValues, spec.name, "a network of at most ", kMostValues,
+          " parameters is required; got a tensor ", spec.shape.text(), " after ", end_);
   Param p{std::move(spec), end_, size, std::nullopt};
   if (p.spec.type) p.quantizer = fake_quantizer(*p.spec.type, p.spec.name);
   list_.push_back(std::move(p));

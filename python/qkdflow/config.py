@@ -126,6 +126,8 @@ class RunConfig:
                 )
 
     def _check_data(self) -> None:
+        if "\0" in self.data or "\0" in (self.teacher or ""):
+            raise ConfigError(f"[--data] and --teacher must be names of files; got {self.data!r} and {self.teacher!r}")
         if self.is_simulated or "." in self.data or "/" in self.data:
             return
         if not self.data:

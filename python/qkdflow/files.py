@@ -15,15 +15,17 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qkdflow.errors import DataError, ToolError
+from qkdflow.limits import DEFLATES_TO, MOST_VALUES, SLACK, values_of
 
-_DEFLATES_TO = 1032  # deflate makes at most so many bytes of one
-_SLACK = 1 << 16  # bytes that need no proof
+# What NumPy raises for a damaged file: an NPY's header is a Python literal, which is read and not run.
+BROKEN_NPY = (ValueError, EOFError, MemoryError, SyntaxError, TokenError, RecursionError)
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; a real one would change the bytes
 
 
@@ -153,18 +155,21 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """All arrays of an NPZ file by name. DataError, naming the file, where absent, broken, pickled or a bomb."""
     arrays = {}
+    values = 0
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
-                if entry.file_size > _SLACK + _DEFLATES_TO * entry.compress_size:
+                if entry.file_size > SLACK + DEFLATES_TO * entry.compress_size:
                     raise ValueError(f"{entry.filename} claims {entry.file_size:,} bytes, more than it can hold")
                 with archive.open(entry) as file:
-                    _check_claim(file, entry.file_size, entry.filename)
+                    values += _check_claim(file, entry.file_size, entry.filename)
+                if values > MOST_VALUES:
+                    raise ValueError(f"{entry.filename} makes them {values:,} values; at most {MOST_VALUES:,} are read")
                 with archive.open(entry) as file:
                     arrays[entry.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
     except OSError as error:
         raise DataError(_unreadable(path, "a readable NPZ", error.strerror or error)) from error
-    except (ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except (*BROKEN_NPY, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(_unreadable(path, "an NPZ without pickles", error)) from error
     return arrays
 
@@ -178,15 +183,16 @@ def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
     except OSError as error:
         raise DataError(_unreadable(path, "a readable NPY", error.strerror or error)) from error
-    except (ValueError, EOFError, MemoryError) as error:
+    except BROKEN_NPY as error:
         raise DataError(_unreadable(path, "an NPY without pickles", error)) from error
 
 
-def _check_claim(file: IO[bytes], size: int, name: str) -> None:
-    """ValueError where an NPY of `size` bytes claims more numbers: NumPy allocates before it reads."""
+def _check_claim(file: IO[bytes], size: int, name: str) -> int:
+    """How many values; ValueError where an NPY of `size` bytes claims more: NumPy allocates before it reads."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     claimed = math.prod(shape) * dtype.itemsize
     if claimed > size:
         raise ValueError(f"{name} claims {claimed:,} bytes, shape {shape}; it has {size:,}")
+    return values_of(shape, dtype.itemsize)

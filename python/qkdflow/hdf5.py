@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow.errors import DataError
+from qkdflow.limits import DEFLATES_TO, MOST_VALUES, SLACK, values_of
 from qkdflow.refusal import BROKEN, refusal
 
-_DEFLATES_TO = 1100  # deflate makes at most 1032 bytes of one
-_SLACK = 1 << 16  # bytes that need no proof
 _FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32, lzf: built into h5py
 _DEEPEST, _MOST = 32, 100_000  # groups in groups, objects
 
@@ -30,6 +29,7 @@ class Hdf5:
     def __init__(self, file: h5py.File, where: str) -> None:
         self.where = where
         self._file = file
+        self._values = 0  # read so far
 
     def has(self, path: str) -> bool:
         return self._find(path) is not None
@@ -62,7 +62,7 @@ class Hdf5:
 
     def dataset(self, path: str) -> NDArray[Any]:
         """One array. DataError where there is a group, or nothing, of that name."""
-        return np.asarray(self.unread(path)[()])
+        return self._read(self.unread(path))
 
     def unread(self, path: str) -> h5py.Dataset:
         """The same, checked, its numbers still in the file."""
@@ -79,7 +79,14 @@ class Hdf5:
             if isinstance(child, h5py.Group):
                 self._walk(child, f"{prefix}{name}/", depth + 1, found)
             elif isinstance(child, h5py.Dataset):
-                found[prefix + name] = np.asarray(self._checked(child)[()])
+                found[prefix + name] = self._read(self._checked(child))
+
+    def _read(self, data: h5py.Dataset) -> NDArray[Any]:
+        self._values += values_of(data.shape, data.dtype.itemsize)
+        if self._values > MOST_VALUES:
+            required = f"at most {MOST_VALUES:,} values of a file are read into memory"
+            raise refusal(f"{self.where}: {data.name}", required, f"{self._values:,}")
+        return np.asarray(data[()])
 
     def _find(self, path: str) -> Any:
         here: Any = self._file
@@ -108,7 +115,7 @@ class Hdf5:
             raise refusal(where, "compression must be deflate or lzf", f"HDF5 filter {sorted(filters - _FILTERS)}")
         claimed = int(np.prod([int(n) for n in data.shape], dtype=object)) * data.dtype.itemsize
         held = data.id.get_storage_size()
-        if claimed > _SLACK and claimed > held * (_DEFLATES_TO if filters else 1):
+        if claimed > SLACK and claimed > held * (DEFLATES_TO if filters else 1):
             raise refusal(where, f"the file must hold what the dataset claims, {claimed} bytes", f"{held}")
         return data
 

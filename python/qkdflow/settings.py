@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -19,6 +18,7 @@ from qkdflow.applications import application
 from qkdflow.config import BUDGETS, Budget, RunConfig
 from qkdflow.errors import ConfigError
 from qkdflow.export.hls import HlsConfig
+from qkdflow.fitted import fitted
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,14 +26,6 @@ else:
     import tomli as tomllib
 
 Settings = dict[str, Any]
-_WORDS = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    bool: "true or false",
-    dict: "a table",
-    Mapping: "a table",
-}
 
 
 def preset(name: str) -> Settings:
@@ -161,25 +153,8 @@ def _checked(cls: type, settings: Mapping[str, Any], where: str) -> Settings:
                 raise ConfigError(f"[{place}] must be a table; got {value!r}")
             values[name] = _checked(hints[name], value, place)
         else:
-            values[name] = _fitted(value, hints[name], place)
+            values[name] = fitted(value, hints[name], place)
     return values
-
-
-def _fitted(value: Any, hint: Any, place: str) -> Any:
-    choices = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for choice in choices:
-        kind = typing.get_origin(choice) or choice
-        if kind is tuple and isinstance(value, (list, tuple)):
-            return tuple(_fitted(v, int, place) for v in value)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-        if kind in (dict, Mapping) or getattr(kind, "__name__", "") == "Mapping":
-            if isinstance(value, Mapping):
-                return dict(value)
-        elif isinstance(kind, type) and isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
-            return value
-    words = [_WORDS.get(typing.get_origin(c) or c, "a list of whole numbers") for c in choices if c is not type(None)]
-    raise ConfigError(f"[{place}] must be {' or '.join(words)}; got {value!r}")
 
 
 def _value(text: str) -> Any:

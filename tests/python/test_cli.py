@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -173,3 +174,12 @@ def test_the_module_runs_as_a_command_and_has_help() -> None:
         [sys.executable, "-m", "qkdflow.cli", "--help"], capture_output=True, text=True, check=True, timeout=60
     )
     assert "qkdflow run psd --out" in done.stdout
+
+
+def test_a_reader_that_goes_ends_it_quietly() -> None:
+    gone, pipe = os.pipe()
+    os.close(gone)
+    command = [sys.executable, "-m", "qkdflow.cli", "init", "psd"]
+    done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(pipe)
+    assert (done.returncode, done.stderr) == (141, "")

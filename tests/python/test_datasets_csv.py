@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from qkdflow import FixedPoint, Key
 from qkdflow.datasets import Dataset, load_csv
+from qkdflow.datasets.csv import classes
 from qkdflow.errors import DataError
 
 CLYC = Path(os.environ.get("QKDFLOW_SHARED", Path(__file__).parents[3] / "shared")) / "data/clyc/clyc.csv"
@@ -167,3 +169,12 @@ def test_real_detector_pulses() -> None:
     assert d.input_type.ap_type == "ap_ufixed<9,9,AP_RND,AP_SAT>"
     assert [len(i) for i in d.indices] == [1006, 216, 216]
     assert (d.x.min(), d.x.max()) == (19, 505)
+
+
+def test_many_classes_take_no_quadratic_time() -> None:
+    names = [str(i) for i in range(40_000)]
+    begin = time.process_time()
+    y, found = classes(names)
+    assert time.process_time() - begin < 2
+    assert found == tuple(names)
+    np.testing.assert_array_equal(y, np.arange(40_000))

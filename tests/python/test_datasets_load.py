@@ -14,10 +14,11 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from qkdflow import Key
+from qkdflow import Key, files, hdf5
 from qkdflow.datasets import Dataset, load
 from qkdflow.datasets.split import fewer
 from qkdflow.errors import DataError
+from qkdflow.sources import from_npy
 
 MNIST = Path(os.environ.get("QKDFLOW_SHARED", Path(__file__).parents[3] / "shared")) / "data/mnist"
 RNG = np.random.default_rng(0)
@@ -189,6 +190,8 @@ def test_arrays_with_and_without_a_split(tmp_path: Path, save: Save) -> None:
         ({"x": X, "y": np.ones((20, 3))}, r"y, row 0\] labels \(n,\) or one-hot rows are required"),
         ({"x": X, "y": Y[:7]}, r"one label a sample is required: \(20,\); got \(7,\)"),
         ({"x": X, "y": Y * 0}, r"at least 2 classes are required; got only '0'"),
+        ({"x": np.array(1.0), "y": Y}, r"x\] samples of shape \(n, \*shape\).* are required; got \(\)"),
+        ({"x": X, "y": Y * 2.0**63}, r"y, row 1\] a whole number is required as label; got 9.2.*e\+18"),
         ({"x": X[:, 0, 0], "y": Y}, r"samples of shape \(n, \*shape\).* are required; got \(20,\)"),
         ({"x": X, "y": np.arange(20) // 18}, r"class '1' must have at least 3 rows"),
     ],
@@ -201,6 +204,8 @@ def test_text_labels_without_pickle(tmp_path: Path) -> None:
     d = load(save_npz(tmp_path / "a", {"x": X, "y": np.array(["moth", "fly"])[Y]}), key=Key(0))
     assert d.class_names == ("fly", "moth")
     np.testing.assert_array_equal(d.y, 1 - Y)
+    latin = np.array([b"moth", b"m\xfcck"])[Y]
+    fails(save_npz(tmp_path / "latin", {"x": X, "y": latin}), r"y\] text labels must be UTF-8; got b'm.xfcck'")
     objects = np.array([{}] * 20, dtype=object)
     np.savez(tmp_path / "p.npz", x=X, y=objects, allow_pickle=True)
     fails(tmp_path / "p.npz", "an NPZ without pickles is required")
@@ -214,6 +219,31 @@ def test_arrays_that_claim_more_than_they_hold(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.npy", (folder / "x.npy").read_bytes())
     fails(tmp_path / "b.npz", r"b.npz\].*x.npy claims 400,000,000,000 bytes")
+
+
+@pytest.mark.parametrize("header", ["(" * 3000, "{'descr': '|u1'", "\n  1\n 2", "[" * 90 + "]" * 90])
+def test_a_header_that_is_no_python_literal(tmp_path: Path, header: str) -> None:
+    folder = save_npy(tmp_path / "a", {"x": X, "y": Y})
+    (folder / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    fails(folder, r"x.npy\] an NPY without pickles is required; got")
+    with pytest.raises(DataError, match=r"x.npy\] a \.npy file of numbers is required"):
+        from_npy(folder / "x.npy")
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.write(folder / "x.npy", "x.npy")
+    fails(tmp_path / "b.npz", r"b.npz\] an NPZ without pickles is required; got")
+
+
+def test_arrays_that_deflate_could_hold_and_memory_could_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (files, hdf5):
+        monkeypatch.setattr(module, "MOST_VALUES", 1000)
+    np.savez_compressed(tmp_path / "a.npz", x=X, y=Y, more=np.zeros(600))
+    fails(tmp_path / "a.npz", r"a.npz\].*more.npy makes them 1,020 values|y.npy makes them 1,020 values")
+    np.savez_compressed(tmp_path / "t.npz", x=X, y=np.full(20, "a" * 1000))
+    fails(tmp_path / "t.npz", r"t.npz\].*y.npy makes them 10,400 values; at most 1,000 are read")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["x_train"], file["y_train"] = X, Y
+        file.create_dataset("x_test", data=np.zeros((150, 4, 5), np.uint8), compression="gzip")
+    fails(tmp_path / "b.h5", r"b.h5: /x_test\] at most 1,000 values of a file are read into memory; got 3,000")
 
 
 @pytest.mark.parametrize("parts", [("train", "validation", "test"), ("train", "test"), ()])

@@ -86,6 +86,7 @@ def test_model_refuses() -> None:
         ({"class_names": ("a",)}, r"one class name a logit is required \(2\); got 1"),
         ({"input_shape": (2, 1)}, r"takes values of shape \(2,\); gets \(2, 1\)"),
         ({"input_shape": ()}, "at least one axis"),
+        ({"input_shape": (2**31 - 1,)}, "an input of at most 536,870,912 values is required; got 2,147,483,647"),
         ({"layers": ()}, "at least one layer"),
         ({"layers": (*model.layers, model.layers[1])}, "names must differ"),
     ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from qkdflow import Key, Sequential, _core, layers, load_model, regularizers
 from qkdflow.callbacks import cosine_decay, step_decay
+from qkdflow.errors import ConfigError
 from qkdflow.layers import Add, Concatenate, Conv2D, Dense, Input, ReLU
 from qkdflow.models import Model
 from qkdflow.models.training import Augmentation
@@ -208,3 +210,35 @@ def test_what_does_not_fit_is_refused_by_name() -> None:
     for make, message in cases:
         with pytest.raises(ValueError, match=message):
             make()
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: Input(2), r"\[Input\] shape must be whole numbers, such as .*; got 2$"),
+        (lambda: Input(()), r"\[Input\] shape must be whole numbers, such as .*; got \(\)$"),
+        (lambda: Input((2.5,), name="pulse"), r"\[pulse\] shape must be whole numbers, such as .*; got \(2\.5,\)"),
+        (lambda: Sequential([Input((-1,)), Dense(2)]), r"\[Graph\] every axis of the input must be positive"),
+        (lambda: Sequential([Input((2**30,) * 4), Dense(2)]), r"\[Graph\] a sample of at most 536870912 values"),
+        (lambda: Sequential([Input((2**20,)), Dense(2**20)]), r"\[dense/kernel\] a network of at most 536870912 par"),
+        (lambda: Sequential([Input((2,)), Dense(2.5)]), r"\[dense\] Dense's options must .*; got units=2\.5$"),
+        (lambda: Sequential([Input((2,)), Dense(2**33)]), r"\[dense\] Dense's options must .*; got units=8589934592$"),
+        (lambda: Sequential([Input((2,)), Dense(2)], key=-1), r"\[Key\] seed must be a whole number .*; got -1$"),
+        (lambda: Key(2**64), r"\[Key\] seed must be a whole number from 0 to 2\^64 - 1; got 18446744073709551616$"),
+        (lambda: Key("a"), r"\[Key\] seed must be a whole number from 0 to 2\^64 - 1; got 'a'$"),
+    ],
+)
+def test_numbers_of_the_wrong_kind_are_named(made: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        made()
+
+
+def test_fit_names_a_number_of_the_wrong_kind() -> None:
+    model = Sequential([Input((2,)), Dense(2)])
+    model.compile()
+    x, y = np.zeros((4, 2)), [0, 1, 0, 1]
+    for value in (2**31, 0, 1.5, "a"):
+        with pytest.raises(ConfigError, match=r"\[fit\] batch_size must be a whole number from 1 to 2\^31 - 1; got"):
+            model.fit(x, y, batch_size=value)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"\[fit\] epochs must be a whole number from 0"):
+        model.fit(x, y, epochs=1.5)  # type: ignore[arg-type]

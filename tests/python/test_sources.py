@@ -161,6 +161,11 @@ def test_errors_name_the_source_and_the_row(tmp_path: Path) -> None:
     np.save(tmp_path / "o.npy", np.array([{}], dtype=object))
     with pytest.raises(DataError, match=r"o\.npy\] a \.npy file of numbers"):
         from_npy(tmp_path / "o.npy")
+    (tmp_path / "empty.npy").write_bytes(b"")
+    np.savez(tmp_path / "z.npz", x=x)
+    for name in ("empty.npy", "z.npz"):
+        with pytest.raises(DataError, match=r"\] a \.npy file of numbers is required"):
+            from_npy(tmp_path / name)
     (tmp_path / "no.h5").write_text("text")
     with pytest.raises(DataError, match=r"no\.h5\] a whole HDF5 file is required"):
         from_hdf5(tmp_path / "no.h5")

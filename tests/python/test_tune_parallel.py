@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qkdflow import _core
 from qkdflow.errors import ConfigError, ToolError
 from qkdflow.tune import HyperParameters, Study, Trial, cluster
 
@@ -196,3 +197,53 @@ def test_the_workflow_s_searches_run_several_trials_at_once() -> None:
     runs = [stages.search_teacher(data, config, Key(1)).trials for _ in range(2)]
     assert runs[0] == runs[1]
     assert [t.state for t in runs[0]] == ["complete"] * 4
+
+
+def test_a_trial_that_kills_every_worker_ends_with_the_cure(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="dask is not installed: pip install qkdflow[dask]")
+    import dask
+
+    def deadly(trial: Trial) -> float:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return score(trial)
+
+    search = study(journal=tmp_path / "j")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as one,
+        pytest.raises(ToolError, match=r"\[dask\] a worker must outlive its trial; 1 died .* memory"),
+    ):
+        search.optimize(deadly, 3, dask=one.scheduler_address)
+    search.optimize(score, 3)
+    assert [t.state for t in search.trials] == ["complete"] * 3
+
+
+def test_on_dask_workers_may_join_later_and_must_not_all_leave(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="dask is not installed: pip install qkdflow[dask]")
+
+    def long(trial: Trial) -> float:
+        if trial.number == 1:
+            (tmp_path / "begun").touch()
+            time.sleep(60)
+        return score(trial)
+
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as changing:
+        threads: dict[str, int] = {}
+
+        def grow(_: Study, trial: Trial) -> None:
+            changing.scale(2)
+            with distributed.Client(changing.scheduler_address, set_as_default=False) as client:
+                client.wait_for_workers(2, timeout=60)
+                threads.update(client.run(_core.threads))
+
+        def leave() -> None:
+            while not (tmp_path / "begun").exists():
+                time.sleep(0.02)
+            changing.scale(0)
+
+        leaving = threading.Thread(target=leave)
+        leaving.start()
+        with pytest.raises(ToolError, match=r"\[dask\] the scheduler at tcp:.*, or all its workers, went away"):
+            study().optimize(long, 3, grow, dask=changing.scheduler_address)
+        leaving.join()
+    assert list(threads.values()) == [1, 1]

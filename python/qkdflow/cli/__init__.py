@@ -6,6 +6,7 @@ Each verb has a module of its own whose `add(verbs)` declares its arguments; wha
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -31,10 +32,23 @@ from qkdflow.errors import ToolError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code; errors of the user or the environment are one line."""
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()  # here a reader that has gone is noticed, and not at Python's end
+    except BrokenPipeError:  # `qkdflow ... | head`: as a signal SIGPIPE would end it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser, _ = _commands()
     args = parser.parse_args(argv)
     try:
         return int(args.command(args))
+    except BrokenPipeError:
+        raise
     except (ValueError, ToolError, RuntimeError, OSError) as error:
         if not _is_ours(error):
             raise

@@ -106,7 +106,7 @@ def _column(path: Path, name: str, arrays: Arrays) -> list[str]:
     if y.ndim != 1:
         raise DataError(f"[{where}] labels (n,) or one-hot rows (n, classes) are required; got shape {y.shape}")
     if y.dtype.kind == "f":
-        whole = np.isfinite(y) & (y == np.rint(y))
+        whole = np.isfinite(y) & (y == np.rint(y)) & (np.abs(y) < 2.0**63)  # beyond it there is no such int64
         if not whole.all():
             row = int((~whole).argmax())
             raise DataError(f"[{where}, row {row}] a whole number is required as label; got {y[row]}")
@@ -116,7 +116,10 @@ def _column(path: Path, name: str, arrays: Arrays) -> list[str]:
     if y.dtype.kind == "b":
         y = y.astype(np.int64)
     if y.dtype.kind == "S":
-        y = np.char.decode(y, "utf-8")
+        try:
+            y = np.char.decode(y, "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"[{where}] text labels must be UTF-8; got {error.object!r}") from error
     return [str(v) for v in y.tolist()]
 
 

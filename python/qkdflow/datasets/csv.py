@@ -6,6 +6,7 @@ import csv
 import difflib
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -104,7 +105,7 @@ class _Table:
             near = difflib.get_close_matches(label.lower(), [h.lower() for h in header], n=1)
             hint = next((f"; did you mean '{h}'?" for h in header if near and h.lower() == near[0]), "")
             raise DataError(f"{where} a label column '{label}' is required; got {_brief(header)}{hint}")
-        twice = next((h for i, h in enumerate(header) if h in header[:i]), None)
+        twice = next((h for h, count in Counter(header).items() if count > 1), None)
         if twice is not None:
             raise DataError(f"{where} column names must differ; got '{twice}' twice")
         if label is not None and len(header) < 2:
@@ -178,7 +179,8 @@ def classes(labels: list[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     if len(numbers) == len(names):
         # 1, 01 and +1 are one class.
         values = sorted(set(numbers.values()))
-        index = {name: values.index(v) for name, v in numbers.items()}
+        rank = {v: i for i, v in enumerate(values)}
+        index = {name: rank[v] for name, v in numbers.items()}
         return np.array([index[t] for t in labels]), tuple(map(str, values))
     index = {name: i for i, name in enumerate(names)}
     return np.array([index[t] for t in labels]), tuple(names)

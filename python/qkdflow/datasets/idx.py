@@ -21,10 +21,10 @@ from qkdflow.datasets.csv import classes
 from qkdflow.datasets.dataset import Dataset
 from qkdflow.datasets.parts import PART_NAMES, Labelled, check_size, make_dataset
 from qkdflow.errors import DataError
+from qkdflow.limits import DEFLATES_TO
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 NAME = re.compile(r"(?P<part>[a-z0-9]+)-(?P<what>images|labels)[-.]idx\d-ubyte(?P<gz>\.gz)?\Z")
-_DEFLATES_TO = 1032  # deflate makes at most so many bytes of one
 _PIECE = 1 << 20
 
 
@@ -74,7 +74,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
             raw.seek(0)
             if packed:
                 with gzip.GzipFile(fileobj=raw) as file:
-                    return _read(path, file, size * _DEFLATES_TO)  # type: ignore[arg-type]
+                    return _read(path, file, size * DEFLATES_TO)  # type: ignore[arg-type]
             return _read(path, raw, size)
     except OSError as error:  # gzip.BadGzipFile is one
         raise DataError(f"[{path}] a readable IDX file is required; got: {error.strerror or error}") from error

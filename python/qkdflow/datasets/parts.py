@@ -13,8 +13,8 @@ from qkdflow.datasets.dataset import Dataset
 from qkdflow.datasets.input_type import EXACT, adc_type, input_type
 from qkdflow.datasets.split import I64, keep_parts
 from qkdflow.errors import DataError
+from qkdflow.limits import MOST_VALUES
 
-MOST_VALUES = 1 << 29  # of a data set: 2 GiB as float32
 # What the parts are called in folders and arrays. t10k is MNIST's.
 PART_NAMES = {
     "train": "train",
@@ -51,6 +51,10 @@ def make_dataset(
     """
     if "train" not in parts:
         raise DataError(f"[{where}] a train part is required; got {', '.join(parts) or 'none'}")
+    for part in parts.values():
+        if part.x.ndim < 2 or part.x.size == 0:
+            required = "samples of shape (n, *shape), none of them 0, are required"
+            raise DataError(f"[{part.where}] {required}; got {part.x.shape}")
     shape = parts["train"].x.shape[1:]
     check_size(where, (sum(len(p.x) for p in parts.values()), *shape))
     for part in parts.values():
@@ -86,8 +90,6 @@ def _check(part: Labelled, shape: tuple[int, ...], classes: int) -> None:
     x, y, where = part
     if x.dtype.kind not in "fiub":
         raise DataError(f"[{where}] numbers are required; got {x.dtype}")
-    if x.ndim < 2 or x.size == 0:
-        raise DataError(f"[{where}] samples of shape (n, *shape), none of them 0, are required; got {x.shape}")
     if x.shape[1:] != shape:
         raise DataError(f"[{where}] samples of one shape are required, {shape} in the train part; got {x.shape[1:]}")
     if y.shape != x.shape[:1]:

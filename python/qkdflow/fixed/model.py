@@ -21,6 +21,7 @@ from qkdflow.files import read_json, read_npz, write_json, write_npz
 from qkdflow.fixed import files
 from qkdflow.fixed.layer import Codes, FixedLayer, need
 from qkdflow.fixed.weighted import FixedDense, FixedScale, FixedWeighted
+from qkdflow.limits import MOST_VALUES
 
 FORMAT = "qkdflow.fixed/1"
 INPUT = "input"  # the name of the model's own input as a source
@@ -79,6 +80,8 @@ class FixedModel:
             where,
             f"an input of at least one axis is required; got shape {self.input_shape}",
         )
+        size = math.prod(self.input_shape)
+        need(size <= MOST_VALUES, where, f"an input of at most {MOST_VALUES:,} values is required; got {size:,}")
         need(len(self.layers) > 0, where, "at least one layer is required; got none")
         names = [layer.name for layer in self.layers]
         need(all(names), where, "every layer needs a name; got an empty one")

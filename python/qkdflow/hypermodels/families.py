@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_type_hints
 
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
+from qkdflow.fitted import fitted
 from qkdflow.hypermodels.cnn import StudentCNN, TeacherCNN
 from qkdflow.hypermodels.mlp import StudentMLP, TeacherMLP
 from qkdflow.tune import HyperParameters
@@ -22,8 +23,13 @@ _GIVEN = ("dataset", "bits", "digits")  # by other settings
 
 def check_network(where: str, options: Mapping[str, Any], families: Mapping[str, type[Any]]) -> None:
     """ConfigError where there is no such family or option; `options` is {"kind": family, option: value, ...}."""
+    _fitted_options(where, options, families)
+
+
+def _fitted_options(where: str, options: Mapping[str, Any], families: Mapping[str, type[Any]]) -> dict[str, Any]:
+    """The options without the kind, each of its field's type."""
     kind = options.get("kind", "mlp")
-    if kind not in families:
+    if not isinstance(kind, str) or kind not in families:
         raise ConfigError(f"[{where}] kind must be {' or '.join(families)}; got {kind!r}")
     known = ["kind", *(f.name for f in fields(families[kind]) if f.name not in _GIVEN)]
     for name in options:
@@ -31,18 +37,20 @@ def check_network(where: str, options: Mapping[str, Any], families: Mapping[str,
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(f"[{where}] of kind {kind} has {', '.join(known)}; got {name!r}{hint}")
+    hints = get_type_hints(families[kind])
+    return {name: fitted(v, hints[name], f"{where}: {name}") for name, v in options.items() if name != "kind"}
 
 
 def teacher_family(dataset: Dataset, options: Mapping[str, Any]) -> Teacher:
     """The teachers that a search may build."""
-    check_network("teacher_network", options, TEACHERS)
-    return TEACHERS[options.get("kind", "mlp")](dataset, **_options(options))
+    values = _fitted_options("teacher_network", options, TEACHERS)
+    return TEACHERS[options.get("kind", "mlp")](dataset, **values)
 
 
 def student_family(dataset: Dataset, bits: int, digits: int | None, options: Mapping[str, Any]) -> Student:
     """The students that a search may build."""
-    check_network("student_network", options, STUDENTS)
-    return STUDENTS[options.get("kind", "mlp")](dataset, bits, digits, **_options(options))
+    values = _fitted_options("student_network", options, STUDENTS)
+    return STUDENTS[options.get("kind", "mlp")](dataset, bits, digits, **values)
 
 
 def least_values(build: Teacher | Student) -> dict[str, Any]:
@@ -50,11 +58,3 @@ def least_values(build: Teacher | Student) -> dict[str, Any]:
     asked = HyperParameters()
     build(asked)
     return {n: p.value_at(0.0) for n, p in asked.parameters.items() if p.kind == "Int" and not p.conditions}
-
-
-def _options(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _tuples(value) for name, value in options.items() if name != "kind"}
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value

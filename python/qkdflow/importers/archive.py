@@ -7,10 +7,11 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from qkdflow.errors import DataError
+from qkdflow.limits import MOST_VALUES
 from qkdflow.refusal import refusal
 
-_LARGEST = 4 << 30  # bytes of one member
-_RATIO, _SLACK = 200, 16 << 20  # a member above _SLACK may be at most so many times its packed size
+_LARGEST = 4 * MOST_VALUES  # bytes of one member: float32
+_RATIO, _SLACK = 200, 16 << 20  # a member above _SLACK may be at most so many times its packed size: weights pack less
 
 
 def read_members(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,7 +32,15 @@ class Input(Layer):
     base_name: ClassVar[str] = "input"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        try:
+            shape = tuple(index(n) for n in self.shape)
+        except TypeError:
+            shape = ()
+        if not shape:
+            raise ConfigError(
+                f"[{self.name or 'Input'}] shape must be whole numbers, such as (2,) or (28, 28, 1); got {self.shape!r}"
+            )
+        object.__setattr__(self, "shape", shape)
 
     def core(self, src: Shape) -> list[_core.Layer]:
         return [] if self.type is None else [_core.Activation(self.name, "linear", self.type)]

@@ -12,6 +12,7 @@ from qkdflow import _core, optimizers
 from qkdflow._core import Key
 from qkdflow.callbacks import Callback
 from qkdflow.errors import ConfigError
+from qkdflow.fitted import whole
 from qkdflow.layers import Input, Layer, Tensor
 from qkdflow.layers.activations import is_softmax
 from qkdflow.models import saving, training
@@ -137,6 +138,8 @@ class Model:
         `key` orders the samples: same data, model and key, same bits. Ctrl-C raises KeyboardInterrupt; the model
         keeps what it has learnt. ValueError (DataError) for arrays that do not fit.
         """
+        batch_size = whole(batch_size, "fit", "batch_size", 1)
+        epochs = whole(epochs, "fit", "epochs", 0)
         learnt = samples(x, "x", self.input_shape)
         y = self._labels(y, "y", learnt)
         told = lesson(self, learnt, teacher, teacher_logits, hints, _key(key))
@@ -270,7 +273,7 @@ class Sequential(Model):
 
 
 def _key(key: Key | int) -> Key:
-    return Key(key) if isinstance(key, int) else key
+    return key if isinstance(key, Key) else Key(key)
 
 
 def _class_weights(given: Mapping[int, float] | None, classes: int) -> list[float] | None:

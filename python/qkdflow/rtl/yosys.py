@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 from qkdflow.errors import ConfigError, ToolError
 from qkdflow.rtl.project import RtlProject
 from qkdflow.rtl.simulation import Rtl, compile_rtl
+from qkdflow.rtl.tools import call
 
 OLDEST = (0, 70)
 CURE = "pip install 'qkdflow[yosys]'"
@@ -60,8 +59,7 @@ def yosys_command() -> list[str]:
     binary = shutil.which("yosys")
     if binary is None:
         raise ToolError(f"[yosys] Yosys {_text(OLDEST)} or later is required; it is not installed ({CURE})")
-    said = subprocess.run([binary, "-V"], capture_output=True, text=True, check=False).stdout
-    version = yosys_version(said)
+    version = yosys_version(call("Yosys", [binary, "-V"]).said)
     if version < OLDEST:
         raise ToolError(
             f"[yosys] Yosys {_text(OLDEST)} or later is required; {binary} is {_text(version)}. Debian's 0.23 left a "
@@ -94,18 +92,9 @@ def synthesise(project: RtlProject, family: str = "xc7", dsp: bool = True) -> Sy
         f"read_verilog {' '.join(names)}; synth_xilinx {options} -top {module}; "
         "tee -q -o stat.json stat -json; write_verilog -noattr netlist.v"
     )
-    done = subprocess.run(
-        [*command, "-q", "-p", script],
-        cwd=folder,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0 or not (folder / "stat.json").is_file():
-        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    done = call("Yosys", [*command, "-q", "-p", script], folder, {"PYTHONWARNINGS": "ignore"})
+    if done.code != 0 or not (folder / "stat.json").is_file():
+        lines = [line.strip() for line in done.said.splitlines() if line.strip()]
         errors = [line for line in lines if "ERROR" in line]
         raise ToolError(f"[yosys] must take the design in {folder}; it said: {(errors or lines or ['nothing'])[-1]}")
     return read_stat((folder / "stat.json").read_text("utf-8"), project)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qkdflow.errors import DataError
+from qkdflow.files import BROKEN_NPY
 from qkdflow.sources.base import Rows, Source
 
 
@@ -67,7 +68,7 @@ def wrapped(x: Any) -> Source | None:
 
 def _npy(path: Path) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")  # refuses pickles, and an .npz
+    except (OSError, *BROKEN_NPY) as error:
         raise DataError(f"[{path}] a .npy file of numbers is required: {error}") from error
     return array

@@ -7,7 +7,7 @@ workers once and not with every trial.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,11 +20,14 @@ KINDS = ("tcp://", "tls://", "ws://", "wss://", "ucx://", "inproc://")
 
 @contextmanager
 def workers(address: str, objective: Any) -> Iterator[tuple[Executor, Any]]:
-    """An executor on the scheduler at `address`, and the objective to submit to it."""
+    """An executor on the scheduler at `address`, and the objective to submit to it.
+
+    ToolError where there is none, or where it or its workers go away.
+    """
     if not address.startswith(KINDS):
         raise ConfigError(f"[dask] must be the address of a scheduler, such as tcp://host:8786; got {address!r}")
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError:
         raise ToolError("[dask] needs Dask: pip install 'qkdflow[dask]'") from None
     try:
@@ -34,5 +37,27 @@ def workers(address: str, objective: Any) -> Iterator[tuple[Executor, Any]]:
     with client:
         if not client.scheduler_info()["workers"]:
             raise ToolError(f"[dask] the scheduler at {address} has no workers. Start some with: dask worker {address}")
-        client.run(set_threads, 1)  # one engine thread a trial, as with jobs
-        yield client.get_executor(pure=False), client.scatter(objective, broadcast=True, hash=False)
+        client.register_plugin(_one_thread(), name="qkdflow-threads")
+        try:
+            yield client.get_executor(pure=False), client.scatter(objective, broadcast=True, hash=False)
+        except KilledWorker as error:
+            raise ToolError(
+                f"[dask] a worker must outlive its trial; {error.allowed_failures + 1} died of the same one. Look into "
+                "their logs: often a worker needs more memory (dask worker --memory-limit) or fewer trials"
+            ) from error
+        except CancelledError as error:  # Dask's word where nobody is left who holds the objective
+            raise ToolError(
+                f"[dask] the scheduler at {address}, or all its workers, went away. Start them, then run the same "
+                "command again"
+            ) from error
+
+
+def _one_thread() -> Any:
+    """One engine thread a trial, as with jobs; on workers that join later too."""
+    from distributed import WorkerPlugin
+
+    class OneThread(WorkerPlugin):
+        def setup(self, worker: Any) -> None:
+            set_threads(1)
+
+    return OneThread()

@@ -18,6 +18,7 @@ from qkdflow._core import non_dominated
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.tune import running
 from qkdflow.tune.claims import Claims
+from qkdflow.tune.foreseen import Foreseen
 from qkdflow.tune.goals import Array, Direction, Goals, Known
 from qkdflow.tune.journal import Event, Journal
 from qkdflow.tune.learn import Hypermodel, learn
@@ -66,9 +67,9 @@ class Study:
         self.space = space if isinstance(space, Space) else learn(space)
         self.direction = direction
         self.seed = seed
-        self._feasible = feasible
+        self._foreseen = Foreseen(self.space, feasible, cost)
+        self._is_constrained = feasible is not None
         self._stopper = stopper
-        self._known: dict[bytes, tuple[bool, float]] = {}  # what `feasible` and `cost` said, by code
         self._suggester = self.space.suggester(seed, self.goals.core_reference)
         self._trials: dict[int, Trial] = {}
         self._codes: dict[int, Codes] = {}
@@ -108,8 +109,8 @@ class Study:
                 [self._trials[n].state for n in self._told],
                 violations,
                 self._stacked(open_),
-                self._allows if self._feasible else None,
-                self._costs if self.goals.cost else None,
+                self._foreseen.allows if self._is_constrained else None,
+                self._foreseen.costs if self.goals.cost else None,
             )
             if code is None:
                 if number == 0:
@@ -299,7 +300,7 @@ class Study:
         return [t for t in told if t.state == "complete" and self.goals.meets_limits(t)]
 
     def _cost_of(self, trial: Trial) -> list[float]:
-        return [] if self.goals.cost is None else [self._ask_known(self._codes[trial.number])[1]]
+        return [] if self.goals.cost is None else [self._foreseen.cost(self._codes[trial.number])]
 
     def _outcomes(self) -> tuple[Array, Array]:
         values = np.array([v for v, _ in self._results], dtype=np.float64)
@@ -310,22 +311,6 @@ class Study:
 
     def _stacked(self, numbers: list[int]) -> Codes:
         return np.array([self._codes[n] for n in numbers], dtype=np.float64).reshape(-1, len(self.space.parameters))
-
-    def _ask_known(self, code: Codes) -> tuple[bool, float]:
-        key = code.tobytes()
-        if key not in self._known:
-            values = self.space.decode(code)
-            allowed = self._feasible is None or bool(self._feasible(dict(values)))
-            # An infeasible configuration may have no cost, and is not suggested.
-            cost = float(self.goals.cost(values)) if allowed and self.goals.cost else 0.0
-            self._known[key] = (allowed, cost)
-        return self._known[key]
-
-    def _allows(self, code: Codes) -> bool:
-        return self._ask_known(code)[0]
-
-    def _costs(self, codes: Codes) -> Array:
-        return np.array([self._ask_known(code)[1] for code in np.ascontiguousarray(codes)])
 
     def _add(self, trial: Trial) -> None:
         # Codes come from the values alone, as after reloading, so that both suggest the same bits.

@@ -40,7 +40,10 @@ class Constraints:
                 raise ConfigError(f"[constraints] {word} must be {kind}; got {value!r}")
         if cost is not None and cost not in known:
             raise ConfigError(f"[cost] must be one of {', '.join(known)}; got {cost!r}")
-        return cls(settings.get("part"), limits, cost)
+        part = settings.get("part")
+        if part is not None and not isinstance(part, str):
+            raise ConfigError(f"[constraints] part must be the name of a part; got {part!r}")
+        return cls(part, limits, cost)
 
     def refusals(self, found: Estimate, hopeful: bool = False) -> list[str]:
         """A sentence for each limit that is exceeded; hopeful: even by `HOPE` of the interval's low end."""
