@@ -207,6 +207,7 @@ def test_what_has_no_verilog_is_refused_by_name(tmp_path: Path) -> None:
         ((first, replace(act, result_type=digits), last), "layer act1: a result of at most 2 signed digits"),
         ((*fixed.layers, softmax), "layer softmax: softmax stays out of hardware"),
         ((replace(first, name="fc-1"), replace(act, inputs=("fc-1",)), last), "layer fc-1: names must be letters"),
+        ((replace(first, name="stream"), replace(act, inputs=("stream",)), last), "a module of ours has the name"),
     ):
         with pytest.raises(ConfigError, match=message):
             write_rtl(replace(fixed, layers=layers), tmp_path / "rtl")

@@ -77,7 +77,7 @@ def test_a_wrong_file_is_one_line_that_says_where(text: str, message: str, tmp_p
         (["teacher_network={kind='cnn',kernels=16}"], r"kernels\] must be a list of 3 whole numbers; got 16"),
         (["student_network={kind='cnn',convolutions='four'}"], r"convolutions\] must be a whole number; got 'four'"),
         (["student_network={kind='cnn',batch_normalization='false'}"], r"must be true or false; got 'false'"),
-        (['data="a\\u0000b.csv"'], r"\[--data\] and --teacher must be names of files; got 'a\\x00b.csv'"),
+        (['data="a\\u0000b.csv"'], r"\[--data\] and --teacher must be names of files; got '.*a\\x00b.csv'"),
         (["constraints.part=5"], r"\[constraints\] part must be the name of a part; got 5"),
         (["student_network.kernels=3"], r"\[student_network\] of kind mlp has kind, widths; got 'kernels'"),
         (["teacher_network.kind=cnn", "teacher_network.kernel=3"], r"got 'kernel'; did you mean kernels\?"),

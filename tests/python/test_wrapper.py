@@ -68,6 +68,18 @@ int main() {{
 """
 
 
+# What every test bench of an hls4ml project defines, hls4ml's own too: projects are written so that they can be traced.
+TRACE = """#include <cstddef>
+#include <map>
+#include <string>
+namespace nnet {
+bool trace_enabled = false;
+std::map<std::string, void *> *trace_outputs = nullptr;
+size_t trace_type_size = sizeof(double);
+}  // namespace nnet
+"""
+
+
 def built(model: FixedModel, directory: Path, bench: str, kind: str, config: HlsConfig) -> tuple[Path, Any]:
     """The wrapper of a network behind a test bench, compiled; and the hand-over."""
     x = codes(Key(4), model.input_type, (7, *model.input_shape))
@@ -78,7 +90,7 @@ def built(model: FixedModel, directory: Path, bench: str, kind: str, config: Hls
     spec = write_hardware(overlay, project, board)
     hardware = directory / "hardware"
     text = bench.format(top=spec.top, inputs=overlay.manifest.input.words, outputs=overlay.manifest.output.words)
-    (hardware / "bench.cpp").write_text(text)
+    (hardware / "bench.cpp").write_text(TRACE + text)
     hls4ml = importlib.util.find_spec("hls4ml")
     assert hls4ml is not None
     assert hls4ml.origin is not None

@@ -17,7 +17,8 @@ from qkdflow.fixed import FixedActivation, FixedDense, FixedLayer, FixedModel, F
 DENSE_LATENCY = 3  # beside the R clocks: one to add, one to round, one until the next stage has it
 EXACT_BITS = 53  # of a double, in which results are read
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Verilog-2001's words that a network or a layer might be called, and what this generator calls its own modules.
+OWN = ("stream", "argmax")  # modules of ours beside the layers'
+# Verilog-2001's words, which a network cannot be called; layers are named with the network's name before them.
 RESERVED = frozenset(
     re.findall(
         r"\w+",
@@ -26,7 +27,7 @@ RESERVED = frozenset(
     forever fork function generate genvar if include initial inout input instance integer join large library
     localparam macromodule medium module nand negedge nor not or output parameter posedge primitive real realtime
     reg release repeat scalared signed small specify specparam strong0 strong1 supply0 supply1 table task time
-    tran tri unsigned use vectored wait wand weak0 weak1 while wire wor xnor xor stream argmax
+    tran tri unsigned use vectored wait wand weak0 weak1 while wire wor xnor xor
 """,
     )
 )
@@ -164,8 +165,8 @@ def check(fixed: FixedModel) -> None:
             )
         if not IDENTIFIER.fullmatch(layer.name):
             raise ConfigError(f"{where}: names must be letters, digits and _, a letter first, to be Verilog's")
-        if layer.name in RESERVED:
-            raise ConfigError(f"{where}: the name is taken, by Verilog or by a module of ours; give the layer another")
+        if layer.name in OWN:
+            raise ConfigError(f"{where}: a module of ours has the name; give the layer another")
 
 
 def _refusal(layer: FixedLayer) -> str:
