@@ -103,6 +103,17 @@ def open_run(path: Path, config: dict[str, Any]) -> Iterator[Run]:
         yield Run(path, config)
 
 
+def hls_settings(path: Path) -> dict[str, Any] | None:
+    """What a run's directory says of its hls4ml project; None where it holds no run. DataError where it is damaged."""
+    about = path / "run.json"
+    if not about.exists():
+        return None
+    config = _record(about, "config")["config"]
+    if not isinstance(config, dict) or not isinstance(config.get("hls"), dict):
+        raise DataError(f"[{about}] is damaged; it must hold the run's settings")
+    return dict(config["hls"])
+
+
 def _is_ours(name: str) -> bool:
     """The lock, and what a write that was cut short leaves: all that a run stopped at its very start can hold."""
     return name == ".lock" or (name.startswith(".run.json.") and name.endswith(".tmp"))

@@ -14,8 +14,10 @@ from qkdflow import _core
 from qkdflow.compression import FLOAT_BITS
 from qkdflow.config import RunConfig
 from qkdflow.datasets import Dataset
+from qkdflow.errors import ConfigError
 from qkdflow.fixed import FixedModel
 from qkdflow.freeze import inexact_layers
+from qkdflow.hardware.estimator import estimate
 from qkdflow.report import layer_rows, pulse_summary, weight_summary, write_report
 from qkdflow.runs import Run
 from qkdflow.stages import Trained
@@ -80,6 +82,7 @@ class Report:
         }
         self.parts["compression_ratio"] = parameters / fixed.parameters
         self.parts["size_bits"] = {"teacher": FLOAT_BITS * parameters, "student": fixed.size_bits}
+        self.parts["estimate"] = estimate_part(self.config, fixed)
         trained, exact = student.model.logits(x), student.model.exact_logits(x)
         inexact = inexact_layers(student.model, fixed)
         self.parts["float_vs_fixed"] = {
@@ -120,6 +123,22 @@ class Report:
 
 def _other_classes(some: NDArray[Any], others: NDArray[Any]) -> int:
     return int(np.count_nonzero(some.argmax(axis=1) != others.argmax(axis=1)))
+
+
+def estimate_part(config: RunConfig, fixed: FixedModel) -> dict[str, Any]:
+    """What the run's hls4ml project needs of its part, or why the estimator cannot tell."""
+    hls = config.hls
+    try:
+        return estimate(
+            fixed,
+            part=hls.part_name,
+            clock_ns=hls.clock_ns,
+            reuse_factor=hls.reuse_factor,
+            strategy=hls.strategy,
+            io=hls.io_type,
+        ).to_dict()
+    except ConfigError as error:
+        return {"not_run": str(error).removeprefix("[estimate] ")}
 
 
 def search_part(study: Study) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qkdflow.accuracy import wilson
-from qkdflow.report.verdicts import compared, percent, verdicts
+from qkdflow.report.verdicts import compared, percent, shares, verdicts
 
 _NARROW, _TINY = 70, 40  # widths below which bars, rates and intervals, then the time left, make way
 
@@ -103,6 +103,8 @@ def summary_table(report: Mapping[str, Any], width: int = 80) -> Group:
     checks.add_row("compression", f"{report['compression_ratio']:.2f} times fewer parameters than the teacher")
     checks.add_row("HLS code", _agreement(hls))
     checks.add_row("assessment", _agreement(device))
+    if report.get("estimate"):
+        checks.add_row("estimate", _needs(report["estimate"]))
     checks.add_row("time", f"{sum((report.get('timings') or {}).values()):.1f} s")
     notes = Table.grid(padding=(0, 1))
     for sentence in verdicts(report):
@@ -133,6 +135,15 @@ def _classifiers(report: Mapping[str, Any], wide: bool) -> Table:
             *interval,
         )
     return table
+
+
+def _needs(found: Mapping[str, Any]) -> Text:
+    if found.get("not_run"):
+        return Text("not estimated", style="yellow")
+    style = {"fits": "green", "tight": "yellow"}.get(found["verdict"], "red")
+    clocks = found["total"]["latency_clk"]["value"]
+    text = f"{found['verdict']}: {shares(found)} of {found['part']}, {clocks:,} clocks (estimated, not implemented)"
+    return Text(text, style=style)
 
 
 def _agreement(part: Mapping[str, Any]) -> Text:

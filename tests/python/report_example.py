@@ -97,6 +97,19 @@ def example_report() -> dict[str, Any]:
     }
 
 
+def estimated(dsp: float, verdict: str) -> dict[str, Any]:
+    """An invented estimate, as Estimate.to_dict gives it."""
+    count = {"value": 7, "low": 5, "high": 11}
+    return {
+        "part": "xc7z020clg400-1",
+        "clock_ns": 5.0,
+        "total": dict.fromkeys(("lut", "ff", "dsp", "bram", "latency_clk", "ii"), count),
+        "share": {"lut": 0.3, "ff": 0.1, "dsp": dsp, "bram": 0.0},
+        "verdict": verdict,
+        "advice": "" if verdict == "fits" else "change fc1 first",
+    }
+
+
 def _pulses(key: Key) -> dict[str, Any]:
     def pulse(start: float, decay: float, height: float) -> list[float]:
         return [

@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixed_models import mlp
 from qkdflow import Key, cli
+from qkdflow.export.hls import HlsConfig
+from qkdflow.files import write_json
 
 GOOD = "a,b,class\n" + "\n".join(f"{i % 7},{(i * 3) % 11},{i % 2}" for i in range(60)) + "\n"
 
@@ -137,6 +141,31 @@ def test_estimate_shows_every_layer_and_is_json(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     assert shown.count("estimated, not implemented") == 2
     assert "not 16" in shown
+
+
+def test_an_estimate_of_a_run_is_of_its_own_project_where_no_flag_says_else(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    network = mlp(Key(3), (30, 12, 5))
+    network.save(tmp_path / "06_fixed")
+    first, second = (layer.name for layer in network.dense)
+    hls = HlsConfig(part="xc7a35tcpg236-1", clock_ns=8.0, strategy={first: "resource"}, reuse_factor={first: 15})
+    write_json(tmp_path / "run.json", {"config": {"hls": asdict(replace(hls, io_type="stream"))}})
+
+    def found(*flags: str) -> dict[str, Any]:
+        assert cli.main(["estimate", str(tmp_path), "--json", *flags]) == 0
+        return dict(json.loads(capsys.readouterr().out))
+
+    own = found()
+    assert (own["part"], own["clock_ns"], own["io"]) == ("xc7a35tcpg236-1", 8.0, "stream")
+    reuse = {layer["name"]: layer["reuse_factor"] for layer in own["layers"]}
+    assert (reuse[first], reuse[second]) == (15, 1)
+    assert own["from_run"] == ["part", "clock_ns", "strategy", "io", "reuse_factor"]
+    other = found("--board", "pynq-z2", "--strategy", "Latency", "--io", "io_parallel", "--reuse-factor", f"{first}=3")
+    assert (other["part"], other["clock_ns"], other["io"]) == ("xc7z020clg400-1", 8.0, "parallel")
+    assert other["from_run"] == ["clock_ns"]
+    assert cli.main(["estimate", str(tmp_path), "--clock", "4"]) == 0
+    assert "as in the run: part, strategy, io, reuse factor " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

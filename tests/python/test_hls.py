@@ -47,9 +47,9 @@ def test_every_board_carries_a_known_part() -> None:
             r"backend must be one of Vitis, Vivado, VivadoAccelerator, Quartus, oneAPI, Catapult; got 'vitis'",
         ),
         ({"strategy": "DA"}, r"strategy must be one of Latency, Resource, Unrolled; got 'DA'"),
-        ({"strategy": {"fc1": "latency"}}, r"strategy must be one of .* got 'latency'"),
+        ({"strategy": {"fc1": "slow"}}, r"strategy must be one of .* got 'slow'"),
         ({"backend": "oneAPI", "board": "pynq-z2"}, r"oneAPI takes an Intel part, such as Arria10; got pynq-z2"),
-        ({"io_type": "stream"}, r"io_type must be one of io_parallel, io_stream; got 'stream'"),
+        ({"io_type": "axi"}, r"io_type must be one of io_parallel, io_stream; got 'axi'"),
         ({"clock_ns": 0}, r"clock_ns, the period, must lie between 0 and 1000; got 0"),
         ({"clock_ns": float("nan")}, r"got nan"),
         ({"reuse_factor": 0}, r"whole number from 1 on; got 0"),
@@ -64,6 +64,11 @@ def test_every_board_carries_a_known_part() -> None:
 def test_config_refuses(options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         HlsConfig(**options)  # type: ignore[arg-type]
+
+
+def test_strategies_and_interfaces_are_also_known_by_the_estimators_words() -> None:
+    assert HlsConfig(strategy="latency", io_type="stream") == HlsConfig(strategy="Latency", io_type="io_stream")
+    assert HlsConfig(strategy={"fc1": "RESOURCE"}).strategy == {"fc1": "Resource"}
 
 
 @needs_hls4ml

@@ -25,7 +25,7 @@ from qkdflow.report.page import page
 from qkdflow.report.searches import study_of
 from qkdflow.summary import Report, search_part
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
-from report_example import example_report
+from report_example import estimated, example_report
 
 VOID = {"meta"}
 
@@ -217,6 +217,26 @@ def test_differences_are_called_faults() -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_design_that_does_not_fit_its_part_is_said_with_the_cure() -> None:
+    report = {**example_report(), "estimate": estimated(1.08, "does not fit")}
+    said = next(s for s in verdicts(report) if s.startswith("Estimated, not implemented"))
+    assert "does not fit xc7z020clg400-1 (LUT 30.0 %, FF 10.0 %, DSP 108.0 %" in said
+    assert "change fc1 first" in said
+    assert "--strategy Resource --reuse-factor N" in said
+    words = " ".join(Page(page(report)).words)
+    assert "5 to 11" in words
+    assert "Verdict: does not fit" in words
+
+
+def test_a_design_that_fits_needs_no_sentence_and_one_not_estimated_says_why() -> None:
+    report = example_report()
+    before = verdicts(report)
+    assert verdicts({**report, "estimate": estimated(0.1, "fits")}) == before
+    refused = {**report, "estimate": {"not_run": "strategy must be latency or resource; got 'unrolled'"}}
+    assert "Not estimated: strategy must be latency or resource; got 'unrolled'." in verdicts(refused)
+    assert "not estimated: strategy must be" in " ".join(Page(page(refused)).words)
+
+
 def test_the_file_is_completed_and_can_be_written_again_from_itself(tmp_path: Path) -> None:
     report = example_report()
     report["baselines"]["linear"]["accuracy_test"] = np.float64(0.999)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from qkdflow.terminal import progress, summary_table
-from report_example import example_report
+from report_example import estimated, example_report
 from rich.console import Console
 
 
@@ -35,11 +35,13 @@ def test_the_summary_of_a_run_without_compiler_says_so() -> None:
     console, text = _console(100)
     report = example_report()
     report["hls"] = {"not_run": "there is no C++ compiler"}
+    report["estimate"] = estimated(1.08, "does not fit")
     report["dataset"]["name"] = "[bold]odd"
     console.print(summary_table(report))
     assert "HLS code     not run" in text.getvalue()
     assert "because there is no C++ compiler." in text.getvalue()
     assert "[bold]odd" in text.getvalue()
+    assert "does not fit: LUT 30.0 %, FF 10.0 %, DSP 108.0 %, BRAM 0.0 % of xc7z020clg400-1, 7" in text.getvalue()
 
 
 def test_elsewhere_than_on_a_terminal_progress_is_silent() -> None:

@@ -21,8 +21,10 @@ from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export import csim
 from qkdflow.export.hls import HlsConfig
 from qkdflow.hardware import simulated
+from qkdflow.hardware.estimator import estimate
 from qkdflow.models import History
 from qkdflow.runs import open_run
+from qkdflow.summary import estimate_part
 from qkdflow.tune import HyperParameters
 
 TINY = replace(
@@ -231,6 +233,14 @@ def test_a_limit_that_no_student_meets_is_said_before_anything_is_trained(tmp_pa
     with pytest.raises(ConfigError, match=r"--max-parameters.*at least 39"):
         workflow.run(replace(PSD, max_parameters=20), tmp_path / "r")
     assert not (tmp_path / "r" / "01_baselines").exists()
+
+
+def test_the_report_estimates_the_project_as_it_is_built(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    path, report = whole
+    assert report["estimate"] == json.loads(json.dumps(estimate(path, board="pynq-z2").to_dict()))
+    shutil.copytree(path, tmp_path / "r")
+    hls = replace(PSD.hls, strategy="Unrolled", reuse_factor=2)
+    assert "unrolled" in estimate_part(replace(PSD, hls=hls), load_run(path).fixed)["not_run"]
 
 
 def test_a_wrong_reuse_factor_costs_no_search(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qkdflow.cli.rtl import reuse_factor as reuse_factor_of
 from qkdflow.errors import ConfigError
 
 if TYPE_CHECKING:
     from qkdflow.fixed import FixedModel
     from qkdflow.hardware.estimator import Estimate, Quantity, Target
 
+DEFAULTS = {"part": None, "clock_ns": 5.0, "strategy": "latency", "io": "parallel", "reuse_factor": 1}
+WORDS = {"part": "part", "clock_ns": "clock", "strategy": "strategy", "io": "io", "reuse_factor": "reuse factor"}
 RESOURCES = ("lut", "ff", "dsp", "bram")
 COUNTS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram": "BRAM18", "latency_clk": "clocks", "ii": "II"}
 
@@ -22,7 +27,9 @@ def add(verbs: Any) -> None:
     )
     verb.add_argument("model", metavar="MODEL", help="a run, or the folder of a frozen network (06_fixed)")
     add_target(verb)
-    verb.add_argument("--reuse-factor", default="1", metavar="N,N,...", help="one or more, as in 1,8,16,32,64")
+    verb.add_argument(
+        "--reuse-factor", metavar="N,N,...", help="one or more, as in 1,8,16,32,64, or one a layer: fc1=10,fc2=5"
+    )
     verb.add_argument("--json", action="store_true", help="one JSON object a reuse factor, a line each")
     verb.add_argument(
         "--calibrate",
@@ -35,15 +42,35 @@ def add(verbs: Any) -> None:
 
 
 def add_target(verb: argparse.ArgumentParser) -> None:
-    """The arguments that say what is built for."""
-    verb.add_argument("--part", help="such as xc7z020clg400-1")
+    """The arguments that say what is built for; what is not given is the run's own, or DEFAULTS'."""
+    verb.add_argument("--part", help="such as xc7z020clg400-1 (default: the run's, else the PYNQ-Z2's)")
     verb.add_argument("--board", help="such as pynq-z2, in place of the part")
-    verb.add_argument("--clock", type=float, default=5.0, dest="clock_ns", metavar="NS", help="clock period in ns")
-    verb.add_argument("--strategy", default="latency", help="latency or resource")
-    verb.add_argument("--io", default="parallel", help="parallel or stream")
+    verb.add_argument(
+        "--clock", type=float, dest="clock_ns", metavar="NS", help="clock period in ns (default: the run's, else 5)"
+    )
+    verb.add_argument("--strategy", help="Latency or Resource (default: the run's, else Latency)")
+    verb.add_argument("--io", help="io_parallel or io_stream (default: the run's, else io_parallel)")
     verb.add_argument(
         "--uncertainty", type=float, metavar="U", help="share of the clock HLS keeps back (Vitis: 0.27, Vivado: 0.125)"
     )
+
+
+def of_run(path: str) -> dict[str, Any]:
+    """part, clock_ns, strategy, io and reuse_factor of a run's hls4ml project; empty where `path` is no run."""
+    from qkdflow.export.hls import HlsConfig
+    from qkdflow.runs import hls_settings
+
+    settings = hls_settings(Path(path))
+    if settings is None:
+        return {}
+    hls = HlsConfig(**settings)
+    return {
+        "part": hls.part_name,
+        "clock_ns": hls.clock_ns,
+        "strategy": hls.strategy,
+        "io": hls.io_type,
+        "reuse_factor": hls.reuse_factor,
+    }
 
 
 def integers(text: str, option: str) -> list[int]:
@@ -61,11 +88,19 @@ def _estimate(args: argparse.Namespace) -> int:
     from qkdflow.hardware.estimator import Target, estimate_for, find_fixed
     from qkdflow.hardware.estimator.calibrate import calibrate, local_table
 
-    board = args.board if args.part or args.board else "pynq-z2"
+    given = {word: getattr(args, word) for word in DEFAULTS if getattr(args, word) is not None}
+    if "reuse_factor" in given:
+        given["reuse_factor"] = _factors(given["reuse_factor"])
+    if args.board:
+        given.setdefault("part", None)
+    run = {word: value for word, value in of_run(args.model).items() if word not in given}
+    asked = {**DEFAULTS, **run, **given}
+    board = args.board if asked["part"] or args.board else "pynq-z2"
+    every, named = (asked["strategy"], {}) if isinstance(asked["strategy"], str) else ("latency", asked["strategy"])
     target = Target.of(
-        args.part, board, clock_ns=args.clock_ns, strategy=args.strategy, io=args.io, uncertainty=args.uncertainty
+        asked["part"], board, clock_ns=asked["clock_ns"], strategy=every, io=asked["io"], uncertainty=args.uncertainty
     )
-    factors = integers(args.reuse_factor, "--reuse-factor")
+    factors = asked["reuse_factor"] if isinstance(asked["reuse_factor"], list) else [asked["reuse_factor"]]
     fixed = find_fixed(args.model)
     if args.calibrate:
         if len(factors) != 1:
@@ -75,22 +110,33 @@ def _estimate(args: argparse.Namespace) -> int:
         return _calibrate(args.calibrate, fixed, target, factors[0])
     table = calibrate(local_table()).table if args.calibrated else None
     for factor in factors:
-        found = estimate_for(fixed, target, factor, table)
+        found = estimate_for(fixed, target, factor, table, named)
         if args.json:
-            print(json.dumps(found.to_dict()))
+            print(json.dumps({**found.to_dict(), "from_run": list(run)}))
         else:
-            _show(found, factor)
+            _show(found, _each(asked["strategy"]), _each(factor), [WORDS[word] for word in run])
     return 0
 
 
-def _calibrate(paths: list[str], fixed: FixedModel, target: Target, factor: int) -> int:
+def _factors(text: str) -> list[int] | int | dict[str, int]:
+    return reuse_factor_of(text) if "=" in text else integers(text, "--reuse-factor")
+
+
+def _each(value: int | str | Mapping[str, Any]) -> str:
+    """One for all layers, or LAYER=VALUE,..., as flags have it."""
+    return ",".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
+
+
+def _calibrate(paths: list[str], fixed: FixedModel, target: Target, factor: int | Mapping[str, int]) -> int:
     from qkdflow.hardware.estimator.calibrate import calibrate, local_table, remember
+    from qkdflow.hardware.estimator.network import reuse_factors
     from qkdflow.hardware.vendor_reports import read_reports, sentences
 
     reports = read_reports(paths, modules=True)
     print("\n".join(sentences(reports)))
-    factors = {layer.name: factor for layer in fixed.dense}
-    added = remember(reports, fixed, target, factors, local_table())
+    factors = reuse_factors(fixed, factor)
+    dense = {layer.name: factors[layer.name] for layer in fixed.dense}
+    added = remember(reports, fixed, target, dense, local_table())
     found = calibrate(local_table())
     print(f"{added} reports added, {found.reports} in {local_table()}")
     for resource, (before, after) in found.errors.items():
@@ -101,13 +147,14 @@ def _calibrate(paths: list[str], fixed: FixedModel, target: Target, factor: int)
     return 0
 
 
-def _show(found: Estimate, factor: int) -> None:
+def _show(found: Estimate, strategy: str, factor: str, from_run: list[str]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     target = found.target
-    title = f"{target.part.name}, {target.clock_ns:g} ns, {target.strategy}, {target.io}, reuse factor {factor}"
+    title = f"{target.part.name}, {target.clock_ns:g} ns, {strategy.lower()}, {target.io}, reuse factor {factor}"
+    title += f"\nas in the run: {', '.join(from_run)}" if from_run else ""
     table = Table(
         title=f"estimated, not implemented: {title}", box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1)
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from qkdflow.cli.estimate import integers
+from qkdflow.cli.estimate import DEFAULTS, integers, of_run
 from qkdflow.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def add(verbs: Any) -> None:
     reuse.add_argument("--mhz", default="100,200", metavar="N,N,...", help="clock frequencies (default: 100,200)")
     reuse.add_argument("--reuse-factor", default="1,8,16,32,64", metavar="N,N,...")
     reuse.add_argument("--strategy", default="resource", help="latency or resource (default: resource)")
-    reuse.add_argument("--io", default="parallel", help="parallel or stream")
+    reuse.add_argument("--io", help="io_parallel or io_stream (default: the run's, else io_parallel)")
     reuse.add_argument("--simulate", action="store_true", help="simulate Verilog of qkdflow rtl, and draw its latency")
     reuse.add_argument("--measured", metavar="FILE.csv", help="of RTL simulated: columns reuse_factor,latency_clk,mhz")
     reuse.add_argument("--out", default="reuse-factor.svg", metavar="FILE", help=".svg, .png or .pdf")
@@ -49,10 +49,11 @@ def _reuse_factor(args: argparse.Namespace) -> int:
     fixed = find_fixed(args.model)
     if args.simulate:
         measured += _simulated(fixed, factors, clocks)
+    io = args.io or {**DEFAULTS, **of_run(args.model)}["io"]
     points = []
     for board in args.boards.split(","):
         for mhz in clocks:
-            target = Target.of(None, board, clock_ns=1000.0 / mhz, strategy=args.strategy, io=args.io)
+            target = Target.of(None, board, clock_ns=1000.0 / mhz, strategy=args.strategy, io=io)
             for factor in factors:
                 found = estimate_for(fixed, target, factor)
                 clk = found.total.latency_clk

@@ -52,11 +52,17 @@ class HlsConfig:
     project_name: str = "myproject"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "io_type", _spelt(self.io_type, IO_TYPES))
         for key, known in (("backend", BACKENDS), ("io_type", IO_TYPES)):
             if getattr(self, key) not in known:
                 raise ConfigError(f"[hls] {key} must be one of {', '.join(known)}; got {getattr(self, key)!r}")
-        if isinstance(self.strategy, Mapping):
-            object.__setattr__(self, "strategy", dict(self.strategy))
+        given = self.strategy
+        spelt = (
+            {k: _spelt(v, STRATEGIES) for k, v in given.items()}
+            if isinstance(given, Mapping)
+            else _spelt(given, STRATEGIES)
+        )
+        object.__setattr__(self, "strategy", spelt)
         for strategy in self.strategy.values() if isinstance(self.strategy, Mapping) else (self.strategy,):
             if strategy not in STRATEGIES:
                 raise ConfigError(f"[hls] strategy must be one of {', '.join(STRATEGIES)}; got {strategy!r}")
@@ -107,6 +113,12 @@ class HlsConfig:
         return {
             layer.name: "Latency" if layer.name in alone else asked.get(layer.name, "Latency") for layer in fixed.layers
         }
+
+
+def _spelt(word: str, known: tuple[str, ...]) -> str:
+    """As hls4ml spells it: `latency` is Latency, `stream` is io_stream. What is not known stays, to be refused."""
+    asked = str(word).lower().removeprefix("io_")
+    return next((name for name in known if name.lower().removeprefix("io_") == asked), word)
 
 
 def _each(what: str, given: T | Mapping[str, T], default: T, fixed: FixedModel) -> dict[str, T]:

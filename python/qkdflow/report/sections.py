@@ -17,6 +17,7 @@ Rows = list[Sequence[Child]]
 
 _NONE = "\N{EM DASH}"
 _MODELS = ("teacher", "student")
+_NEEDS = ("lut", "ff", "dsp", "bram", "latency_clk", "ii")
 
 
 def _result(report: Report) -> Html:
@@ -46,6 +47,25 @@ def _result(report: Report) -> Html:
     )
     letter = tag("table", tag("thead", groups, head), tag("tbody", row), class_="letter")
     return join(scroll(letter), tag("p", note, bits, class_="note"))
+
+
+def _fit(report: Report) -> Html | None:
+    found = report.get("estimate")
+    if not found:
+        return None
+    if found.get("not_run"):
+        return tag("p", tag("em", f"not estimated: {found['not_run']}"))
+    total, head = found["total"], ["", "LUT", "FF", "DSP", "BRAM18", "Clocks", "II"]
+    rows: Rows = [
+        ["estimated", *(f"{total[word]['value']:,}" for word in _NEEDS)],
+        ["90 % interval", *(f"{total[word]['low']:,} to {total[word]['high']:,}" for word in _NEEDS)],
+        ["of the part [%]", *(percent(share) for share in found["share"].values()), None, None],
+    ]
+    note = (
+        f"Estimated, not implemented: what HLS would report for {found['part']} at {found['clock_ns']:g} ns; "
+        f"docs/estimator.md says how far off it is. Verdict: {found['verdict']}."
+    )
+    return join(table(head, rows, numeric=range(1, len(head))), tag("p", note, class_="note"))
 
 
 def _limits(report: Report) -> Html | None:
@@ -204,6 +224,7 @@ def _facts(facts: Mapping[str, Any]) -> Html:
 
 SECTIONS: dict[str, Callable[[Report], Html | None]] = {
     "Result": _result,
+    "Will it fit": _fit,
     "Keep in mind": _limits,
     "Beside baselines": _baselines,
     "Data": _data,

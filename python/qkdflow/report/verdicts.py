@@ -71,6 +71,7 @@ def _from_numbers(report: Mapping[str, Any]) -> Iterator[str]:
             f"{frozen['exact_class_changes']:,} of {frozen['samples']:,} samples; their bits differ by design, in "
             f"{', '.join(frozen['inexact_layers'])} (slopes of 18 bits, tables)."
         )
+    yield from _room(report.get("estimate") or {})
     if not compared(hls):
         yield f"The HLS code was not compiled and compared, because {why_not(hls)}."
     elif hls["mismatches"]:
@@ -81,6 +82,24 @@ def _from_numbers(report: Mapping[str, Any]) -> Iterator[str]:
     elif device["mismatches"]:
         share = f"{device['mismatches']:,} of {compared(device):,}"
         yield f"{share} assessed outputs differ from the emulator: a fault."
+
+
+def shares(estimate: Mapping[str, Any]) -> str:
+    """What an estimate needs of its part, as "LUT 6.7 %, ..."."""
+    return ", ".join(f"{name.upper()} {100 * share:.1f} %" for name, share in estimate["share"].items())
+
+
+def _room(estimate: Mapping[str, Any]) -> Iterator[str]:
+    """Where the design may not fit its part, and what helps. A report of before has no estimate, and says nothing."""
+    if estimate.get("not_run"):
+        yield f"Not estimated: {estimate['not_run']}."
+    elif estimate and estimate["verdict"] != "fits":
+        what = "does not fit" if estimate["verdict"] == "does not fit" else "is tight on"
+        yield (
+            f"Estimated, not implemented: the design {what} {estimate['part']} ({shares(estimate)}); "
+            f"{estimate['advice']}. In a run: --strategy Resource --reuse-factor N keeps the training (same --out); "
+            "--digits 2 or --constraints searches another student (another --out)."
+        )
 
 
 def compared(part: Mapping[str, Any]) -> int:
