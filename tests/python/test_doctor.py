@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from qkdflow import cli
+from qkdflow import cli, doctor
 from qkdflow.doctor import Finding, diagnose
+from qkdflow.rtl.verilator import Verilator
 
 
 @pytest.fixture
@@ -39,6 +40,17 @@ def test_a_tool_on_path_tells_its_version(path: Path) -> None:
 def test_a_tool_that_fails_is_named_by_its_place(path: Path) -> None:
     install(path, "vivado", "exit 1")
     assert finding("vivado").found == str(path / "vivado")
+
+
+def test_verilator_and_yosys_are_found_where_rtl_finds_them(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(path, "verilator_bin", 'echo "Verilator 5.036 2025-04-27"')
+    monkeypatch.setattr(doctor, "find_verilator", lambda: Verilator(path / "verilator_bin", path))
+    assert finding("verilator").found == "Verilator 5.036 2025-04-27"
+    monkeypatch.setattr(doctor, "find_verilator", lambda: None)
+    assert finding("verilator").found is None
+    install(path, "yosys", 'echo "Yosys 0.71 (git sha1 0)"')
+    monkeypatch.setattr(doctor, "yosys_command", lambda: [str(path / "yosys")])
+    assert finding("yosys").found == "Yosys 0.71 (git sha1 0)"
 
 
 def test_a_remote_board_is_found_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
