@@ -49,12 +49,16 @@ APPLICATIONS = {
             "bits": 6,
             "sparsity": 0.49,
             "max_parameters": 8847,
-            "student_network": {"kind": "mlp", "widths": [[5, 5, 1], [40, 120, 20], [16, 32, 8]]},
+            "student_network": {
+                "kind": "mlp",
+                "widths": [[5, 5, 1], [80, 120, 20], [16, 32, 8]],
+                "learning_rate": 1e-3,
+            },
             "transport": "axi_dma",
         },
         {
-            "quick": {"train_rows": 10_000, "teacher_trials": 2, "teacher_trial_epochs": 4, "teacher_epochs": 10}
-            | {"student_trials": 4, "student_trial_epochs": 4, "student_epochs": 16, "student_restarts": 1}
+            "quick": {"teacher_trials": 3, "teacher_trial_epochs": 2, "teacher_epochs": 6}
+            | {"student_trials": 8, "student_trial_epochs": 6, "student_epochs": 24, "student_restarts": 1}
             | {"baseline_epochs": 4, "least_steps": 1000},
             "paper": {"teacher_trials": 6, "teacher_trial_epochs": 3, "teacher_epochs": 20, "student_trials": 12}
             | {"student_trial_epochs": 4, "student_epochs": 24, "student_restarts": 1, "baseline_epochs": 6},
@@ -67,19 +71,21 @@ APPLICATIONS = {
             "bits": 6,
             "sparsity": 0.48,
             "max_parameters": 3816,
-            "teacher_network": {"kind": "cnn", "convolutions": 2, "pool_every": 1, "dense": 1, "kernels": [16, 32, 8]},
+            "teacher_network": {"kind": "cnn", "convolutions": 3, "pool_every": 1, "dense": 0, "kernels": [8, 16, 8]}
+            | {"learning_rate": 1e-2},
             "student_network": {
                 "kind": "cnn",
-                "convolutions": 2,
+                "convolutions": 3,
                 "pool_every": 1,
-                "dense": 1,
+                "dense": 0,
                 "batch_normalization": False,
+                "learning_rate": 1e-2,
             },
             "hls": {"io_type": "io_stream"},
             "transport": "axi_dma",
         },
         {
-            "quick": {"train_rows": 5_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 4}
+            "quick": {"train_rows": 10_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 6}
             | {"student_trials": 3, "student_trial_epochs": 2, "student_epochs": 12, "student_restarts": 1}
             | {"baseline_epochs": 3, "least_steps": 0},
             "paper": {"train_rows": 20_000, "teacher_trials": 2, "teacher_trial_epochs": 1, "teacher_epochs": 5}

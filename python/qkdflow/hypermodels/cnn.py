@@ -12,6 +12,7 @@ from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import (
     Bits,
     bias_quantizer,
+    check_rate,
     distillation,
     kernel_quantizer,
     layer_bits,
@@ -79,7 +80,7 @@ class TeacherCNN(_CNN):
     """Kernels 32 to 128 in steps of 8, dense layers 10 to 50 in steps of 10, float32 (the letter, figure 3).
 
     The letter's teacher for images of 80 x 80 pixels has four convolutions, a pool after every second, and two dense
-    layers. `kernels` is (least, most, step), for narrower ones.
+    layers. `kernels` is (least, most, step), for narrower ones; `learning_rate` the one that a search tries first.
     """
 
     convolutions: int = 4
@@ -88,9 +89,11 @@ class TeacherCNN(_CNN):
     batch_normalization: bool = True
     global_pooling: bool = False
     kernels: tuple[int, int, int] = (32, 128, 8)
+    learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
         self._check(self.convolutions, self.pool_every, self.dense)
+        check_rate(self.learning_rate)
 
     @cached_property
     def scaling(self) -> Rescaling:
@@ -106,7 +109,7 @@ class TeacherCNN(_CNN):
         for i in range(1, self.dense + 1):
             width = hp.Int(f"fc{i}", 10, 50, step=10)
             chain += [Dense(width, "relu", kernel_initializer="he_uniform", name=f"fc{i}")]
-        rate = learning_rate(hp, 1e-3)
+        rate = learning_rate(hp, self.learning_rate)
         model = Sequential([*chain, Dense(self.dataset.classes, name="output")], name="teacher", key=key)
         model.compile(Adam(rate))
         return model
@@ -142,9 +145,11 @@ class StudentCNN(_CNN):
     dense: int = 3
     batch_normalization: bool = True
     global_pooling: bool = False
+    learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
         self._check(self.convolutions, self.pool_every, self.dense)
+        check_rate(self.learning_rate)
 
     @cached_property
     def scaling(self) -> Rescaling:
@@ -156,7 +161,7 @@ class StudentCNN(_CNN):
         names = [*(f"conv{i + 1}" for i in range(len(filters))), *(f"fc{i + 1}" for i in range(len(widths))), "output"]
         bits = {name: layer_bits(hp, self.bits, name) for name in names}
         reach = relu_integer(hp, least_bits(self.bits))
-        rate = learning_rate(hp, 1e-3)
+        rate = learning_rate(hp, self.learning_rate)
         distillation(hp)
         chain: list[Layer] = [Input(self.dataset.shape, self.dataset.input_type, name="input"), self.scaling]
         for i, pooled in self._pools(self.convolutions, self.pool_every):

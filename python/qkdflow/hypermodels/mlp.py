@@ -13,6 +13,7 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import (
     Bits,
+    check_rate,
     distillation,
     layer_bits,
     learning_rate,
@@ -81,17 +82,19 @@ class StudentMLP:
     bits: of all layers, or (least, most): then each layer's are searched too, bits_fc1 and so on.
     digits: signed digits that a weight may have (csd_bits); with two, no product needs a DSP. The hyper-parameters
     temperature and alpha belong to the distillation that trains it. widths: the hidden layers, each with its least and
-    most width and their step, in place of the letter's one or two of 1 to 20.
+    most width and their step, in place of the letter's one or two of 1 to 20. learning_rate: what a search tries first.
     """
 
     dataset: Dataset
     bits: Bits
     digits: int | None = None
     widths: tuple[Range, ...] = ()
+    learning_rate: float = 1e-2
 
     def __post_init__(self) -> None:
         if any(len(w) != 3 or not 1 <= w[0] <= w[1] or w[2] < 1 for w in self.widths):
             raise ConfigError(f"[StudentMLP] widths must be (least, most, step) a layer; got {self.widths}")
+        check_rate(self.learning_rate)
 
     @cached_property
     def scaling(self) -> Rescaling:
@@ -101,7 +104,7 @@ class StudentMLP:
         hidden = self._hidden(hp)
         last = layer_bits(hp, self.bits, "output")
         reach = relu_integer(hp, least_bits(self.bits))
-        rate = learning_rate(hp, 1e-2)
+        rate = learning_rate(hp, self.learning_rate)
         distillation(hp)
 
         chain: list[QDense | QActivation] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qkdflow.errors import ConfigError
 from qkdflow.layers import QActivation, QDense
 from qkdflow.quantizers import csd_bits, quantized_bits, quantized_relu
 from qkdflow.tune import HyperParameters
@@ -50,6 +51,11 @@ def layer_bits(hp: HyperParameters, bits: Bits, name: str) -> int:
 
 def least_bits(bits: Bits) -> int:
     return bits if isinstance(bits, int) else bits[0]
+
+
+def check_rate(first: float) -> None:
+    if first not in LEARNING_RATES:
+        raise ConfigError(f"[learning_rate] must be one of {', '.join(map(str, LEARNING_RATES))}; got {first}")
 
 
 def learning_rate(hp: HyperParameters, default: float) -> float:
