@@ -26,10 +26,13 @@ void base(py::module_& m) {
       m, "Key",
       "A random key: a value, not a state. Same key, same bits. Fold in a number or a name to get an "
       "independent key (Philox4x32-10, Salmon et al. 2011).")
-      .def(py::init<std::uint64_t>(), py::arg("seed"))
-      .def(py::init([](const py::object& seed) -> Key {  // anything else
-             throw ValueError(concat("[Key] seed must be a whole number from 0 to 2^64 - 1; got ",
-                                     std::string(py::repr(seed))));
+      .def(py::init([](const py::object& seed) {
+             try {
+               return Key(seed.cast<std::uint64_t>());
+             } catch (const py::cast_error&) {
+               throw ValueError(concat("[Key] seed must be a whole number from 0 to 2^64 - 1; got ",
+                                       std::string(py::repr(seed))));
+             }
            }),
            py::arg("seed"))
       .def("fold", py::overload_cast<std::uint64_t>(&Key::fold, py::const_), py::arg("data"))

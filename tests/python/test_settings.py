@@ -79,7 +79,10 @@ def test_a_wrong_file_is_one_line_that_says_where(text: str, message: str, tmp_p
         (["student_network={kind='cnn',batch_normalization='false'}"], r"must be true or false; got 'false'"),
         (['data="a\\u0000b.csv"'], r"\[--data\] and --teacher must be names of files; got '.*a\\x00b.csv'"),
         (["constraints.part=5"], r"\[constraints\] part must be the name of a part; got 5"),
-        (["student_network.kernels=3"], r"\[student_network\] of kind mlp has kind, widths; got 'kernels'"),
+        (
+            ["student_network.kernels=3"],
+            r"\[student_network\] of kind mlp has kind, widths, learning_rate; got 'kernels'",
+        ),
         (["teacher_network.kind=cnn", "teacher_network.kernel=3"], r"got 'kernel'; did you mean kernels\?"),
         (["data=psb"], r"\[data\] must be one of psd.*Did you mean psd"),
         (["image_size=[0, 3]"], r"\[--image-size\] must be height and width"),
@@ -151,5 +154,5 @@ def test_the_command_line_is_the_same_configuration(monkeypatch: pytest.MonkeyPa
     psd, file, mnist, csv = seen
     assert psd == RunConfig("psd", application="psd", bits=6, max_parameters=529, hls=HlsConfig(clock_ns=4.0))
     assert (file.bits, file.sparsity, file.hls.clock_ns) == (5, 0.3, 8.0)
-    assert (mnist.data, mnist.image_size, mnist.work.train_rows) == (str(tmp_path), (8, 9), 10_000)
+    assert (mnist.data, mnist.image_size, mnist.work.teacher_trials) == (str(tmp_path), (8, 9), 3)
     assert (Path(csv.data).name, Path(csv.data).is_absolute(), csv.label) == ("a.csv", True, "kind")
