@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from qkdflow.errors import ToolError
 from qkdflow.export.csim import compiler_problem
 from qkdflow.rtl.verilator import find_verilator
 from qkdflow.rtl.yosys import yosys_command
+from qkdflow.tools import call
 
 _SECONDS = 10  # a tool that does not tell its version by then is listed without one
 
@@ -93,11 +93,11 @@ def _yosys() -> str | None:
 
 def _first_line(command: list[str]) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired):
+        done = call(command[0], command, seconds=_SECONDS)
+    except ToolError:
         return None
-    lines = [line.strip(" *") for line in (done.stdout or done.stderr).splitlines() if line.strip(" *")]
-    return lines[0] if lines and done.returncode == 0 else None
+    lines = [line.strip(" *") for line in done.said.splitlines() if line.strip(" *")]
+    return lines[0] if lines and done.code == 0 else None
 
 
 def _board() -> str | None:

@@ -110,6 +110,14 @@ def test_a_module_imports_lower_rungs_only(path: Path) -> None:
     assert {name for name in needs(path) if name not in RUNGS or RUNGS[name] >= RUNGS[own(path)]} == set()
 
 
+def test_other_programs_are_started_in_one_place() -> None:
+    """tools.call, which stops them with us; a peer of a contest is a conversation, ended by its `close`."""
+    found = {
+        p.relative_to(PACKAGE).as_posix() for p in MODULES if "subprocess" in set(imports(ast.parse(p.read_text())))
+    }
+    assert found == {"tools.py", "contest/players.py"}
+
+
 def test_the_board_imports_nothing_from_the_workshop() -> None:
     found = {named(p): set(imports(ast.parse(p.read_text()))) for p in BOARD.rglob("*.py")}
     assert found, "no module under pynq_overlay/"

@@ -6,9 +6,12 @@ Each verb has a module of its own whose `add(verbs)` declares its arguments; wha
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from qkdflow.cli import (
     assess,
@@ -46,7 +49,8 @@ def _run(argv: Sequence[str] | None) -> int:
     parser, _ = _commands()
     args = parser.parse_args(argv)
     try:
-        return int(args.command(args))
+        with _stoppable():
+            return int(args.command(args))
     except BrokenPipeError:
         raise
     except (ValueError, ToolError, RuntimeError, OSError) as error:
@@ -54,12 +58,30 @@ def _run(argv: Sequence[str] | None) -> int:
             raise
         print(f"qkdflow: {_one_line(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print(
             "qkdflow: stopped; what was finished is kept. The same command goes on from there",
             file=sys.stderr,
         )
-        return 130
+        return 128 + (stop.args[0] if stop.args else signal.SIGINT)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Lets `kill` and a terminal that closes stop us as Ctrl-C does: whatever we started ends with us."""
+
+    def stop(number: int, _: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    signals = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
+    signals = [s for s in signals if signal.getsignal(s) is signal.SIG_DFL]  # nohup's word counts
+    for number in signals:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in signals:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def helps() -> dict[str, str]:

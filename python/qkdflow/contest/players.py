@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from qkdflow._core import Key
 from qkdflow.contest.problem import Problem, Values
 from qkdflow.errors import ToolError
+from qkdflow.tools import call
 from qkdflow.tune import Space, SpaceExhausted, Study, Value
 
 Suggest = Callable[[], "tuple[Values, float] | None"]  #: values and CPU seconds; None at the end of the space
@@ -163,8 +164,8 @@ def entry(name: str, environments: Path, scripts: Path) -> Entry:
             [sys.executable, "-m", "venv", folder],
             [str(python), "-m", "pip", "install", *packages.split()],
         ):
-            done = subprocess.run(command, cwd=environments, capture_output=True, text=True)
-            if done.returncode:
-                last = done.stderr.strip().splitlines()[-1:]
+            done = call("bench bo", command, environments, cure="Make it by hand")
+            if done.code:
+                last = done.said.strip().splitlines()[-1:]
                 raise ToolError(f"[bench bo] cannot make the environment of {name}: {last[0] if last else command}")
     return Entry(name, seeds, lambda: Peer(python, script, name))

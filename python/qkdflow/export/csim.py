@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import re
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export.hls import HlsProject
 from qkdflow.files import read_json, write_json
+from qkdflow.tools import call
 
 Real = NDArray[np.float64]
 
@@ -123,19 +123,10 @@ def compile_csim(project: HlsProject) -> Csim:
     library = _library(project)
     library.unlink(missing_ok=True)
     start = time.perf_counter()
-    done = subprocess.run(
-        ["bash", "build_lib.sh"],  # noqa: S607
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    done = call("csim", ["bash", "build_lib.sh"], directory)
     seconds = time.perf_counter() - start
-    if done.returncode != 0 or not library.is_file():
-        raise ToolError(f"[csim] the project in {directory} must compile; {_complaint(done.stdout)}")
+    if done.code != 0 or not library.is_file():
+        raise ToolError(f"[csim] the project in {directory} must compile; {_complaint(done.said)}")
     write_json(_note(project), {"directory": str(directory), "seconds_to_compile": seconds})
     return _open(project, seconds)
 

