@@ -10,6 +10,8 @@ import io
 import json
 import math
 import os
+import re
+import shutil
 import threading
 import zipfile
 import zlib
@@ -26,6 +28,7 @@ from qkdflow.limits import DEFLATES_TO, MOST_VALUES, SLACK, values_of
 
 # What NumPy raises for a damaged file: an NPY's header is a Python literal, which is read and not run.
 BROKEN_NPY = (ValueError, EOFError, MemoryError, SyntaxError, TokenError, RecursionError)
+CURE = "Make room or choose another folder, then run the same command again"  # where the system refuses a write
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; a real one would change the bytes
 
 
@@ -50,10 +53,16 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        raise ToolError(
-            f"[write {path}] the file must be writable; got: {error.strerror or error}. "
-            "Make room or choose another folder, then run the same command again"
-        ) from error
+        raise ToolError(f"[write {path}] the file must be writable; got: {reason(error)}. {CURE}") from error
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, without the files; of shutil's list, which has a line a file, the first."""
+    if not isinstance(error, shutil.Error) or not isinstance(error.args[0], list):
+        return error.strerror or str(error)
+    first = str(error.args[0][0][-1])
+    number = re.match(r"\[Errno (\d+)\]", first)
+    return os.strerror(int(number[1])) if number else first
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from qkdflow.files import (
     plain,
     read_json,
     read_npz,
+    reason,
     write_atomic,
     write_json,
     write_npz,
@@ -44,6 +46,14 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
         write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_of_many_reasons_the_first_is_given_in_words() -> None:
+    full = "[Errno 28] No space left on device: 'a' -> 'b'"
+    assert reason(shutil.Error([("a", "b", full), ("c", "d", "another")])) == "No space left on device"
+    assert reason(shutil.Error([("a", "b", "odd")])) == "odd"
+    assert reason(OSError(errno.EROFS, "Read-only file system", "a")) == "Read-only file system"
+    assert reason(OSError("neither number nor file")) == "neither number nor file"
 
 
 def test_an_interrupt_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

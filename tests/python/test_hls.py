@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixed_graphs import GRAPHS, Build
@@ -210,6 +214,33 @@ def test_replaces_its_own_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="empty directory or an earlier project"):
         write_hls(model, tmp_path / "mine", HlsConfig())
     assert (tmp_path / "mine" / "thesis.tex").exists()
+
+
+@needs_hls4ml
+def test_a_full_disk_is_one_short_line_and_the_same_call_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, out = mlp(Key(2), (30, 15, 4)), tmp_path / "p"
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def copy(*_: object, **__: object) -> None:
+        raise shutil.Error([(f"templates/{i}.h", f"firmware/{i}.h", str(full)) for i in range(100)])
+
+    for name in ("hls.json", "model.json", "model.npz", "recreate.py", "firmware"):
+
+        def replace_unless_full(source: str, target: Path, name: str = name, real: Any = os.replace) -> None:
+            if Path(target).name == name:
+                raise full
+            real(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", replace_unless_full)
+            if name == "firmware":
+                patch.setattr("hls4ml.writer.vivado_writer.copytree", copy)
+            with pytest.raises(ToolError, match=r"No space left on device. Make room.*the same command again") as said:
+                write_hls(model, out, HlsConfig())
+        assert len(str(said.value)) < 200 + len(str(out))
+    assert write_hls(model, out, HlsConfig()).directory == out
 
 
 def test_without_hls4ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,9 +98,12 @@ def _is_ours(error: Exception) -> bool:
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError):
-        where = f"[{error.filename}] " if error.filename else ""
+        from qkdflow.files import reason
+
+        path = error.filename2 or error.filename  # of a copy the one that is written
+        where = f"[{path}] " if path else ""
         cure = "Nothing finished is lost; make room or fix the rights, then run again"
-        return f"{where}{error.strerror or error}. {cure}"
+        return f"{where}{reason(error)}. {cure}"
     return " ".join(str(error).split())
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export import preflight, recreate
-from qkdflow.files import read_json, write_json
+from qkdflow.files import CURE, read_json, reason, write_atomic, write_json
 from qkdflow.fixed import FixedDepthwiseConv, FixedModel
 from qkdflow.fixed.model import INPUT
 from qkdflow.hardware.boards import Part, boards, find_part
@@ -189,9 +189,9 @@ def write_hls(
     plan = _plan(fixed, config, factors, cautions)
     _clear(directory)
     source = directory / "source"
+    write_json(source / "hls.json", plan)  # first: what is left of a project that was cut short is then known as ours
     fixed.save(source)
-    write_json(source / "hls.json", plan)
-    shutil.copyfile(recreate.__file__, directory / "recreate.py")
+    write_atomic(directory / "recreate.py", Path(recreate.__file__).read_bytes())
     _run_hls4ml(source, directory)
     return HlsProject(directory, fixed, config, plan["stamp"], cautions)
 
@@ -235,8 +235,12 @@ def _hls4ml_version() -> str:
 def _clear(directory: Path) -> None:
     if (directory / "source" / "hls.json").is_file():
         shutil.rmtree(directory)
-    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    elif directory.exists() and (not directory.is_dir() or _holds_files(directory)):
         raise ConfigError(f"[hls] an empty directory or an earlier project is required; got {directory}")
+
+
+def _holds_files(directory: Path) -> bool:
+    return any(not path.is_dir() for path in directory.rglob("*"))
 
 
 def _run_hls4ml(source: Path, directory: Path) -> None:
@@ -250,7 +254,7 @@ def _run_hls4ml(source: Path, directory: Path) -> None:
     except ImportError as error:
         raise ToolError(f"[hls] hls4ml 1.3 is required; {error}; pip install 'hls4ml>=1.3,<1.4'") from error
     except OSError as error:
-        raise ToolError(f"[hls] {directory} must be writable; {error.strerror or error}") from error
+        raise ToolError(f"[hls] {directory} must be writable; got: {reason(error)}. {CURE}") from error
     except Exception as error:
         last = " ".join(said.getvalue().split()[-40:])
         raise ToolError(f"[hls] hls4ml must write the project; it stopped with: {error} {last}".strip()) from error
