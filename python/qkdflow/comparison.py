@@ -18,7 +18,7 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import DataError
 from qkdflow.files import read_json, write_atomic, write_json
 from qkdflow.models import Model, load_model
-from qkdflow.runs import Run, open_run
+from qkdflow.runs import Run, Step, open_run
 from qkdflow.terminal import progress
 
 COLUMNS = ("method", "accuracy (test)", "parameters", "zeros", "bits", "bytes", "teacher's bytes over these")
@@ -40,7 +40,7 @@ class Comparison:
     def run(self, methods: Sequence[str], out: str | Path) -> dict[str, Any]:
         """Trains what is not there yet; writes compress.json, compress.md and compress.svg, and returns the first."""
         configs = [replace(self.config, method=m) for m in methods]
-        with open_run(Path(out), self._settings()) as directory:
+        with open_run(Path(out), self._settings(), self._steps(configs)) as directory:
             teacher, compressed = self._teacher(directory)
             logits = None
             if teacher is not None and any(c.distils for c in configs):
@@ -77,7 +77,7 @@ class Comparison:
         def load(folder: Path) -> tuple[Model, dict[str, Any]]:
             return load_model(folder / "after"), dict(read_json(folder / "facts.json"))
 
-        return Run(directory.path, directory.config).stage("teacher", self._settings(), compute, load)
+        return directory.stage("teacher", compute, load)
 
     def _one(
         self, directory: Run, config: CompressionConfig, seed: int, logits: NDArray[np.float32] | None
@@ -96,10 +96,16 @@ class Comparison:
             write_json(folder / "facts.json", facts)
             return facts
 
-        # A chain of its own: another method, or one more, leaves what is there.
-        chain = Run(directory.path, directory.config)
-        depends = {**self._settings(), "method": config.method, "seed": seed}
-        return chain.stage(f"{config.method}_{seed}", depends, compute, lambda d: dict(read_json(d / "facts.json")))
+        return directory.stage(_name(config, seed), compute, lambda d: dict(read_json(d / "facts.json")))
+
+    def _steps(self, configs: Sequence[CompressionConfig]) -> list[Step]:
+        """All aside: another method, or one more, leaves what is there."""
+        settings = self._settings()
+        return [Step("teacher", settings, aside=True)] + [
+            Step(_name(config, seed), {**settings, "method": config.method, "seed": seed}, aside=True)
+            for config in configs
+            for seed in range(self.seeds)
+        ]
 
     def _settings(self) -> dict[str, Any]:
         config = {k: v for k, v in asdict(self.config).items() if k != "method"}
@@ -133,6 +139,10 @@ class Comparison:
                 "size_bits": FLOAT_BITS * parameters,
             }
         return report
+
+
+def _name(config: CompressionConfig, seed: int) -> str:
+    return f"{config.method}_{seed}"
 
 
 def markdown(report: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 A stage's folder is complete when its stage.json is there; the file is written last, and holds the stage's key: a hash
 of the settings that the stage depends on and of the keys before it. A complete stage with the same key is loaded, any
-other is computed again.
+other is computed again. Settings may change as long as no result of training is in their way.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,61 +26,60 @@ FORMAT = "qkdflow.run/1"
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Step:
+    """A stage before it is run. depends: the settings that it adds to those of the steps before it.
+
+    aside: no later step depends on it. begun: whether a stopped stage's folder holds something to go on with; without
+    it a stopped stage begins anew. remade_for: settings for whose sake its result is made anew without a question; None
+    is any of them, and for a result that costs no training.
+    """
+
+    name: str
+    depends: dict[str, Any]
+    aside: bool = False
+    begun: Callable[[Path], bool] | None = None
+    remade_for: tuple[str, ...] | None = ()
+
+
 @dataclass
 class Run:
     """An open run directory. `timings` holds seconds a stage, from when it was computed."""
 
     path: Path
     config: dict[str, Any]
+    _steps: dict[str, Step]
+    _keys: dict[str, str]
     timings: dict[str, float] = field(default_factory=dict)
-    _key: str = ""
 
-    def stage(
-        self,
-        name: str,
-        depends: dict[str, Any],
-        compute: Callable[[Path], T],
-        load: Callable[[Path], T],
-        *,
-        partial: bool = False,
-    ) -> T:
-        """What `load` reads of a complete stage, or what `compute` makes in its folder.
-
-        `depends` are the settings that this stage adds to those before it. With `partial`, the folder of a stage
-        that was stopped is kept for `compute` to go on with.
-        """
-        chain = json.dumps([FORMAT, version("qkdflow"), self._key, name, depends], sort_keys=True)
-        self._key = hashlib.sha256(chain.encode()).hexdigest()
-        folder = self.path / name
+    def stage(self, name: str, compute: Callable[[Path], T], load: Callable[[Path], T]) -> T:
+        """What `load` reads of a complete stage, or what `compute` makes in its folder."""
+        key, folder, partial = self._keys[name], self.path / name, self._steps[name].begun is not None
         mark, begun = folder / "stage.json", folder / "begun.json"
         label = name.partition("_")[2]
         done = _record(mark, "key", "seconds")
-        if done.get("key") == self._key:
+        if done.get("key") == key:
             self.timings[label] = done["seconds"]
             return load(folder)
-        going_on = partial and _record(begun, "key").get("key") == self._key
+        going_on = partial and _record(begun, "key").get("key") == key
         if folder.exists() and not going_on:
             shutil.rmtree(folder)
-        write_json(begun, {"key": self._key})
+        write_json(begun, {"key": key})
         start = time.perf_counter()
         made = compute(folder)
         seconds = time.perf_counter() - start
         self.timings[label] = seconds
-        write_json(mark, {"key": self._key, "seconds": seconds})
+        write_json(mark, {"key": key, "seconds": seconds})
         begun.unlink(missing_ok=True)
         return made
 
-    def branch(self) -> Run:
-        """A chain that leaves this one here: no later stage of this one depends on what the branch computes."""
-        return replace(self)
-
 
 @contextlib.contextmanager
-def open_run(path: Path, config: dict[str, Any]) -> Iterator[Run]:
-    """A new run in an empty or absent directory, or the one there with the same configuration.
+def open_run(path: Path, config: dict[str, Any], steps: Sequence[Step]) -> Iterator[Run]:
+    """A new run in an empty or absent directory, or the one there.
 
-    ConfigError where the directory is of a run with other settings (and which), holds something else, or is in use
-    by another process.
+    ConfigError where the directory holds results of other settings (and which), something else, or is in use by
+    another process.
     """
     about = path / "run.json"
     if path.exists() and not path.is_dir():
@@ -97,10 +96,21 @@ def open_run(path: Path, config: dict[str, Any]) -> Iterator[Run]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ConfigError(f"[--out {path}] another process is running there. Wait for it to end") from error
+        run = Run(path, config, {step.name: step for step in steps}, _keys(steps))
         if about.exists():
-            _check_same(path, _record(about, "config")["config"], json.loads(json.dumps(config)))
+            _check_kept(run, _record(about, "config")["config"], json.loads(json.dumps(config)))
         write_json(about, {"format": FORMAT, "config": config})
-        yield Run(path, config)
+        yield run
+
+
+def _keys(steps: Sequence[Step]) -> dict[str, str]:
+    """Each step's: a hash of what it and the steps before it depend on."""
+    before, keys = "", {}
+    for step in steps:
+        chain = json.dumps([FORMAT, version("qkdflow"), before, step.name, step.depends], sort_keys=True)
+        keys[step.name] = hashlib.sha256(chain.encode()).hexdigest()
+        before = before if step.aside else keys[step.name]
+    return keys
 
 
 def hls_settings(path: Path) -> dict[str, Any] | None:
@@ -129,9 +139,27 @@ def _record(path: Path, *keys: str) -> dict[str, Any]:
     return record
 
 
-def _check_same(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
-    # Other hls settings only make the last stages anew; a wrong reuse factor must not cost a search.
-    differing = [k for k in sorted({*there, *here} - {"hls"}) if there.get(k) != here.get(k)]
-    if differing:
+def _check_kept(run: Run, there: dict[str, Any], here: dict[str, Any]) -> None:
+    """ConfigError where settings that have changed would cost a result."""
+    differing = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
+    lost = [name for name in _results(run) if not _is_remade(run._steps.get(name), differing)] if differing else []
+    if lost:
         what = "; ".join(f"{k} is {there.get(k)!r} there and {here.get(k)!r} here" for k in differing)
-        raise ConfigError(f"[--out {path}] holds a run with other settings: {what}. Choose another directory")
+        raise ConfigError(
+            f"[--out {run.path}] holds a run with other settings: {what}. Its {lost[0]} would be lost. Choose "
+            "another directory"
+        )
+
+
+def _results(run: Run) -> Iterator[str]:
+    """The stages in the directory that hold something, and not what `run` would go on with."""
+    for folder in sorted(p for p in run.path.iterdir() if p.is_dir()):
+        step, done, begun = run._steps.get(folder.name), folder / "stage.json", folder / "begun.json"
+        started = begun.exists() and step is not None and step.begun is not None and step.begun(folder)
+        found = _record(done, "key") or (_record(begun, "key") if started else {})
+        if found and found["key"] != run._keys.get(folder.name):
+            yield folder.name
+
+
+def _is_remade(step: Step | None, differing: list[str]) -> bool:
+    return step is not None and (step.remade_for is None or {*differing} <= {*step.remade_for})

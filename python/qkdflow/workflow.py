@@ -26,11 +26,12 @@ from qkdflow.fixed import FixedModel
 from qkdflow.hardware.simulated import simulated_device
 from qkdflow.models import History, Model, load_model
 from qkdflow.overlay import Overlay
-from qkdflow.runs import Run, open_run
+from qkdflow.runs import Run, Step, open_run
 from qkdflow.stages import Trained
 from qkdflow.summary import Report
 from qkdflow.terminal import progress
 from qkdflow.tune import Study
+from qkdflow.tune.journal import has_results
 
 
 class _Artifact(Protocol):
@@ -38,6 +39,7 @@ class _Artifact(Protocol):
 
 
 A = TypeVar("A", bound=_Artifact)
+_JOURNAL = "journal.jsonl"
 _PIECE = 1 << 20  # bytes of a file that are hashed at once
 
 
@@ -65,7 +67,7 @@ def run(config: RunConfig, out: str | Path, dask: str | None = None) -> dict[str
 
     `dask`: the scheduler whose workers run the searches' trials, config.jobs at a time; the results are the same.
     """
-    with open_run(Path(out), config.to_dict()) as directory:
+    with open_run(Path(out), config.to_dict(), _steps(config)) as directory:
         return _Line(directory, config, dask).walk()
 
 
@@ -91,6 +93,77 @@ def load_report(path: Path) -> dict[str, Any]:
     if not (path / "report.json").exists():
         raise DataError(f"[{path}] holds no finished run. Finish it with: qkdflow run ... --out {path}")
     return dict(read_json(path / "report.json"))
+
+
+def _steps(config: RunConfig) -> list[Step]:
+    """The stages of a run, and which settings each depends on."""
+    work, hls = config.work, config.to_dict()["hls"]
+    data = {
+        "data": config.data,
+        "label": config.label,
+        "seed": config.seed,
+        "samples": work.samples,
+        "train_rows": work.train_rows,
+        "image_size": config.image_size,
+        **({} if config.is_simulated else {"sha256": file_digest(config.data)}),
+    }
+    trees = find_spec("sklearn") is not None
+    linear = {"epochs": work.baseline_epochs, "least_steps": work.least_steps, "trees": trees}
+    # What RunConfig.estimate reads beside the constraints: scores of students depend on it.
+    estimated = {} if config.limited is None else {"hls": hls}
+    students = {
+        "bits": config.bits,
+        "sparsity": config.sparsity,
+        "max_parameters": config.max_parameters,
+        "digits": config.digits,
+        "constraints": config.constraints,
+        "cost": config.cost,
+        "trials": work.student_trials,
+        "epochs": work.student_trial_epochs,
+        "jobs": config.jobs,
+        "network": config.student_network,
+        **estimated,
+    }
+    student = {
+        "epochs": work.student_epochs,
+        "least_steps": work.least_steps,
+        "restarts": work.student_restarts,
+        **estimated,
+    }
+    compiled = {"hls": hls, "compiler": compiler_problem(config.hls.backend) is None}
+    return [
+        Step("01_dataset", data, remade_for=None),
+        Step("01_baselines", linear, aside=True),
+        *_teacher_steps(config),
+        Step("04_student_search", students, begun=_has_trials),
+        Step("05_student", student),
+        Step("06_fixed", {}),
+        # A wrong reuse factor must not cost a search.
+        Step("07_hls", compiled, remade_for=("hls",)),
+        Step("08_overlay", {"transport": config.transport}, remade_for=("hls",)),
+        Step("09_assessment", {}, remade_for=("hls",)),
+    ]
+
+
+def _teacher_steps(config: RunConfig) -> list[Step]:
+    if config.teacher is not None:
+        folder = Path(config.teacher)
+        files = [folder / "model.json", folder / "model.npz"] if folder.is_dir() else importers.parts(folder)
+        return [Step("03_teacher", {"teacher": [file_digest(file) for file in files]})]
+    searched = {
+        "trials": config.work.teacher_trials,
+        "epochs": config.work.teacher_trial_epochs,
+        "jobs": config.jobs,
+        "network": config.teacher_network,
+    }
+    return [
+        Step("02_teacher_search", searched, begun=_has_trials),
+        Step("03_teacher", {"epochs": config.work.teacher_epochs, "least_steps": config.work.least_steps}),
+    ]
+
+
+def _has_trials(folder: Path) -> bool:
+    return has_results(folder / _JOURNAL)
 
 
 class _Line:
@@ -121,7 +194,6 @@ class _Line:
         student = self.student(data, logits, study)
         fixed = self.run.stage(
             "06_fixed",
-            {},
             lambda d: _saved(stages.freeze(student.model, data.class_names), d),
             FixedModel.load,
         )
@@ -133,19 +205,8 @@ class _Line:
         return report.write(self.run)
 
     def dataset(self) -> Dataset:
-        config = self.config
-        depends = {
-            "data": config.data,
-            "label": config.label,
-            "seed": config.seed,
-            "samples": self.work.samples,
-            "train_rows": self.work.train_rows,
-            "image_size": config.image_size,
-        }
-        if not config.is_simulated:
-            depends["sha256"] = file_digest(config.data)
         with progress("dataset", 1) as bar:
-            data = self.run.stage("01_dataset", depends, lambda d: _saved(stages.dataset(config), d), Dataset.load)
+            data = self.run.stage("01_dataset", lambda d: _saved(stages.dataset(self.config), d), Dataset.load)
             bar.update(1)
         return data
 
@@ -161,28 +222,17 @@ class _Line:
         def load(folder: Path) -> tuple[Trained, dict[str, Any] | None]:
             return _load_trained(folder / "linear"), read_json(folder / "boosted_trees.json")
 
-        depends = {
-            "epochs": self.work.baseline_epochs,
-            "least_steps": self.work.least_steps,
-            "trees": find_spec("sklearn") is not None,
-        }
         with progress("baselines", 2) as bar:
-            return self.run.branch().stage("01_baselines", depends, compute, load)
+            return self.run.stage("01_baselines", compute, load)
 
     def teacher_search(self, data: Dataset) -> Study:
         with progress("teacher search", self.work.teacher_trials) as bar:
 
             def search(folder: Path) -> Study:
-                journal, key = folder / "journal.jsonl", self.key("teacher search")
+                journal, key = folder / _JOURNAL, self.key("teacher search")
                 return stages.search_teacher(data, self.config, key, journal, bar.update, self.dask)
 
-            depends = {
-                "trials": self.work.teacher_trials,
-                "epochs": self.work.teacher_trial_epochs,
-                "jobs": self.config.jobs,
-                "network": self.config.teacher_network,
-            }
-            return self.run.stage("02_teacher_search", depends, search, search, partial=True)
+            return self.run.stage("02_teacher_search", search, search)
 
     def teacher(self, data: Dataset, study: Study) -> Trained:
         def compute(folder: Path) -> Trained:
@@ -191,7 +241,7 @@ class _Line:
             return _save_trained(trained, folder)
 
         with progress("teacher", 1) as bar:
-            return self.run.stage("03_teacher", {"epochs": self.work.teacher_epochs}, compute, _load_trained)
+            return self.run.stage("03_teacher", compute, _load_trained)
 
     def given_teacher(self, data: Dataset) -> Trained:
         path = str(self.config.teacher)
@@ -199,48 +249,24 @@ class _Line:
         def compute(folder: Path) -> Trained:
             return _save_trained(Trained(stages.given_teacher(path, data), History({})), folder)
 
-        folder = Path(path)
-        files = [folder / "model.json", folder / "model.npz"] if folder.is_dir() else importers.parts(folder)
-        depends = {"teacher": [file_digest(file) for file in files]}
-        return self.run.stage("03_teacher", depends, compute, _load_trained)
+        return self.run.stage("03_teacher", compute, _load_trained)
 
     def student_search(self, data: Dataset, logits: NDArray[np.float32]) -> Study:
-        config = self.config
         with progress("student search", self.work.student_trials) as bar:
 
             def search(folder: Path) -> Study:
-                journal = folder / "journal.jsonl"
-                key = self.key("student search")
-                return stages.search_student(data, logits, config, key, journal, bar.update, self.dask)
+                journal, key = folder / _JOURNAL, self.key("student search")
+                return stages.search_student(data, logits, self.config, key, journal, bar.update, self.dask)
 
-            depends = {
-                "bits": config.bits,
-                "sparsity": config.sparsity,
-                "max_parameters": config.max_parameters,
-                "digits": config.digits,
-                "constraints": config.constraints,
-                "cost": config.cost,
-                "trials": self.work.student_trials,
-                "epochs": self.work.student_trial_epochs,
-                "jobs": config.jobs,
-                "network": config.student_network,
-                **self.estimated_for(),
-            }
-            return self.run.stage("04_student_search", depends, search, search, partial=True)
+            return self.run.stage("04_student_search", search, search)
 
     def student(self, data: Dataset, logits: NDArray[np.float32], study: Study) -> Trained:
         def compute(folder: Path) -> Trained:
             trained = stages.train_student(data, logits, study, self.config, self.key("student"), bar.update)
             return _save_trained(trained, folder)
 
-        work = self.work
-        depends = {"epochs": work.student_epochs, "restarts": work.student_restarts, **self.estimated_for()}
         with progress("student", self.work.student_restarts) as bar:
-            return self.run.stage("05_student", depends, compute, _load_trained)
-
-    def estimated_for(self) -> dict[str, Any]:
-        """What RunConfig.estimate reads beside the constraints: scores of students depend on it."""
-        return {} if self.config.limited is None else {"hls": self.config.to_dict()["hls"]}
+            return self.run.stage("05_student", compute, _load_trained)
 
     def hls(self, data: Dataset, fixed: FixedModel) -> tuple[HlsProject, dict[str, Any]]:
         """The hls4ml project and, where a compiler is there, its csim against the emulator on the whole test part."""
@@ -266,15 +292,13 @@ class _Line:
         def load(folder: Path) -> tuple[HlsProject, dict[str, Any]]:
             return HlsProject.load(folder / "project"), read_json(folder / "verified.json")
 
-        depends = {"hls": self.config.to_dict()["hls"], "compiler": missing is None}
         with progress("hls project and csim", 1) as bar:
-            return self.run.stage("07_hls", depends, compute, load)
+            return self.run.stage("07_hls", compute, load)
 
     def overlay(self, data: Dataset, fixed: FixedModel, project: HlsProject) -> Overlay:
         transport = self.config.transport
         return self.run.stage(
             "08_overlay",
-            {"transport": transport},
             lambda d: stages.build_overlay(fixed, data, d, project, transport),
             Overlay.load,
         )
@@ -286,7 +310,7 @@ class _Line:
             return _saved(done, folder)
 
         with progress("assessment", overlay.samples) as bar:
-            return self.run.stage("09_assessment", {}, compute, Assessment.load)
+            return self.run.stage("09_assessment", compute, Assessment.load)
 
 
 def file_digest(path: str | Path) -> str:

@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from qkdflow.export.hls import HlsConfig
 from qkdflow.hardware import simulated
 from qkdflow.hardware.estimator import estimate
 from qkdflow.models import History
-from qkdflow.runs import open_run
+from qkdflow.runs import _keys, open_run
 from qkdflow.summary import estimate_part
 from qkdflow.tune import HyperParameters
+from qkdflow.tune.journal import has_results
 
 TINY = replace(
     BUDGETS["quick"],
@@ -201,8 +203,99 @@ def test_other_settings_foreign_folders_and_files_are_refused(
         workflow.run(PSD, tmp_path / "mine" / "thesis.tex")
 
 
+def test_settings_may_be_corrected_while_nothing_was_trained(
+    whole: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    for wrong in (replace(PSD, seed=8, max_parameters=20), replace(PSD, teacher=str(whole[0]))):
+        with pytest.raises((ConfigError, DataError)):
+            workflow.run(wrong, tmp_path / "r")
+    assert without_times(workflow.run(PSD, tmp_path / "r")) == without_times(whole[1])
+
+
+def test_settings_may_be_changed_before_what_depends_on_them(
+    whole: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the student while there is none; once a trial has ended they would cost it."""
+    real, done, stop = stages.recipe.fit, [], [0]
+
+    def fit(*args: Any, **kwargs: Any) -> Any:
+        done.append(1)
+        if len(done) == stop[0]:
+            raise KeyboardInterrupt
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(stages.recipe, "fit", fit)
+    before_students = 1 + TINY.teacher_trials + 1
+    for config, stop[0] in ((replace(PSD, bits=6), before_students + 1), (PSD, 2 + 1)):
+        with pytest.raises(KeyboardInterrupt):
+            workflow.run(config, tmp_path / "r")
+        done.clear()
+    stop[0] = 0
+    journal = tmp_path / "r" / "04_student_search" / "journal.jsonl"
+    assert has_results(journal)
+    for change in ({"bits": 6}, {"effort": {"student_trials": 4}}, {"effort": {"least_steps": 9}}):
+        with pytest.raises(ConfigError, match=r"(bits is 8 there and 6 here|effort).* Its 0.* would be lost"):
+            workflow.run(replace(PSD, **change), tmp_path / "r")  # type: ignore[arg-type]
+    assert has_results(journal)
+    assert without_times(workflow.run(PSD, tmp_path / "r")) == without_times(whole[1])
+    assert len(done) == TINY.student_trials - 2 + TINY.student_restarts
+
+
+def test_a_project_of_another_kind_is_made_anew_unless_students_were_scored_by_it(tmp_path: Path) -> None:
+    limited, stages_of = replace(PSD, constraints={"lut": 0.5}), ("04_student_search", "07_hls")
+    for config, lost in ((PSD, None), (limited, "04_student_search")):
+        steps = workflow._steps(config)
+        with open_run(tmp_path / str(lost), config.to_dict(), steps) as run:
+            for name in stages_of:
+                run.stage(name, lambda _: None, lambda _: None)
+        other = replace(config, hls=replace(config.hls, reuse_factor=2))
+        refused = nullcontext() if lost is None else pytest.raises(ConfigError, match=f"Its {lost} would be lost")
+        with refused, open_run(tmp_path / str(lost), other.to_dict(), workflow._steps(other)):
+            pass
+
+
+OTHERS: dict[str, Any] = {
+    "data": "gamma-neutron",
+    "label": "kind",
+    "seed": 4,
+    "bits": 7,
+    "sparsity": 0.5,
+    "max_parameters": 300,
+    "teacher": "a saved one",
+    "jobs": 2,
+    "transport": "axi_dma",
+    "hls": HlsConfig(clock_ns=8.0),
+    "digits": 2,
+    "constraints": {"lut": 0.5},
+    "cost": "lut",
+    "image_size": (8, 8),
+    "teacher_network": {"kind": "mlp"},
+    "student_network": {"kind": "mlp", "learning_rate": 0.001},
+}
+
+
+def test_every_setting_is_one_that_a_stage_depends_on(whole: tuple[Path, dict[str, Any]]) -> None:
+    def keys(config: RunConfig) -> dict[str, str]:
+        return _keys(workflow._steps(config))
+
+    own = keys(PSD)
+    means = {"budget", "application", "effort"}  # of Budget's fields
+    assert {f.name for f in fields(RunConfig)} == {*OTHERS, *means}
+    for name, value in OTHERS.items():
+        assert keys(replace(PSD, **{name: str(whole[0] / "03_teacher") if name == "teacher" else value})) != own, name
+    for name in (f.name for f in fields(TINY)):
+        assert keys(replace(PSD, effort={name: getattr(TINY, name) + 1})) != own, name
+    late = keys(replace(PSD, hls=HlsConfig(clock_ns=8.0)))
+    assert {name for name in own if own[name] != late[name]} == {"07_hls", "08_overlay", "09_assessment"}
+    aside = keys(replace(PSD, effort={"baseline_epochs": 9}))
+    assert {name for name in own if own[name] != aside[name]} == {"01_baselines"}
+
+
 def test_a_second_process_in_one_run_directory_is_refused(tmp_path: Path) -> None:
-    with open_run(tmp_path / "r", PSD.to_dict()), pytest.raises(ConfigError, match="another process"):
+    with (
+        open_run(tmp_path / "r", PSD.to_dict(), workflow._steps(PSD)),
+        pytest.raises(ConfigError, match="another process"),
+    ):
         workflow.run(PSD, tmp_path / "r")
 
 
@@ -280,16 +373,10 @@ def test_a_baseline_that_can_now_be_computed_costs_no_search(
     assert len(calls) == 1  # the linear classifier, which stands beside the trees
 
 
-@pytest.mark.parametrize("stage", ["student_search", "student"])
+@pytest.mark.parametrize("stage", ["04_student_search", "05_student"])
 def test_scores_by_an_estimate_depend_on_what_is_estimated(stage: str) -> None:
-    class Asked:
-        def stage(self, name: str, depends: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
-            return depends
-
     def depends(config: RunConfig) -> dict[str, Any]:
-        line = workflow._Line(Asked(), config, None)  # type: ignore[arg-type]
-        found: dict[str, Any] = getattr(line, stage)(*[None] * (2 if stage == "student_search" else 3))
-        return found
+        return next(step.depends for step in workflow._steps(config) if step.name == stage)
 
     slow = HlsConfig(clock_ns=8.0)
     assert depends(PSD) == depends(replace(PSD, hls=slow))
@@ -300,12 +387,12 @@ def test_scores_by_an_estimate_depend_on_what_is_estimated(stage: str) -> None:
 def test_what_a_cut_write_leaves_does_not_block_a_run(tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / ".run.json.12-34.tmp").write_text("{")
-    with open_run(tmp_path / "r", PSD.to_dict()):
+    with open_run(tmp_path / "r", PSD.to_dict(), workflow._steps(PSD)):
         assert (tmp_path / "r" / "run.json").exists()
 
 
 def test_damaged_bookkeeping_is_named(tmp_path: Path) -> None:
-    with open_run(tmp_path / "r", PSD.to_dict()):
+    with open_run(tmp_path / "r", PSD.to_dict(), workflow._steps(PSD)):
         pass
     (tmp_path / "r" / "run.json").write_text("[]")
     with pytest.raises(DataError, match=r"run\.json.*damaged"):
@@ -393,7 +480,7 @@ def test_a_digest_is_of_what_is_read_through_links_and_not_of_a_run_beside_it(tm
     before = workflow.file_digest(root)
     assert before == workflow.file_digest(real)
     (root / "README").write_text("where they are from")
-    with open_run(root / "r", PSD.to_dict()):
+    with open_run(root / "r", PSD.to_dict(), workflow._steps(PSD)):
         assert workflow.file_digest(root) == before
     Image.fromarray(np.zeros((12, 12), np.uint8)).save(real / "train/lying/0.png")
     assert workflow.file_digest(root) != before

@@ -29,6 +29,11 @@ def _opened(path: Path) -> int:
         return os.open(path, os.O_RDONLY)
 
 
+def has_results(path: Path) -> bool:
+    """Whether a trial has ended in the study of this journal, which need not be there."""
+    return path.is_file() and any(line.startswith(b'{"tell":') for line in path.read_bytes().splitlines())
+
+
 class Journal:
     """`header` and `events` are what the file holds; a new file gets the header given."""
 
