@@ -50,6 +50,16 @@ def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mlp(Key(1), (12, 6, 3)).save(tmp_path)
     assert main(["export", str(tmp_path), "--to", "keras", "--out", str(tmp_path)]) == 2
     assert "must be a file; it is a folder" in capsys.readouterr().err
+    (tmp_path / "a.txt").write_text("mine")
+    assert main(["export", str(tmp_path), "--to", "native", "--out", str(tmp_path / "a.txt")]) == 2
+    assert f"[--out {tmp_path / 'a.txt'}] must be a folder; it is a file. Name another" in capsys.readouterr().err
+    assert (tmp_path / "a.txt").read_text() == "mine"
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "run.json").write_text("{}")
+    for folder, said in (("unfinished", "the run has frozen nothing yet"), ("nowhere", "is required")):
+        assert main(["export", str(tmp_path / folder), "--to", "qonnx", "--out", str(tmp_path / "x.onnx")]) == 2
+        assert (err := capsys.readouterr().err).startswith(f"qkdflow: [export {tmp_path / folder}] ")
+        assert said in err
     out = ["--to", "hls4ml", "--out", str(tmp_path / "p")]
     for options, said in (
         (["--reuse-factor", "many"], "reuse_factor must be a whole number from 1 on; got many"),

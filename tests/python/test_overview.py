@@ -109,6 +109,19 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path, content: str | None, me
         compare([tmp_path])
 
 
+def test_the_verb_leaves_out_what_is_not_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "runs.html").write_text("")
+    names = [str(tmp_path / name) for name in ("a", "b", "runs.html")]
+    assert cli.main(["report", *names]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == markdown(compare(names[:1]))
+    assert captured.err == "".join(f"qkdflow: left out: [{name}] holds no finished run\n" for name in names[1:])
+    assert cli.main(["report", *names[1:]]) == 2
+    assert capsys.readouterr().err.startswith(f"qkdflow: [{names[1]}] holds no finished run")
+
+
 def test_an_unknown_ending_is_refused_before_anything_is_read(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["report", "nowhere", "--out", "runs.txt"]) == 2
     assert "must end in .html or .md" in capsys.readouterr().err

@@ -237,6 +237,18 @@ def test_a_design_that_fits_needs_no_sentence_and_one_not_estimated_says_why() -
     assert "not estimated: strategy must be" in " ".join(Page(page(refused)).words)
 
 
+def test_a_student_that_is_hardly_smaller_is_said_to_be_where_nothing_limits_it() -> None:
+    report = example_report()
+    report["student"]["parameters"] = report["teacher"]["parameters"] // 2
+    said = (
+        "The student has 50 % of its teacher's parameters: --max-parameters N searches a smaller one (another --out)."
+    )
+    assert said in verdicts(report)
+    assert said not in verdicts({**report, "config": {**(report.get("config") or {}), "max_parameters": 9000}})
+    report["student"]["parameters"] = report["teacher"]["parameters"] // 3
+    assert not any("--max-parameters" in s for s in verdicts(report))
+
+
 def test_the_file_is_completed_and_can_be_written_again_from_itself(tmp_path: Path) -> None:
     report = example_report()
     report["baselines"]["linear"]["accuracy_test"] = np.float64(0.999)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -174,3 +175,9 @@ def test_the_whole_hand_over(tmp_path: Path) -> None:
     alone = write_hls(MODEL, tmp_path / "alone", HlsConfig("Vitis", part="xc7z020clg484-1"))
     assert whole(MODEL, data(), tmp_path / "part", alone).manifest.transport.addresses == {}
     assert not (tmp_path / "part/hardware").exists()
+
+
+def test_the_readme_names_the_boards_as_the_command_takes_them() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    said = readme.partition("designs are written for (`--board` ")[2].partition(")")[0]
+    assert {*re.findall(r"[\w-]+", said)} - {"and", "with", "MicroBlaze", "ComBlock"} == {*targets()}

@@ -62,7 +62,9 @@ def _frozen(args: argparse.Namespace) -> tuple[str, ...]:
     from qkdflow.export.qonnx import write_qonnx
     from qkdflow.verify.subject import load
 
-    fixed: FixedModel = load(args.directory, 1).fixed
+    fixed: FixedModel = load(args.directory, 1, "export").fixed
+    if args.to in ("hls4ml", "native") and Path(args.out).is_file():
+        raise ConfigError(f"[--out {args.out}] must be a folder; it is a file. Name another")
     if args.to == "hls4ml":
         write_hls(
             fixed, args.out, HlsConfig(**hls_options.given(args)), lambda note: print(f"note: {note}", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,11 @@ def _report(args: argparse.Namespace) -> int:
     out = None if args.out is None else Path(args.out)
     if out is not None and out.suffix not in (".html", ".md"):
         raise ConfigError(f"[--out] must end in .html or .md; got {args.out!r}")
-    rows = compare(args.runs, args.part, args.board)
+    finished = [run for run in args.runs if (Path(run) / "report.json").exists()]
+    for run in args.runs if finished else []:
+        if run not in finished:
+            print(f"qkdflow: left out: [{run}] holds no finished run", file=sys.stderr)
+    rows = compare(finished or args.runs, args.part, args.board)
     if out is None:
         print(markdown(rows), end="")
         return 0

@@ -24,6 +24,10 @@ def read(path: str | Path, input_shape: Shape | None = None) -> Network:
     of what is damaged, not supported or unsafe; ToolError where onnx is needed and missing.
     """
     path = Path(path)
+    if path.is_dir():
+        kinds = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        cure = "a folder. Name a file; a model that qkdflow saved is shown by qkdflow.load_model(FOLDER).summary()"
+        raise refusal(str(path), f"a model's file is required, {kinds}", cure)
     if not path.is_file():
         raise refusal(str(path), "an existing file is required: a model's .h5, .keras, .json or .onnx")
     kind = _kind(path)

@@ -53,6 +53,7 @@ def _from_numbers(report: Mapping[str, Any]) -> Iterator[str]:
             continue
         for model in ("student", "teacher"):
             yield from _against(model, report[model]["accuracy_test"], name, baseline["accuracy_test"], test)
+    yield from _barely_smaller(report)
     frozen, hls = report.get("float_vs_fixed") or {}, report.get("hls") or {}
     device = report.get("assessment") or {}
     if frozen.get("class_changes"):
@@ -110,6 +111,16 @@ def compared(part: Mapping[str, Any]) -> int:
 def why_not(part: Mapping[str, Any]) -> str:
     """The reason that a part of the report which was not run gives, as the end of a sentence."""
     return str(part.get("not_run", "this run did not include it"))
+
+
+def _barely_smaller(report: Mapping[str, Any]) -> Iterator[str]:
+    """Without a limit a search takes the most accurate student, as large as it comes."""
+    share = report["student"]["parameters"] / report["teacher"]["parameters"]
+    if share > 1 / 3 and not (report.get("config") or {}).get("max_parameters"):
+        yield (
+            f"The student has {100 * share:.0f} % of its teacher's parameters: --max-parameters N searches a smaller "
+            "one (another --out)."
+        )
 
 
 def _against(model: str, accuracy: float, name: str, baseline: float, samples: int) -> Iterator[str]:

@@ -39,17 +39,17 @@ class Subject:
     packed: bool = True  # of the vendor's streams
 
 
-def load(directory: str | Path, samples: int | None = None) -> Subject:
+def load(directory: str | Path, samples: int | None = None, what: str = "verify") -> Subject:
     """A run's directory, a student that `Model.save` wrote, a frozen network, or an hls4ml project of ours.
 
-    samples: the first so many of the run's test part, or so many random ones where there is no data set. Raises
-    DataError where the directory holds none of these.
+    samples: the first so many of the run's test part, or so many random ones where there is no data set. what: the verb
+    that asks. Raises DataError where the directory holds none of these.
     """
     path = Path(directory)
     if samples is not None and samples < 1:
-        raise ConfigError(f"[verify] --samples must be a whole number from 1 on; got {samples}")
+        raise ConfigError(f"[{what}] --samples must be a whole number from 1 on; got {samples}")
     if (path / "run.json").is_file():
-        return _run(path, samples)
+        return _run(path, samples, what)
     count = RANDOM_SAMPLES if samples is None else samples
     if (path / "source" / "hls.json").is_file():
         project = HlsProject.load(path)
@@ -64,14 +64,14 @@ def load(directory: str | Path, samples: int | None = None) -> Subject:
         fixed = FixedModel.load(path)
         return Subject(path, fixed, _random(fixed, count), _drawn(count))
     raise DataError(
-        f"[verify {path}] a run, a saved student, a frozen network or an hls4ml project of qkdflow is required; "
+        f"[{what} {path}] a run, a saved student, a frozen network or an hls4ml project of qkdflow is required; "
         "got a folder with none of run.json, model.json and source/hls.json"
     )
 
 
-def _run(path: Path, samples: int | None) -> Subject:
+def _run(path: Path, samples: int | None, what: str) -> Subject:
     if not (path / "06_fixed" / "model.json").is_file():
-        raise DataError(f"[verify {path}] the run has frozen nothing yet. Finish it with: qkdflow run ... --out {path}")
+        raise DataError(f"[{what} {path}] the run has frozen nothing yet. Finish it with: qkdflow run ... --out {path}")
     test = Dataset.load(path / "01_dataset").test
     x = np.asarray(test.x[:samples], dtype=np.float64)
     project, overlay = path / "07_hls" / "project", path / RUN_FOLDER

@@ -41,6 +41,14 @@ def test_json_has_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert [x["kind"] for x in value["layers"]] == ["Input", "Dense"]
 
 
+def test_a_folder_is_told_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small(tmp_path / "s.h5")
+    assert main(["inspect", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert f"[{tmp_path}] a model's file is required, .h5, .hdf5, .keras, .json or .onnx; got a folder" in error
+    assert "load_model(FOLDER).summary()" in error
+
+
 @pytest.mark.parametrize(
     ("args", "message"), [(["nowhere.h5"], "nowhere.h5"), (["x.h5", "--shape", "a"], "--shape must be whole numbers")]
 )
