@@ -25,6 +25,7 @@ from qkdflow.compression import compress, compress_teacher
 from qkdflow.config import Budget, RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
+from qkdflow.export import preflight
 from qkdflow.export.hls import write_hls
 from qkdflow.fixed import FixedModel, FixedWeighted
 from qkdflow.freeze import freeze
@@ -43,6 +44,7 @@ __all__ = [
     "best_accuracy",
     "build_overlay",
     "check_limit",
+    "check_project",
     "compress",
     "compress_teacher",
     "dataset",
@@ -174,6 +176,18 @@ def check_limit(data: Dataset, config: RunConfig) -> None:
         raise ConfigError(
             f"[--max-parameters] must be at least {least}, the smallest student here; got {config.max_parameters}"
         )
+
+
+def check_project(data: Dataset, study: Study, config: RunConfig) -> None:
+    """ConfigError, before the final training, where hls4ml cannot fold the best student as `config.hls` asks."""
+    hls, fixed = config.hls, freeze(student_family(data, config)(_best(study), Key(0)))
+    try:
+        factors, strategies = hls.reuse_factors(fixed), hls.strategies(fixed)
+        preflight.check_strategies(fixed, hls.backend, hls.io_type, factors, strategies)
+        preflight.check_reuse_factors(fixed, factors, strategies)
+    except ConfigError as error:
+        cure = "Give another --reuse-factor, or LAYER=N,...; the same --out keeps the training"
+        raise ConfigError(f"{error}. {cure}") from error
 
 
 def train_student(

@@ -191,6 +191,7 @@ class _Line:
         logits = stages.teacher_logits(teacher.model, data)
         study = self.student_search(data, logits)
         report.search("student_search", study)
+        stages.check_project(data, study, self.config)
         student = self.student(data, logits, study)
         fixed = self.run.stage(
             "06_fixed",

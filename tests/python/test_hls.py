@@ -101,10 +101,11 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
         (
             model,
             resource,
-            r"layer fc1 \(30 x 15\) must split it evenly under Resource; got 8; nearest: 6 and 10",
+            r"reuse factors must split their layers evenly; got 8 for fc1 \(30 x 15, Resource; nearest: 6 and 10\), "
+            r"8 for fc2 \(15 x 4, Resource; nearest: 5 and 15\)",
         ),
-        (model, replace(resource, reuse_factor={"fc1": 450, "fc2": 61}), r"fc2 .* got 61; nearest: 60"),
-        (model, HlsConfig(strategy="Unrolled", reuse_factor=450), r"fc1 .* under Unrolled; got 450; nearest: 150"),
+        (model, replace(resource, reuse_factor={"fc1": 450, "fc2": 61}), r"evenly; got 61 for fc2 .*nearest: 60\)$"),
+        (model, HlsConfig(strategy="Unrolled", reuse_factor=450), r"got 450 for fc1 .*Unrolled; nearest: 150"),
         (model, HlsConfig(strategy={"fc2": "Unrolled"}), r"fc2: strategy Unrolled needs a reuse factor above 1"),
         (
             model,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from qkdflow import Key, _core, load_run, reference, stages, workflow
+from qkdflow import Key, _core, hypermodels, load_run, reference, stages, workflow
 from qkdflow.config import BUDGETS, RunConfig
 from qkdflow.datasets import psd
 from qkdflow.errors import ConfigError, DataError, ToolError
@@ -342,10 +342,24 @@ def test_a_wrong_reuse_factor_costs_no_search(
     shutil.copytree(whole[0], tmp_path / "r")
     monkeypatch.setattr(stages.recipe, "fit", lambda *a, **k: pytest.fail("trained again"))
     hls = PSD.hls
-    with pytest.raises(ConfigError, match="reuse"):
+    with pytest.raises(ConfigError, match=r"got 7919 for fc1 .* 7919 for output .*same --out keeps the training"):
         workflow.run(replace(PSD, hls=replace(hls, strategy="Resource", reuse_factor=7919)), tmp_path / "r")
     report = workflow.run(replace(PSD, hls=replace(hls, strategy="Resource", reuse_factor=1)), tmp_path / "r")
     assert report["hls"]["strategy"] == "Resource"
+
+
+@pytest.mark.parametrize(("strategy", "factor"), [("Resource", 7919), ("Unrolled", 1), ("Resource", {"fc9": 2})])
+def test_a_wrong_reuse_factor_is_said_before_the_last_training(
+    monkeypatch: pytest.MonkeyPatch, strategy: str, factor: int | dict[str, int]
+) -> None:
+    """Layers have their sizes when the search has ended."""
+    data = psd.simulate(Key(1), 200)
+    build = stages.student_family(data, PSD)
+    monkeypatch.setattr(stages, "_best", lambda _: HyperParameters(hypermodels.least_values(build)))
+    stages.check_project(data, None, PSD)  # type: ignore[arg-type]
+    wrong = replace(PSD, hls=HlsConfig(strategy=strategy, reuse_factor=factor))
+    with pytest.raises(ConfigError, match="same --out keeps the training"):
+        stages.check_project(data, None, wrong)  # type: ignore[arg-type]
 
 
 def test_intels_backends_are_run_where_nothing_is_estimated(

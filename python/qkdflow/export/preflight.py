@@ -81,7 +81,8 @@ def check_widths(fixed: FixedModel) -> None:
 
 
 def check_reuse_factors(fixed: FixedModel, reuse_factors: dict[str, int], strategies: dict[str, str]) -> None:
-    """Raises ConfigError, with the nearest valid values, where hls4ml would silently take another factor."""
+    """Raises ConfigError, with every layer's nearest valid values, where hls4ml would silently take another factor."""
+    wrong = []
     for layer in fixed.kernels:
         strategy = strategies[layer.name]
         if strategy not in ("Resource", "Unrolled"):
@@ -92,10 +93,10 @@ def check_reuse_factors(fixed: FixedModel, reuse_factors: dict[str, int], strate
             valid.pop()
         if rf not in valid:
             below, above = [v for v in valid if v < rf][-1:], [v for v in valid if v > rf][:1]
-            raise ConfigError(
-                f"[hls] the reuse factor of layer {layer.name} ({n_in} x {n_out}) must split it evenly under "
-                f"{strategy}; got {rf}; nearest: {' and '.join(map(str, below + above))}"
-            )
+            nearest = " and ".join(map(str, below + above))
+            wrong.append(f"{rf} for {layer.name} ({n_in} x {n_out}, {strategy}; nearest: {nearest})")
+    if wrong:
+        raise ConfigError(f"[hls] reuse factors must split their layers evenly; got {', '.join(wrong)}")
 
 
 def check_layers(fixed: FixedModel, io_type: str) -> None:
