@@ -74,7 +74,13 @@ install_debian() {
 # Debian's postgresql, for the test of studies that several machines share; without it that test is skipped and says so.
 install_postgresql() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
-  install_debian postgresql || echo "PostgreSQL is missing, and this user may not install it: its test is skipped." >&2
+  install_debian postgresql || echo "PostgreSQL is missing, and this user may not install it: its test is skipped. Debian: apt-get install postgresql." >&2
+}
+
+# Debian's iverilog, for the tests of the Verilog that stands between ComBlock and network; skipped without it.
+install_iverilog() {
+  command -v iverilog >/dev/null && return
+  install_debian iverilog || echo "Icarus Verilog is missing, and this user may not install it: its tests are skipped. Debian: apt-get install iverilog." >&2
 }
 
 set_up() {
