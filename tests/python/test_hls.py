@@ -16,7 +16,7 @@ from fixed_models import COUNTS, mlp
 from qkdflow import FixedPoint, Key
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export import preflight
-from qkdflow.export.hls import HlsConfig, HlsProject, write_hls
+from qkdflow.export.hls import BACKENDS, HlsConfig, HlsProject, write_hls
 from qkdflow.export.preflight import valid_reuse_factors
 from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import boards, find_part, parts
@@ -241,12 +241,16 @@ def test_project_says_what_was_asked(tmp_path: Path, capfd: pytest.CaptureFixtur
 
 
 @needs_hls4ml
-@pytest.mark.parametrize("backend", ["Vitis", "VivadoAccelerator"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_same_bytes_and_recreated_without_qkdflow(tmp_path: Path, backend: str) -> None:
-    model, config = mlp(Key(2), (30, 15, 4)), HlsConfig(backend, board="pynq-z2")
+    model, config = mlp(Key(2), (30, 15, 4)), HlsConfig(backend)
+    mine = tmp_path / "other.tar.gz"  # hls4ml's name for an archive of a project
+    mine.write_text("years of work")
     first = write_hls(model, tmp_path / "a b", config).directory
     second = write_hls(model, tmp_path / "other", config).directory
     assert tree(first) == tree(second)
+    assert sorted(tmp_path.iterdir()) == [first, second, mine]
+    assert mine.read_text() == "years of work"
     code = (
         "import sys, runpy; sys.modules['qkdflow'] = None; sys.argv = sys.argv[1:]; "
         "runpy.run_path(sys.argv[0], run_name='__main__')"
