@@ -2,10 +2,10 @@
 
     python tests/hls/ladder.py [--outputs 40000] [--out docs/results] [CASE...]
 
-A CASE is WORKLOAD-TARGET and may hold a *. Each writes its row into OUT/ladder.json, over an earlier one, with the
-arguments and the versions that made it, and the table OUT/ladder.md is made anew; so a long ladder may be climbed in
-pieces. The weights are drawn, not trained: what is compared is arithmetic. Exit code 1 where anything differs, there
-or here.
+A CASE is WORKLOAD-TARGET and may hold a *; where none is named, those without a row in OUT/ladder.json run. Each
+writes its row there, over an earlier one, with the arguments and the versions that made it, and the table OUT/ladder.md
+is made anew; so a long ladder may be climbed in pieces. The weights are drawn, not trained: what is compared is
+arithmetic. Exit code 1 where anything differs, there or here.
 """
 
 from __future__ import annotations
@@ -97,13 +97,17 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     outputs, wrong = (sum(row[key] for row in rows) for key in ("outputs", "mismatches"))
     lines.append(f"| all | {len(rows)} of {len(CASES)} cases | | {outputs:,} | {wrong:,} | | |")
-    made = Counter(", ".join(f"{name} {number}" for name, number in row["tools"].items()) for row in rows)
-    versions = "".join(f"{count} of them with {text}.\n" for text, count in made.items())
     return (
         "# hls4ml's C simulation against the emulator\n\n"
         "Every logit, bit for bit, on random inputs; weights are drawn. Rows are made by `python tests/hls/ladder.py`\n"
-        f"and their arguments, {versions}\n" + "\n".join(lines) + "\n"
+        f"and their arguments, {made_with(rows)}\n" + "\n".join(lines) + "\n"
     )
+
+
+def made_with(rows: list[dict[str, Any]]) -> str:
+    """How many of the rows were made with which versions."""
+    made = Counter(", ".join(f"{name} {number}" for name, number in row["tools"].items()) for row in rows)
+    return "".join(f"{count} of them with {text}.\n" for text, count in made.items())
 
 
 def tools() -> dict[str, str]:
@@ -115,7 +119,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--outputs", type=int, default=40_000, help="logits a case, at least")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "docs/results")
-    parser.add_argument("cases", nargs="*", default=list(CASES), metavar="CASE")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="default: those that OUT has no row of")
     arguments = parser.parse_args()
     names = [name for case in arguments.cases for name in fnmatch.filter(CASES, case) or [case]]
     unknown = [name for name in names if name not in CASES]
@@ -123,7 +127,7 @@ def main() -> int:
         parser.error(f"a case must be one of {', '.join(CASES)}; got {', '.join(unknown)}")
     path = arguments.out / "ladder.json"
     rows = {f"{r['workload']}-{r['target']}": r for r in read_json(path)["rows"]} if path.is_file() else {}
-    for name in names:
+    for name in names or [name for name in CASES if name not in rows]:
         rows[name] = row = climb(*CASES[name], arguments.outputs)
         print(f"{name:36} {row['outputs']:8} {row['mismatches']:8} {row['seconds_to_compile']:6.1f} s", flush=True)
         kept = [rows[case] for case in CASES if case in rows]

@@ -4,8 +4,9 @@
 
 A project is a folder with firmware/ and, somewhere below, syn/verilog, such as those of ArgyKokk/hls4ml_MLP_estimator
 (HLS_MLPs/MODEL/hls4ml_prj/STRATEGY_reuseR). The C++ is compiled by g++ with the project's own ap_types, the Verilog by
-Verilator; random and extreme codes go through both. Prints a line a project: values that differ, clocks that were
-simulated, clocks that HLS said. Exit code 1 on a difference. Nothing of a project is changed.
+Verilator; random and extreme codes go through both, and a quarter again through the Verilog with stalls and random
+registers. Prints a line a project: values that differ, clocks that were simulated, clocks that HLS said. Exit
+code 1 on a difference. Nothing of a project is changed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from qkdflow import FixedPoint
+from qkdflow import FixedPoint, Key
 from qkdflow.rtl.vendor import compile_design, find_design
 
 BRIDGE = """#include "{top}.h"
@@ -72,13 +73,15 @@ def compare(project: Path, samples: int) -> int:
         library.run(ctypes.c_long(samples), x.ctypes.data_as(ctypes.c_void_p), wanted.ctypes.data_as(ctypes.c_void_p))
         rtl = compile_design(find_design(project), (n_in,), kinds[0], n_out, kinds[1])
         signed = wanted if kinds[1].is_signed else wanted & ((1 << kinds[1].bits) - 1)
-        mismatches = int((rtl.run(x) != signed).sum())
+        some = samples // 4
+        stalled = rtl.run(x[:some], stalls=(0.5, 0.5), key=Key(0)) != signed[:some]
+        mismatches = int((rtl.run(x) != signed).sum()) + int(stalled.sum())
         measured, said = rtl.measure(), (rtl.design.latency_clk, rtl.design.ii)
     seconds = time.perf_counter() - start
     clocks = f"simulated {measured.latency_clk} and {measured.ii}, HLS said {said[0]} and {said[1]}"
     print(
-        f"{project.parent.parent.name}/{project.name}: {mismatches} of {wanted.size} values differ; latency and "
-        f"interval {clocks}; {seconds:.0f} s",
+        f"{project.parent.parent.name}/{project.name}: {mismatches} of {wanted.size + stalled.size} values differ; "
+        f"latency and interval {clocks}; {seconds:.0f} s",
         flush=True,
     )
     return mismatches

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,13 @@ from fixed_graphs import GRAPHS, Build
 from fixed_models import COUNTS, mlp
 from qkdflow import FixedPoint, Key
 from qkdflow.errors import ConfigError, DataError, ToolError
-from qkdflow.export.hls import HlsConfig, HlsProject, write_hls
+from qkdflow.export import preflight
+from qkdflow.export.hls import BACKENDS, HlsConfig, HlsProject, write_hls
 from qkdflow.export.preflight import valid_reuse_factors
 from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import boards, find_part, parts
 
+DENSE_LAYERS = Path(__file__).parents[3] / "shared/data/hls_reports/dense_layers.csv"
 needs_hls4ml = pytest.mark.skipif(importlib.util.find_spec("hls4ml") is None, reason="hls4ml is not installed")
 
 
@@ -143,17 +147,74 @@ def test_unroll_limit_is_said_before_anything_is_written(tmp_path: Path) -> None
 
     project = write_hls(model, tmp_path / "a", HlsConfig(), announce)
     assert project.warnings == (
-        "layer fc1 has 100 x 45 = 4500 products, more than the 4096 that Vivado and Vitis HLS unroll: synthesis "
-        "may fail; use strategy Resource with a reuse factor of 2 or 4, or more",
+        "layer fc1 has 4500 products at once under Latency: Vivado HLS refuses more than 4096, Vitis HLS may take long "
+        "or fail; use strategy Resource with a reuse factor of 2 or 4, or more",
     )
     assert said == list(project.warnings)
     again = write_hls(model, tmp_path / "b", HlsConfig(strategy="Resource", reuse_factor={"fc1": 2}))
     assert again.warnings == ()
-    assert (
-        write_hls(model, tmp_path / "c", HlsConfig(strategy="Resource"))
-        .warnings[0]
-        .startswith("layer fc1 needs 4500 multipliers at once")
-    )
+
+
+def unrolled(fixed: FixedModel, config: HlsConfig) -> list[str]:
+    """The warnings. Raises ConfigError."""
+    factors, strategies = config.reuse_factors(fixed), config.strategies(fixed)
+    preflight.check_unrolling(fixed, config.backend, factors, strategies)
+    return list(preflight.unroll_warnings(fixed, config.backend, config.io_type, factors, strategies))
+
+
+def test_what_vivado_hls_cannot_unroll_is_refused(tmp_path: Path) -> None:
+    model, pynq = mlp(Key(1), (100, 45, 4)), HlsConfig("VivadoAccelerator", board="pynq-z2")
+    cure = r"a reuse factor of 2 or 4, or more, or backend Vitis"
+    refused = [
+        (pynq, rf"layer fc1 must have at most 4096 products at once.* got 4500 under Latency; use strategy .* {cure}"),
+        (replace(pynq, reuse_factor=100, io_type="io_stream"), rf"got 4500 under Latency; .* {cure}"),
+        (replace(pynq, strategy="Resource"), rf"got 4500 under Resource; use {cure}"),
+    ]
+    for config, message in refused:
+        with pytest.raises(ConfigError, match=message):
+            write_hls(model, tmp_path / "out", config)
+        assert not (tmp_path / "out").exists()
+    resource = HlsConfig("Vivado", board="basys3", strategy="Resource")
+    assert unrolled(model, replace(resource, reuse_factor={"fc1": 2})) == []
+    assert unrolled(model, HlsConfig("Vivado", board="basys3", strategy={"fc1": "Resource"}, reuse_factor=2)) == []
+    for backend in ("Quartus", "oneAPI", "Catapult"):  # the limit is not theirs
+        assert unrolled(model, HlsConfig(backend)) == []
+    assert unrolled(mlp(Key(1), (64, 63, 4)), pynq) == []
+    (at_the_limit,) = unrolled(mlp(Key(1), (64, 64, 4)), pynq)
+    assert "fc1 has 4096 products at once under Latency: in public reports Vivado HLS never built" in at_the_limit
+
+
+@pytest.mark.skipif(not DENSE_LAYERS.is_file(), reason="needs the developers' shared folder beside the checkout")
+def test_the_unroll_limit_is_that_of_public_reports() -> None:
+    """Vivado HLS on single dense layers: all that had as many products at once failed, those with fewer rarely."""
+    ended = {True: Counter[bool](), False: Counter[bool]()}
+    with DENSE_LAYERS.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            products = int(row["d_in"]) * int(row["d_out"])
+            at_once = products if row["strategy"] == "latency" else products // int(row["rf"])
+            ended[at_once >= preflight.UNROLL_LIMIT][row["hls_synth_success"] == "True"] += 1
+    assert ended[True] == {False: 1428}
+    assert ended[False] == {True: 875, False: 48}
+
+
+def test_what_vivado_hls_partitions_into_too_much_is_said() -> None:
+    b = Build(Key(1), (32, 32, 1))
+    b.conv(5, (2, 2), padding="same")
+    b.relu()
+    b.pool("max", (32, 32))
+    b.reshape()
+    b.dense(3)
+    pynq = HlsConfig("VivadoAccelerator", board="pynq-z2")
+    said = unrolled(b.model(), pynq)
+    assert len(said) == 2
+    assert said[0].startswith("layer conv1 gives 5120 values, more than the 4096 that Vivado HLS partitions")
+    assert unrolled(b.model(), replace(pynq, io_type="io_stream")) == unrolled(b.model(), HlsConfig()) == []
+    wide = Build(Key(1), (2, 2, 1100))
+    wide.depthwise((2, 2))
+    wide.reshape()
+    wide.dense(3)
+    with pytest.raises(ConfigError, match=r"layer dw1 .* got 4400 under Latency; use fewer channels or a smaller"):
+        unrolled(wide.model(), pynq)
 
 
 @needs_hls4ml
@@ -185,12 +246,16 @@ def test_project_says_what_was_asked(tmp_path: Path, capfd: pytest.CaptureFixtur
 
 
 @needs_hls4ml
-@pytest.mark.parametrize("backend", ["Vitis", "VivadoAccelerator"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_same_bytes_and_recreated_without_qkdflow(tmp_path: Path, backend: str) -> None:
-    model, config = mlp(Key(2), (30, 15, 4)), HlsConfig(backend, board="pynq-z2")
+    model, config = mlp(Key(2), (30, 15, 4)), HlsConfig(backend)
+    mine = tmp_path / "other.tar.gz"  # hls4ml's name for an archive of a project
+    mine.write_text("years of work")
     first = write_hls(model, tmp_path / "a b", config).directory
     second = write_hls(model, tmp_path / "other", config).directory
     assert tree(first) == tree(second)
+    assert sorted(tmp_path.iterdir()) == [first, second, mine]
+    assert mine.read_text() == "years of work"
     code = (
         "import sys, runpy; sys.modules['qkdflow'] = None; sys.argv = sys.argv[1:]; "
         "runpy.run_path(sys.argv[0], run_name='__main__')"

@@ -12,11 +12,12 @@ from qkdflow import FixedPoint, Key
 from qkdflow.cli import main
 from qkdflow.errors import ConfigError, ToolError
 from qkdflow.fixed import FixedDense, FixedModel
-from qkdflow.rtl import Measured, check_vendor_rtl, compile_vendor_rtl, verilator_problem
+from qkdflow.rtl import Measured, compile_vendor_rtl, verilator_problem
 from qkdflow.rtl.harness import Interface, build_harness
 from qkdflow.rtl.vendor import find_design
 from qkdflow.rtl.vendor.interface import interface
 from qkdflow.rtl.vendor.simulation import float_cores
+from qkdflow.verify import verify
 
 needs_verilator = pytest.mark.skipif(verilator_problem() is not None, reason=str(verilator_problem()))
 
@@ -130,14 +131,12 @@ def test_ports_with_ap_vld(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert rtl.measure() == Measured(2, 1) == (rtl.design.latency_clk, rtl.design.ii)
     assert (rtl.predict(np.zeros((3, 2))) == [1, -7]).all()
     FIXED.save(tmp_path / "06_fixed")
-    assert main(["rtl", str(tmp_path), "--vendor", str(tmp_path / "prj"), "--samples", "40"]) == 0
-    said = capsys.readouterr().out
-    assert said == (
-        "net: 0 of 80 outputs differ from the emulator; 2 clocks, one result every 1 (simulated; csynth says so too)\n"
-    )
     words = ["verify", str(tmp_path / "06_fixed"), "--rtl", str(tmp_path / "prj"), "--rungs", "rtl", "--samples", "40"]
     assert main(words) == 0
-    assert "net, 2 clocks, one result every 1, simulated; csynth says 2 and 1" in capsys.readouterr().out
+    assert (
+        "net, 2 clocks, one result every 1, simulated; csynth says 2 and 1; 0 of 20 outputs change with stalls and "
+        "random registers"
+    ) in capsys.readouterr().out
 
 
 @needs_verilator
@@ -149,17 +148,53 @@ def test_a_stream(tmp_path: Path) -> None:
 
 
 @needs_verilator
-def test_a_wrong_weight_and_a_pipeline_that_keeps_its_last_result(tmp_path: Path) -> None:
+@pytest.mark.parametrize("design", [SCALAR, STREAM], ids=["ap_ctrl_hs", "streams"])
+def test_stalls_and_random_registers_change_nothing(tmp_path: Path, design: str) -> None:
+    rtl = compile_vendor_rtl(write(tmp_path, design), FIXED)
+    for seed, stalls in enumerate([(0.5, 0.0), (0.0, 0.5), (0.9, 0.9), (0.0, 0.0)]):
+        assert (rtl.run(sample(), stalls=stalls, key=Key(seed)) == FIXED.run(sample())).all()
+    with pytest.raises(ConfigError, match=r"stalls must be shares of clocks.*have a key; got \(0.5, 0.5\)"):
+        rtl.run(sample(), stalls=(0.5, 0.5))
+
+
+@needs_verilator
+def test_faults_that_only_stalls_or_random_registers_show(tmp_path: Path) -> None:
+    FIXED.save(tmp_path / "fixed")
+    register = STREAM.replace("always @(posedge ap_clk) if (enable)", "reg r;\nalways @(posedge ap_clk) if (enable)")
+    for name, design in (
+        ("source", STREAM.replace("v1 <= x_TVALID", "v1 <= 1")),  # takes what is not offered
+        ("register", register.replace("a0 <= p0;", "a0 <= p0 ^ r;").replace("end\n", "r <= r; end\n", 1)),
+    ):
+        write(tmp_path / name, design)
+        (outcome,) = verify(tmp_path / "fixed", ("rtl",), 400, tmp_path / name).outcomes
+        assert outcome.outputs == 800 + 200
+        assert 20 < outcome.mismatches <= 200
+        assert f"; {outcome.mismatches} of 200 outputs change with stalls" in outcome.note
+        assert outcome.difference is None
+    write(tmp_path / "sink", STREAM.replace("y_TREADY | ~v2", "1'b1"))  # gives what is not taken
+    with pytest.raises(ToolError, match=r"net: with stalls it took 100 of 100 samples and gave \d\d results, then"):
+        verify(tmp_path / "fixed", ("rtl",), 400, tmp_path / "sink")
+
+
+@needs_verilator
+def test_a_wrong_weight_and_a_pipeline_that_keeps_its_last_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Vivado HLS 2019.1 writes pipelines that move on only when a new sample comes."""
-    folder = write(tmp_path, SCALAR.replace("enable = 1'b1", "enable = ap_start"))
+    folder = write(tmp_path / "net", SCALAR.replace("enable = 1'b1", "enable = ap_start"))
     rtl = compile_vendor_rtl(folder, FIXED)
     with pytest.raises(ToolError, match=r"net: the last 2 of 500 results never come out.*dummies=2"):
         rtl.run(sample())
     assert (rtl.run(sample(), dummies=2) == FIXED.run(sample())).all()
+    FIXED.save(tmp_path / "fixed")
+    words = ["verify", str(tmp_path / "fixed"), "--rtl", str(folder), "--rungs", "rtl", "--samples", "40"]
+    assert main(words) == 2
+    assert "the last 2 of 40 results never come out" in capsys.readouterr().err
+    assert main([*words, "--dummies", "2"]) == 0
+    assert "rtl   emulator       100           0  net, 2 clocks" in capsys.readouterr().out
     (folder / "net_w.dat").write_text("3\n1\nf\n5\n")  # -2 became -1
-    check = check_vendor_rtl(folder, FIXED, 100, dummies=2)
-    assert 80 < check.mismatches <= 100
-    assert not check.passed
+    assert main([*words, "--dummies", "2"]) == 1
+    assert "rtl: first at layer fc, sample 0, element [1]" in capsys.readouterr().out
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

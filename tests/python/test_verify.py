@@ -88,6 +88,7 @@ def test_verilog_that_was_given_must_be_simulated(
     for arguments, message in (
         (["--rtl", "verilog", "--rungs", "fake"], "[--rtl] the rung rtl is required among the rungs; got fake"),
         (["--unpacked"], "[--unpacked] is about the streams of the Verilog that --rtl names; give --rtl"),
+        (["--dummies", "1"], "[--dummies] is about the pipeline of the Verilog that --rtl names; give --rtl"),
         (["--rtl", "verilog", "--rungs", "rtl"], "[verilog] packed: True"),
         (["--rtl", "verilog", "--rungs", "rtl", "--unpacked"], "[verilog] packed: False"),
     ):

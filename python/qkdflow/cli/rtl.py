@@ -26,29 +26,16 @@ def add(verbs: Any) -> None:
         "--synthesise", action="store_true", help="count LUTs, flip-flops and DSPs with Yosys (a minute or more)"
     )
     verb.add_argument("--no-simulation", action="store_true", help="write only")
-    verb.add_argument(
-        "--vendor", metavar="FOLDER", help="write nothing; compare the Verilog that Vitis or Vivado HLS wrote in FOLDER"
-    )
-    verb.add_argument(
-        "--dummies", type=int, default=0, help="with --vendor: samples of zeros behind the last, to flush its pipeline"
-    )
-    verb.add_argument(
-        "--unpacked", action="store_true", help="with --vendor: each code has a word of 32 bits of its own in a stream"
-    )
     verb.set_defaults(command=command)
 
 
 def command(args: argparse.Namespace) -> int:
     from qkdflow.hardware.estimator import find_fixed
-    from qkdflow.rtl import RtlConfig, check_rtl, check_vendor_rtl, nearest_reuse_factors, write_rtl
+    from qkdflow.rtl import RtlConfig, check_rtl, nearest_reuse_factors, write_rtl
 
     if args.samples < 1:
         raise ConfigError(f"[--samples] at least 1 is required; got {args.samples}")
     fixed, factor = find_fixed(args.directory), reuse_factor(args.reuse_factor)
-    if args.vendor:
-        check = check_vendor_rtl(args.vendor, fixed, args.samples, dummies=args.dummies, packed=not args.unpacked)
-        print(check)
-        return 0 if check.passed else 1
     if args.nearest:
         if isinstance(factor, dict):
             raise ConfigError("[--nearest] one --reuse-factor for all layers is required")
@@ -59,7 +46,7 @@ def command(args: argparse.Namespace) -> int:
         folding = stage.folding
         what = f"R = {folding.reuse_factor}, {folding.multipliers} multipliers" if folding else "one register"
         print(f"{stage.name}: {what}, {stage.latency_clk} clocks, one sample every {stage.ii}")
-    print(f"Verilog: {out / 'rtl'}")
+    print(f"Verilog: {project.files[0].parent}")
     if args.synthesise:
         from qkdflow.rtl.yosys import synthesise
 

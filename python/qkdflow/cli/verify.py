@@ -23,6 +23,12 @@ def add(verbs: Any) -> None:
     verify.add_argument(
         "--unpacked", action="store_true", help="with --rtl: each code has a word of 32 bits of its own in a stream"
     )
+    verify.add_argument(
+        "--dummies",
+        type=int,
+        metavar="N",
+        help="with --rtl: N samples behind the last, to flush a pipeline that keeps its last results",
+    )
     verify.add_argument("--json", action="store_true", help="one JSON object")
     verify.set_defaults(command=_verify)
 
@@ -33,9 +39,11 @@ def _verify(args: argparse.Namespace) -> int:
 
     if args.unpacked and not args.rtl:
         raise ConfigError("[--unpacked] is about the streams of the Verilog that --rtl names; give --rtl")
+    if args.dummies is not None and not args.rtl:
+        raise ConfigError("[--dummies] is about the pipeline of the Verilog that --rtl names; give --rtl")
     rungs = tuple(args.rungs.split(",")) if args.rungs else None
     must_run = {*(rungs or ()), *(("rtl",) if args.rtl else ())}
-    found = verify(args.directory, rungs, args.samples, args.rtl, packed=not args.unpacked)
+    found = verify(args.directory, rungs, args.samples, args.rtl, not args.unpacked, args.dummies or 0)
     print(json_text(found.to_dict()) if args.json else found.text(), end="" if args.json else "\n")
     if found.mismatches:
         return 1

@@ -182,7 +182,8 @@ def write_hls(
     factors, strategies = config.reuse_factors(fixed), config.strategies(fixed)
     preflight.check_strategies(fixed, config.backend, config.io_type, factors, strategies)
     preflight.check_reuse_factors(fixed, factors, strategies)
-    cautions = tuple(preflight.unroll_warnings(fixed, factors, strategies))
+    preflight.check_unrolling(fixed, config.backend, factors, strategies)
+    cautions = tuple(preflight.unroll_warnings(fixed, config.backend, config.io_type, factors, strategies))
     if announce is not None:
         for caution in cautions:
             announce(caution)

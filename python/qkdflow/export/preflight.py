@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -18,7 +19,9 @@ from qkdflow.fixed import (
 )
 from qkdflow.fixed.model import INPUT
 
-UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado and Vitis HLS unroll or partition
+UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado HLS unrolls or partitions; MaximumSize in project.tcl
+VIVADO_HLS = ("Vivado", "VivadoAccelerator")
+AMD = ("Vitis", *VIVADO_HLS)
 EXACT_BITS = 53  # csim's inputs, outputs and weights pass through a double
 SIMPLE = ("linear", "relu")
 OTHER_BACKENDS: dict[str, tuple[type[FixedLayer], ...]] = {  # what was, in tests/hls/grid.py; oneAPI's like Quartus's
@@ -128,24 +131,64 @@ def check_layers(fixed: FixedModel, io_type: str) -> None:
             )
 
 
-def unroll_warnings(fixed: FixedModel, reuse_factors: dict[str, int], strategies: dict[str, str]) -> Iterator[str]:
-    """One sentence for each layer that the vendor's tools would refuse to unroll."""
+def check_unrolling(fixed: FixedModel, backend: str, reuse_factors: dict[str, int], strategies: dict[str, str]) -> None:
+    """Raises ConfigError, with what would do, where Vivado HLS stops with "Stop unrolling loop" (XFORM 203-504)."""
+    if backend not in VIVADO_HLS:
+        return
     for layer in fixed.kernels:
-        n_in, n_out = multipliers(layer)
-        products, rf = n_in * n_out, reuse_factors[layer.name]
-        at_once = products if strategies[layer.name] == "Latency" else products // rf
-        if at_once <= UNROLL_LIMIT:
-            continue
-        cures = [rf for rf in valid_reuse_factors(n_in, n_out) if products // rf <= UNROLL_LIMIT]
-        cure = f"use strategy Resource with a reuse factor of {' or '.join(map(str, cures[:2]))}, or more"
-        if strategies[layer.name] == "Latency":
-            what = f"has {n_in} x {n_out} = {products} products"
-        else:
-            what = f"needs {at_once} multipliers at once"
-        yield (
-            f"layer {layer.name} {what}, more than the {UNROLL_LIMIT} that Vivado and Vitis HLS unroll: synthesis may "
-            f"fail; {cure}"
-        )
+        strategy = strategies[layer.name]
+        products = _at_once(layer, reuse_factors[layer.name], strategy)
+        if products > UNROLL_LIMIT:
+            raise ConfigError(
+                f"[hls] layer {layer.name} must have at most {UNROLL_LIMIT} products at once, more of which Vivado HLS "
+                f"refuses to unroll; got {products} under {strategy}; {_cure(layer, strategy)}, or backend Vitis"
+            )
+
+
+def unroll_warnings(
+    fixed: FixedModel, backend: str, io_type: str, reuse_factors: dict[str, int], strategies: dict[str, str]
+) -> Iterator[str]:
+    """One sentence for each layer that the vendor's tools may fail to unroll, or arrays that they may not partition."""
+    if backend not in AMD:
+        return
+    for layer in fixed.kernels:
+        strategy = strategies[layer.name]
+        products = _at_once(layer, reuse_factors[layer.name], strategy)
+        if backend == "Vitis" and products > UNROLL_LIMIT:
+            yield (  # 11,220 are the most in public reports: HAR's first layer, Vitis HLS 2022.1
+                f"layer {layer.name} has {products} products at once under {strategy}: Vivado HLS refuses more than "
+                f"{UNROLL_LIMIT}, Vitis HLS may take long or fail; {_cure(layer, strategy)}"
+            )
+        elif backend in VIVADO_HLS and products == UNROLL_LIMIT:  # 0 of 84 in wa-hls4ml's dense layers
+            yield (
+                f"layer {layer.name} has {products} products at once under {strategy}: in public reports Vivado HLS "
+                f"never built so many; {_cure(layer, strategy)}"
+            )
+    if backend in VIVADO_HLS and io_type == "io_parallel":  # csim runs all the same: said, not refused
+        for link in fixed.links:
+            elements = math.prod(link.shape)
+            if elements > UNROLL_LIMIT:
+                yield (
+                    f"layer {link.layer.name} gives {elements} values, more than the {UNROLL_LIMIT} that Vivado HLS "
+                    "partitions an array into: synthesis will fail; use io_stream, or backend Vitis"
+                )
+
+
+def _at_once(layer: FixedWeighted, reuse_factor: int, strategy: str) -> int:
+    """Products that hls4ml's code unrolls in one loop. Latency's array of products is whole at any reuse factor."""
+    if strategy == "Latency":
+        return int(layer.weights.size)
+    n_in, n_out = multipliers(layer)
+    return -(-n_in * n_out // reuse_factor)
+
+
+def _cure(layer: FixedWeighted, strategy: str) -> str:
+    if isinstance(layer, FixedDepthwiseConv):  # Latency is all that there is for them
+        return "use fewer channels or a smaller kernel"
+    n_in, n_out = multipliers(layer)
+    enough = [rf for rf in valid_reuse_factors(n_in, n_out) if -(-n_in * n_out // rf) < UNROLL_LIMIT]
+    other = "strategy Resource with " if strategy == "Latency" else ""
+    return f"use {other}a reuse factor of {' or '.join(map(str, enough[:2]))}, or more"
 
 
 def multipliers(layer: FixedWeighted) -> tuple[int, int]:
@@ -162,7 +205,7 @@ def check_strategies(
         strategy, rf, where = strategies[layer.name], reuse_factors[layer.name], f"[hls] layer {layer.name}"
         if strategy != "Unrolled":
             continue
-        if backend not in ("Vitis", "Vivado", "VivadoAccelerator"):
+        if backend not in AMD:
             raise ConfigError(f"{where}: strategy {strategy} is for Vitis and Vivado; got backend {backend}")
         if rf == 1:
             raise ConfigError(f"{where}: strategy Unrolled needs a reuse factor above 1; use Latency")

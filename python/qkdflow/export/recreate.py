@@ -10,7 +10,9 @@ one that were forgotten is an error, not a wrong bit.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +32,34 @@ def write_project(source: Path, out: Path) -> None:
     hls = json.loads((source / "hls.json").read_text(encoding="utf-8"))
     with np.load(source / "model.npz", allow_pickle=False) as arrays:
         layers = layer_list(model, hls, arrays)
-    out.mkdir(parents=True, exist_ok=True)
-    graph = ModelGraph.from_layer_list(project_config(model, hls, out), layers)
-    graph.config.config["Stamp"] = hls["stamp"]  # hls4ml's own is random: other bytes every time
-    get_writer(hls["backend"]).write_hls(graph)
-    yaml = out / "hls4ml_config.yml"
-    text = yaml.read_text(encoding="utf-8").splitlines(keepends=True)
-    moved = ["OutputDir: .\n" if line.startswith("OutputDir:") else line for line in text]
-    yaml.write_text("".join(moved), encoding="utf-8")
+    # Beside a project hls4ml writes an archive of it, or removes what has that name: both happen in a folder of ours.
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "project"
+        project.mkdir()
+        graph = ModelGraph.from_layer_list(project_config(model, hls, project), layers)
+        graph.config.config["Stamp"] = hls["stamp"]  # hls4ml's own is random: other bytes every time
+        get_writer(hls["backend"]).write_hls(graph)
+        name_no_folder(project, hls)
+        shutil.copytree(project, out, dirs_exist_ok=True)
+
+
+def name_no_folder(project: Path, hls: Entry) -> None:
+    """The same bytes wherever a project is written: its files name no folder."""
+    _edit(project / "hls4ml_config.yml", f"OutputDir: {project}\n", "OutputDir: .\n")
+    if hls["backend"] == "Catapult":  # which has it in C++, where the others have it from build_lib.sh
+        bridge = f"{hls['project_name']}_bridge.cpp"
+        _edit(project / bridge, f'"{project}/firmware/weights"', "WEIGHTS_DIR")
+        weights = '"\\"$(cd "$(dirname "$0")" && pwd)/firmware/weights\\""'
+        _edit(project / "build_lib.sh", "LDFLAGS=\n", f"LDFLAGS=\nWEIGHTS_DIR={weights}\n")
+        source = "-c ${PROJECT}_bridge.cpp"
+        _edit(project / "build_lib.sh", source, f'-D WEIGHTS_DIR="${{WEIGHTS_DIR}}" {source}')
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise ValueError(f"{path.name} of hls4ml 1.3 has {old!r} once; this one has it {text.count(old)} times")
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def project_config(model: Entry, hls: Entry, out: Path) -> Entry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qkdflow.rtl.check import Check, check_rtl, check_vendor_rtl
+from qkdflow.rtl.check import Check, check_rtl
 from qkdflow.rtl.plan import nearest_reuse_factors
 from qkdflow.rtl.project import RtlConfig, RtlProject, write_rtl
 from qkdflow.rtl.simulation import Measured, Rtl, compile_rtl
@@ -17,7 +17,6 @@ __all__ = [
     "RtlProject",
     "VendorRtl",
     "check_rtl",
-    "check_vendor_rtl",
     "compile_rtl",
     "compile_vendor_rtl",
     "find_verilator",

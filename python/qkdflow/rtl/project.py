@@ -17,9 +17,10 @@ from qkdflow.overlay import port
 from qkdflow.rtl.plan import IDENTIFIER, RESERVED, Stage, stages
 from qkdflow.rtl.verilog import verilog
 
-FORMAT = "qkdflow.rtl/1"
+FORMAT = "qkdflow.rtl/2"
 OUTPUTS = ("logits", "argmax")
 NOTE = "rtl.json"
+VERILOG = "verilog"  # the folder of the sources in a project's
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class RtlProject:
     @property
     def files(self) -> tuple[Path, ...]:
         """The Verilog, modules that others need first."""
-        return tuple(sorted((self.directory / "rtl").glob("*.v")))
+        return tuple(sorted((self.directory / VERILOG).glob("*.v")))
 
     @classmethod
     def load(cls, directory: str | Path) -> RtlProject:
@@ -126,7 +127,7 @@ def write_rtl(fixed: FixedModel, directory: str | Path, config: RtlConfig | None
         raise ConfigError(f"[rtl] an empty directory or an earlier project is required; got {directory}")
     fixed.save(directory / "source")
     for name, text in texts.items():
-        write_atomic(directory / "rtl" / name, text)
+        write_atomic(directory / VERILOG / name, text)
     write_json(directory / NOTE, _note(project))
     return project
 

@@ -61,13 +61,15 @@ def verify(
     samples: int | None = None,
     vendor_rtl: str | Path | None = None,
     packed: bool = True,
+    dummies: int = 0,
 ) -> Verification:
     """Run the ladder of a run's directory, a saved student, a frozen network or an hls4ml project.
 
     rungs: the names of those wanted, all of RUNGS where None. samples: the first so many of the run's test part (all of
     it where None); without a data set, random ones. vendor_rtl: a folder of Verilog that Vitis or Vivado HLS wrote of
     this network, which the rung `rtl` then simulates; packed: whether as many codes share a word of its streams as fit
-    (`run --transport comblock`: a word each). What a rung needs and has not got is said in its outcome. Raises
+    (`run --transport comblock`: a word each); dummies: samples sent behind the last, for a pipeline that would keep its
+    last results, which is an error without them. What a rung needs and has not got is said in its outcome. Raises
     ConfigError, DataError.
     """
     known = [rung.name for rung in RUNGS]
@@ -78,6 +80,6 @@ def verify(
         raise ConfigError(f"[--rtl] the rung rtl is required among the rungs; got {', '.join(rungs)}")
     subject = load(directory, samples)
     if vendor_rtl is not None:
-        subject = replace(subject, vendor_rtl=Path(vendor_rtl), packed=packed)
+        subject = replace(subject, vendor_rtl=Path(vendor_rtl), packed=packed, dummies=dummies)
     wanted = [rung for rung in RUNGS if rungs is None or rung.name in rungs]
     return Verification(subject.about, tuple(run(rung, subject) for rung in wanted))

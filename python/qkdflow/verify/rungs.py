@@ -3,6 +3,7 @@ against the NumPy reference. A new rung is a function and its line in RUNGS."""
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow import reference, rtl
+from qkdflow._core import Key
 from qkdflow.assess import assess
 from qkdflow.errors import ConfigError
 from qkdflow.export.csim import Csim, compile_csim, compiler_problem, load_csim
@@ -26,7 +28,8 @@ from qkdflow.verify.subject import Subject
 
 Real = NDArray[np.float64]
 FOLDED = 8  # the reuse factor of Verilog made here: builds in seconds, and takes every folded path
-FLUSH = 1  # a sample behind the last, for the vendors' pipelines that move on only when something comes in
+STALLS = (0.5, 0.5)  # of the clocks, in which a vendor's design gets nothing, and in which no result is taken
+STALLED = 0.25  # of the samples are simulated again with them, from random register contents
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,7 @@ def _rtl(subject: Subject) -> Outcome:
     if problem:
         raise Missing(problem)
     if subject.vendor_rtl is not None:
-        vendor = rtl.compile_vendor_rtl(subject.vendor_rtl, subject.fixed, subject.packed)
-        said = (vendor.design.latency_clk, vendor.design.ii)
-        beside = "" if None in said else f"; csynth says {said[0]} and {said[1]}"
-        found, measured = vendor.predict(subject.x, FLUSH), vendor.measure()
-        note = f"{vendor.design.top}, {_clocks(measured)}{beside}"
-        return replace(_compared(subject, found, lambda x: {}), note=note)
+        return _vendor_rtl(subject, rtl.compile_vendor_rtl(subject.vendor_rtl, subject.fixed, subject.packed))
     if subject.rtl is not None:
         return _verilog(subject, subject.rtl, "")
     with tempfile.TemporaryDirectory() as directory:
@@ -130,6 +128,18 @@ def _rtl(subject: Subject) -> Outcome:
         except ConfigError as refusal:
             raise Missing(str(refusal)) from refusal
         return _verilog(subject, project, "made for this; ")
+
+
+def _vendor_rtl(subject: Subject, vendor: rtl.VendorRtl) -> Outcome:
+    some = subject.x[: math.ceil(STALLED * len(subject.x))]
+    found = vendor.predict(subject.x, subject.dummies)
+    again = vendor.predict(some, subject.dummies, STALLS, Key(0).fold("stalls"))
+    changed = int(np.count_nonzero(again != found[: len(some)]))
+    outcome, said = _compared(subject, found, lambda x: {}), (vendor.design.latency_clk, vendor.design.ii)
+    note = f"{vendor.design.top}, {_clocks(vendor.measure())}"
+    note += "" if None in said else f"; csynth says {said[0]} and {said[1]}"
+    note += f"; {changed} of {again.size} outputs change with stalls and random registers"
+    return replace(outcome, outputs=outcome.outputs + again.size, mismatches=outcome.mismatches + changed, note=note)
 
 
 def _verilog(subject: Subject, project: rtl.RtlProject, note: str) -> Outcome:

@@ -37,6 +37,7 @@ class Subject:
     rtl: RtlProject | None = None
     vendor_rtl: Path | None = None
     packed: bool = True  # of the vendor's streams
+    dummies: int = 0  # samples that flush the vendor's pipeline
 
 
 def load(directory: str | Path, samples: int | None = None, what: str = "verify") -> Subject:

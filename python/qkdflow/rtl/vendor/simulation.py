@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 import tempfile
 from collections.abc import Sequence
@@ -13,16 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qkdflow._core import FixedPoint
+from qkdflow._core import FixedPoint, Key
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.fixed import Codes, FixedModel
 from qkdflow.handover.templates import render
+from qkdflow.rtl.harness import NO_STALLS
 from qkdflow.rtl.simulation import Measured
 from qkdflow.rtl.vendor.design import INCLUDE, TABLE, Design, find_design
 from qkdflow.rtl.vendor.interface import interface
 from qkdflow.rtl.verilator import build
 
 PATIENCE = 200_000  # clocks without a transfer after which none will come
+UNDEFINED = ("--x-assign", "unique", "--x-initial", "unique")  # drawn when the simulation starts, or zeros
 FLOAT_CORE = re.compile(r"^\s*(\w+_(fexp_32ns_32ns_32|fpext_32ns_64)_(\d+)_\w+_ip)\s+\w+\s*\(", re.MULTILINE)
 NO_SUCH_MODULE = re.compile(r"Cannot find file containing module: '(\w+)'")
 
@@ -38,21 +41,35 @@ class VendorRtl:
     output_type: FixedPoint
     _simulate: Any
 
-    def predict(self, x: NDArray[Any], dummies: int = 0) -> NDArray[np.float64]:
-        """Logits, float64 (n, outputs), of raw inputs (n, *input_shape). Raises DataError; ToolError: see `run`."""
+    def predict(
+        self,
+        x: NDArray[Any],
+        dummies: int = 0,
+        stalls: tuple[float, float] = NO_STALLS,
+        key: Key | None = None,
+    ) -> NDArray[np.float64]:
+        """Logits, float64 (n, outputs), of raw inputs (n, *input_shape); see `run`. Raises DataError, ToolError."""
         rows = np.asarray(x, dtype=np.float64)
         if rows.shape[1:] != self.input_shape or rows.ndim < 2:
             wanted = ", ".join(map(str, self.input_shape))
             raise DataError(f"[vendor rtl] inputs of shape (n, {wanted}) are required; got {rows.shape}")
-        return self.output_type.decode(self.run(self.input_type.encode(rows), dummies))
+        return self.output_type.decode(self.run(self.input_type.encode(rows), dummies, stalls, key))
 
-    def run(self, codes: Codes, dummies: int = 0) -> Codes:
+    def run(
+        self,
+        codes: Codes,
+        dummies: int = 0,
+        stalls: tuple[float, float] = NO_STALLS,
+        key: Key | None = None,
+    ) -> Codes:
         """Result codes, int64 (n, outputs), of input codes (n, *input_shape).
 
         dummies: samples of zeros behind the last one, for a pipeline that moves on only when something comes in.
-        ToolError, with the reason, where a result stays out.
+        stalls: the share of clocks in which nothing new is offered (no TVALID, no ap_start), and in which a stream's
+        sink is not ready, drawn from `key`; so are the bits that registers and undefined values start with, which are
+        zeros without a key. ToolError, with the reason, where a result stays out.
         """
-        return self._drive(codes, dummies)[0][: len(codes)]
+        return self._drive(codes, dummies, stalls, key)[0][: len(codes)]
 
     def measure(self, samples: int = 16) -> Measured:
         """Clocks from the first sample to its result, and from result to result; ToolError where those are uneven."""
@@ -62,7 +79,15 @@ class VendorRtl:
             raise ToolError(f"[vendor rtl] a steady interval between results is required; got {sorted(intervals)}")
         return Measured(int(ended[0] - begun[0]), intervals.pop())
 
-    def _drive(self, codes: Codes, dummies: int) -> tuple[Codes, Codes, Codes]:
+    def _drive(
+        self, codes: Codes, dummies: int, stalls: tuple[float, float] = NO_STALLS, key: Key | None = None
+    ) -> tuple[Codes, Codes, Codes]:
+        if dummies < 0:
+            raise ConfigError(f"[vendor rtl] dummies must be a whole number from 0 on; got {dummies}")
+        if not all(0 <= stall < 1 for stall in stalls) or (key is None and stalls != NO_STALLS):
+            raise ConfigError(
+                f"[vendor rtl] stalls must be shares of clocks, 0 to below 1, and have a key; got {stalls}"
+            )
         n = len(codes)
         sent = np.zeros((n + dummies, int(np.prod(self.input_shape))), dtype=np.int64)
         sent[:n] = codes.reshape(n, -1)
@@ -70,11 +95,13 @@ class VendorRtl:
         begun, ended = np.zeros(len(sent), dtype=np.int64), np.zeros(len(sent), dtype=np.int64)
         taken = ctypes.c_int64()
         came = self._simulate(
-            len(sent), sent.ctypes.data, out.ctypes.data, PATIENCE, begun.ctypes.data, ended.ctypes.data,
+            len(sent), sent.ctypes.data, out.ctypes.data, key.value | 1 if key else 0,
+            *(math.floor(256 * stall) for stall in stalls), PATIENCE, begun.ctypes.data, ended.ctypes.data,
             ctypes.byref(taken),
         )  # fmt: skip
         if came < n:
-            raise ToolError(f"[vendor rtl] {self.design.top}: {_stuck(n, came, taken.value)}")
+            why = _stuck(n, came, taken.value) if stalls == NO_STALLS else _lost(n, came, taken.value)
+            raise ToolError(f"[vendor rtl] {self.design.top}: {why}")
         return out, begun, ended
 
 
@@ -89,8 +116,15 @@ def _stuck(samples: int, came: int, taken: int) -> str:
     kept = samples - came
     return (
         f"the last {kept} of {samples} results never come out: its pipeline moves on only when a new sample comes in "
-        f"(Vivado HLS 2019.1 writes such; PIPELINE style flp flushes). Send {kept} dummy samples behind the last one: "
-        f"dummies={kept}"
+        "(Vivado HLS 2019.1 writes such; PIPELINE style flp flushes). On a board too they come with later samples "
+        f"alone. Send {kept} dummy samples behind the last one: dummies={kept}, verify's --dummies {kept}"
+    )
+
+
+def _lost(samples: int, came: int, taken: int) -> str:
+    return (
+        f"with stalls it took {taken} of {samples} samples and gave {came} results, then nothing moved for {PATIENCE} "
+        "clocks: it loses what its sink is not ready for, or stops for good"
     )
 
 
@@ -140,7 +174,7 @@ def _built(design: Design, stand_ins: Sequence[Path], folder: Path, harness: str
         text = INCLUDE.sub(lambda m: "" if "deadlock" in m.group(1) else m.group(0), text)
         (verilog / name).write_text(text, encoding="utf-8")
     sources = sorted(verilog.iterdir())
-    options = ["-Wno-lint", "-Wno-MULTIDRIVEN", f"-I{verilog}", f"-I{design.folder.resolve()}"]
+    options = ["-Wno-lint", "-Wno-MULTIDRIVEN", *UNDEFINED, f"-I{verilog}", f"-I{design.folder.resolve()}"]
     try:
         library = build(design.top, sources, harness, folder, options)
     except ToolError as error:
@@ -154,7 +188,8 @@ def _built(design: Design, stand_ins: Sequence[Path], folder: Path, harness: str
     simulate = ctypes.CDLL(str(library)).simulate
     pointer, long = ctypes.c_void_p, ctypes.c_int64
     simulate.restype = long
-    simulate.argtypes = (long, pointer, pointer, long, pointer, pointer, pointer)
+    seed, stall = ctypes.c_uint64, ctypes.c_int
+    simulate.argtypes = (long, pointer, pointer, seed, stall, stall, long, pointer, pointer, pointer)
     return simulate
 
 
