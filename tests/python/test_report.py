@@ -3,64 +3,29 @@ from __future__ import annotations
 import copy
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from html_page import Page
 from qkdflow import FixedPoint, Key, Sequential, cli, workflow
 from qkdflow.accuracy import margin, wilson
 from qkdflow.config import RunConfig
 from qkdflow.datasets import psd
 from qkdflow.freeze import freeze
+from qkdflow.html import Html, join, tag
 from qkdflow.layers import BatchNormalization, Input, QDense, Rescaling
 from qkdflow.models import Model
 from qkdflow.quantizers import quantized_bits
 from qkdflow.recipe import Trained
 from qkdflow.report import headline, layer_rows, pulse_summary, verdicts, weight_summary, write_report
-from qkdflow.report.html import Html, join, tag
 from qkdflow.report.page import page
 from qkdflow.report.searches import study_of
 from qkdflow.summary import Report, search_part
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 from report_example import estimated, example_report
-
-VOID = {"meta"}
-
-
-class Page(HTMLParser):
-    """Every tag, attribute and word of a page; fails where tags do not nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(name, attrs)
-        if name not in VOID:
-            self.open.append(name)
-
-    def handle_startendtag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(name)
-        self.attributes += [(key, value or "") for key, value in attrs]
-
-    def handle_endtag(self, name: str) -> None:
-        assert self.open.pop() == name
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +40,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_page_stands_alone(example: str) -> None:
-    parsed = Page(example)
-    assert not {"script", "link", "iframe", "img", "object", "embed", "base"} & set(parsed.tags)
-    ids = [value for key, value in parsed.attributes if key == "id"]
-    assert len(ids) == len(set(ids))
-    for key, value in parsed.attributes:
-        assert not key.startswith("on")
-        if key in ("src", "href", "xlink:href", "action", "srcset", "data"):
-            assert value.removeprefix("#") in ids
+    Page(example).assert_inert()
     assert "@import" not in example
     assert "url(http" not in example.replace(" ", "")
     assert "prefers-color-scheme: dark" in example

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow._core import FixedPoint, Key
-from qkdflow.datasets.html import render
+from qkdflow.datasets.card import dataset_card
 from qkdflow.datasets.split import I64, Indices, fewer, folds, split
 from qkdflow.errors import DataError
 from qkdflow.files import read_json, read_npz, write_json, write_npz
@@ -139,7 +139,7 @@ class Dataset:
         return loaded
 
     def _repr_html_(self) -> str:
-        return render(self)
+        return dataset_card(self)
 
 
 def _fault(d: Dataset) -> str:

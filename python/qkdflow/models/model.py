@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from qkdflow import _core, optimizers
 from qkdflow._core import Key
 from qkdflow.callbacks import Callback
+from qkdflow.cards import card, grid
 from qkdflow.errors import ConfigError
 from qkdflow.fitted import whole
 from qkdflow.layers import Input, Layer, Tensor
@@ -256,13 +257,13 @@ class Model:
         saving.save(self, Path(directory))
 
     def _repr_html_(self) -> str:
-        from qkdflow.report.html import table
-
         rows = [
-            (layer.name, type(layer).__name__, str(stage.shape), str(count(self.graph, stage.params)))
+            (layer.name, type(layer).__name__, str(stage.shape), f"{count(self.graph, stage.params):,}")
             for layer, stage in zip(self.layers, self.stages, strict=True)
         ]
-        return str(table(("layer", "class", "output shape", "parameters"), rows, numeric=(3,)))
+        about = f"{self.input_shape} to {self.output_shape}, {self.count_params():,} parameters"
+        table = grid(("layer", "class", "output shape", "parameters"), rows, numeric=(3,))
+        return card(f"{type(self).__name__} {self.name}", about, table)
 
 
 class Sequential(Model):

@@ -7,9 +7,9 @@ from os.path import relpath
 from pathlib import Path
 
 from qkdflow import plots
+from qkdflow.html import Child, Html, figure, join, table, tag
 from qkdflow.overview.rows import Compared, Row
 from qkdflow.overview.table import COLUMNS, NOTE, NUMERIC, cells
-from qkdflow.report.html import Child, Html, figure, join, table, tag
 from qkdflow.report.page import document
 from qkdflow.report.verdicts import headline
 

@@ -17,6 +17,7 @@ import numpy as np
 from qkdflow._core import non_dominated
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.tune import running
+from qkdflow.tune.card import study_card
 from qkdflow.tune.claims import Claims
 from qkdflow.tune.foreseen import Foreseen
 from qkdflow.tune.goals import Array, Direction, Goals, Known
@@ -214,6 +215,9 @@ class Study:
             states = [self._trials[n].state for n in self._told]
             mean, deviation = self._suggester.predict(self._stacked(self._told), results, states, objective, codes)
         return self.goals.signs[objective] * mean, deviation
+
+    def _repr_html_(self) -> str:
+        return study_card(self)
 
     # For the loops of `running`
 
