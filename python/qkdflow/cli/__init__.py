@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 a result is wrong (mismatches), 2 the input or the environment is.
+"""The command line; `examples.EXITS` says what its exit codes mean.
 
 Each verb has a module of its own whose `add(verbs)` declares its arguments; what it needs is imported when it runs.
 """
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from qkdflow.cli import (
     assess,
     bench,
+    completion,
     compress,
     doctor,
     estimate,
@@ -26,7 +27,7 @@ from qkdflow.cli import (
     run,
     verify,
 )
-from qkdflow.cli.examples import EXAMPLES
+from qkdflow.cli.examples import epilog
 from qkdflow.errors import ToolError
 
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    parser, _ = _commands()
+    parser, _ = commands()
     args = parser.parse_args(argv)
     try:
         return int(args.command(args))
@@ -64,7 +65,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def helps() -> dict[str, str]:
     """The help of the command and of every verb, by what is typed before --help; for the documentation."""
-    parser, verbs = _commands()
+    parser, verbs = commands()
     below = {f"qkdflow {name}": verb.format_help() for name, verb in verbs.items()}
     return {"qkdflow": parser.format_help(), **below}
 
@@ -82,12 +83,12 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _commands() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def commands() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """The command, and its verbs by name."""
     parser = argparse.ArgumentParser(
         prog="qkdflow",
         description="From a data set to a bit-exact tiny neural network on an FPGA.",
-        epilog=EXAMPLES,
+        epilog=epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     from qkdflow import __version__
@@ -109,6 +110,9 @@ def _commands() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPar
         plot,
         bench,
         doctor,
+        completion,
     ):
         verb.add(verbs)
+    for name, below in verbs.choices.items():
+        below.epilog, below.formatter_class = epilog(name), parser.formatter_class
     return parser, dict(verbs.choices)

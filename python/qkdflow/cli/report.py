@@ -8,19 +8,11 @@ from typing import Any
 
 from qkdflow.errors import ConfigError
 
-EXAMPLES = """examples:
-  qkdflow report runs/*                                  a Markdown table on the terminal
-  qkdflow report runs/seed0 runs/seed1 --out runs.html   with figures; seeds of one configuration share a row
-  qkdflow report runs/* --part xc7a35tcpg236-1 --out runs.md
-"""
-
 
 def add(verbs: Any) -> None:
     report = verbs.add_parser(
         "report",
         help="compare finished runs side by side",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     report.add_argument("runs", nargs="+", metavar="DIR", help="directories of finished runs")
     report.add_argument("--part", help="estimate all for this part, such as xc7z020clg400-1, not for each run's own")
