@@ -41,6 +41,8 @@ FIGURES = {
         REPORT["student"]["confusion_test"], REPORT["dataset"]["class_names"], "Student"
     ),
     "weights": lambda: plots.weight_histograms(REPORT["student"]["weights"]),
+    "activations": lambda: plots.activation_histograms(REPORT["student"]["activations"]),
+    "widths": lambda: plots.layer_widths(REPORT["student"]["layers"]),
     "size": lambda: plots.accuracy_against_parameters(REPORT),
     "reuse": lambda: plots.reuse_factor(REUSE, "student", [{"reuse_factor": 8, "latency_clk": 20, "mhz": 100}]),
     "cost": lambda: plots.accuracy_against_cost(TRIALS, "lut", chosen=1, limit=900),
@@ -88,6 +90,16 @@ def test_the_confusion_names_every_count() -> None:
     text = plots.svg(plots.confusion([[990, 10], [0, 1234]], ["gamma", "neutron"], "t"), "c")
     for word in ("990", "99.00 %", "10", "1.00 %", "1,234", "100.00 %", "gamma", "neutron"):
         assert f">{word}<" in text
+
+
+def test_layers_say_their_bits_their_zeros_and_what_is_at_the_limit() -> None:
+    text = plots.svg(plots.layer_widths(REPORT["student"]["layers"]), "w")
+    for word in ("23", "8", "20.6", "dense_0", "relu_1"):
+        assert f">{word}<" in text
+    layers = {"a" * 30: {"last_bit": -3, "counts": [60, 20, 0, 20], "at_limit": 7, "type": "ap_ufixed<3,0>"}}
+    text = plots.svg(plots.activation_histograms({"layers": layers}), "a")
+    assert ">60.0 % zero, 7.0 % at the limit<" in text
+    assert ">2⁻³<" in text
 
 
 def test_a_class_without_samples_and_many_classes_are_drawn() -> None:

@@ -150,11 +150,24 @@ def _frozen(report: Report) -> Html:
         else:
             rows.append([name, "", "", "", "", *types])
     head = ["Layer", "Shape", "Weights", "Not zero", "Zeros [%]", "Weight type", "Bias type", "Result type"]
-    drawing = None
+    drawings = [drawn("widths", "Bits and zeros by layer", plots.layer_widths(student["layers"]), None)]
     if student.get("weights"):
         caption = "Integer codes of each kernel; dashed, the lowest and the highest code of its type."
-        drawing = drawn("weights", "Weight histograms", plots.weight_histograms(student["weights"]), caption)
-    return join(table(head, rows, numeric=(1, 2, 3, 4)), drawing)
+        drawings.append(drawn("weights", "Weight histograms", plots.weight_histograms(student["weights"]), caption))
+    if student.get("activations"):
+        drawing = plots.activation_histograms(student["activations"])
+        drawings.append(
+            drawn("activations", "Activation histograms", drawing, _sizes_of_results(student["activations"]["samples"]))
+        )
+    return join(table(head, rows, numeric=(1, 2, 3, 4)), drawings)
+
+
+def _sizes_of_results(samples: int) -> str:
+    return (
+        f"How large the input and each layer's results are, in {samples:,} samples of the test part: a bar a power of "
+        "two, zeros left out. Grey is the fixed-point range, from the last bit to the largest value; where it has no "
+        "bar on its right, those bits were not needed here. At the limit: what a saturating type may have cut."
+    )
 
 
 def _verification(report: Report) -> Html:
