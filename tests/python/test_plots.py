@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from qkdflow import plots
-from qkdflow.plots.style import percent_axis
+from qkdflow.plots.style import log_ticks, percent_axis
 from report_example import example_report
 
 REPORT = example_report()
@@ -134,6 +134,15 @@ def test_any_accuracies_give_an_axis_with_labels(accuracies: list[float]) -> Non
     assert all(math.isfinite(y(a)) and y(a) > 0 for a in accuracies)
     assert [t.get_text() for t in ax.get_yticklabels()]
     plots.svg(figure, "x")
+
+
+@pytest.mark.parametrize(("low", "high"), [(9_700, 13_500), (380, 540), (0.01, 90), (1, 1e6)])
+def test_ticks_of_a_logarithmic_axis_can_be_read(low: float, high: float) -> None:
+    axis = Figure().add_subplot(xscale="log").xaxis
+    log_ticks(axis, low, high)
+    places = np.log(axis.get_majorticklocs()) / math.log(high / low)
+    assert 3 <= len(places) <= 10
+    assert np.diff(places).min() >= 0.099
 
 
 EMPTY = {"trials": []}

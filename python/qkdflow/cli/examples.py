@@ -38,7 +38,7 @@ _EXAMPLES = {
     "report": """
   qkdflow report runs/*                                        a Markdown table on the terminal
   qkdflow report runs/seed0 runs/seed1 --out runs.html         with figures; seeds of one configuration share a row
-  qkdflow report runs/* --part xc7a35tcpg236-1 --out runs.md
+  qkdflow report runs/* --part xc7a35tcpg236-1,xczu7ev-ffvc1156-2-e --out runs.md
 """,
     "compress": """
   qkdflow compress runs/psd                                    every method, from the run's teacher and student

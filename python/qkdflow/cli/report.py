@@ -15,7 +15,11 @@ def add(verbs: Any) -> None:
         help="compare finished runs side by side",
     )
     report.add_argument("runs", nargs="+", metavar="DIR", help="directories of finished runs")
-    report.add_argument("--part", help="estimate all for this part, such as xc7z020clg400-1, not for each run's own")
+    report.add_argument(
+        "--part",
+        metavar="NAME,...",
+        help="estimate all for this part, or for each of several, not for each run's own",
+    )
     report.add_argument("--board", help="such as pynq-z2, in place of the part")
     report.add_argument("--out", metavar="FILE", help="a .html page or a .md table; the terminal where not given")
     report.set_defaults(command=_report)
@@ -28,7 +32,8 @@ def _report(args: argparse.Namespace) -> int:
     out = None if args.out is None else Path(args.out)
     if out is not None and out.suffix not in (".html", ".md"):
         raise ConfigError(f"[--out] must end in .html or .md; got {args.out!r}")
-    rows = compare(args.runs, args.part, args.board)
+    parts = args.part.split(",") if args.part else [None]
+    rows = [row for part in parts for row in compare(args.runs, part, args.board)]
     if out is None:
         print(markdown(rows), end="")
         return 0

@@ -14,7 +14,7 @@ from qkdflow.plots.results import (
     pareto_front,
 )
 from qkdflow.plots.style import svg
-from qkdflow.plots.training import learning_curves, search_history
+from qkdflow.plots.training import learning_curves, learning_curves_of_runs, search_history
 
 __all__ = [
     "accuracy_against_cost",
@@ -25,6 +25,7 @@ __all__ = [
     "confusion",
     "layer_widths",
     "learning_curves",
+    "learning_curves_of_runs",
     "pareto_front",
     "pulses",
     "residuals",
