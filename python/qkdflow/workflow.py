@@ -26,11 +26,11 @@ from qkdflow.fixed import FixedModel
 from qkdflow.hardware.simulated import simulated_device
 from qkdflow.models import History, Model, load_model
 from qkdflow.overlay import Overlay
+from qkdflow.progress import progress
 from qkdflow.report.card import run_card
 from qkdflow.runs import Run, open_run
 from qkdflow.stages import Trained
 from qkdflow.summary import Report
-from qkdflow.terminal import progress
 from qkdflow.tune import Study
 
 
