@@ -46,7 +46,7 @@ class Dataset:
 
     @classmethod
     def make(cls, name: str, x: F32, y: I64, class_names: tuple[str, ...], input_type: FixedPoint, key: Key) -> Dataset:
-        """A data set cut 70/15/15 by `key`, stratified (see `split`)."""
+        """A data set of x (n, *shape) and y (n,) cut 70/15/15 by `key`, stratified (see `split`)."""
         return cls(name, x, y, class_names, input_type, split(y, class_names, key))
 
     def __post_init__(self) -> None:

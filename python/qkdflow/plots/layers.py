@@ -44,7 +44,7 @@ def activation_histograms(activations: Mapping[str, Any]) -> Figure:
 def _magnitudes(ax: Axes, layer: Mapping[str, Any]) -> None:
     zeros, counts, first = layer["counts"][0], layer["counts"][1:], layer["last_bit"]
     every, top = zeros + sum(counts), max([*counts, 1])
-    ax.axvspan(first, first + len(counts), color=GRID, alpha=0.6, linewidth=0)
+    ax.axvspan(first, first + len(counts), color=GRID, linewidth=0)
     left = [first + i for i in range(len(counts))]
     ax.bar(left, [count / top for count in counts], 0.92, align="edge", color=BLUE, linewidth=0)
     shares = {"zero": zeros, "at the limit": layer["at_limit"]}

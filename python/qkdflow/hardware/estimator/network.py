@@ -157,7 +157,10 @@ def estimate_for(
 
 
 def find_fixed(path: str | Path) -> FixedModel:
-    """The frozen network of a directory: of the network itself, of a run, or of a run's hls4ml project."""
+    """The frozen network of a directory: of the network itself, of a run, or of a run's hls4ml project.
+
+    DataError where it holds none.
+    """
     path = Path(path)
     for folder in (path, path / "06_fixed", path / "model"):
         if (folder / "model.json").exists():
