@@ -29,7 +29,14 @@ def test_a_report_is_drawn(report: Path, tmp_path: Path, scheme: str, is_dark: b
     shot = tmp_path / "shot.png"
     scheme_flag = f"--blink-settings=preferredColorScheme={scheme}"
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    command = [str(BROWSER), "--headless", "--disable-gpu", *root, scheme_flag, f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [
+        str(BROWSER),
+        "--headless",
+        "--disable-gpu",
+        *root,
+        scheme_flag,
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
     command += ["--hide-scrollbars", "--window-size=1100,7000", f"--screenshot={shot}", report.as_uri()]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     with Image.open(shot) as image:
