@@ -12,6 +12,8 @@ import pytest
 from qkdflow import cli
 from qkdflow.cli.examples import EXITS
 
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(p for p in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")) if "\nqkdflow " in p.read_text())
 VERBS = sorted(cli.helps())
 EXAMPLES = [
     (name, re.split(r" {2,}|\s>\s", line.strip())[0])
@@ -33,11 +35,21 @@ def test_an_example_is_a_command_that_the_parser_takes(name: str, command: str) 
     parser.parse_args(shlex.split(command)[1:])
 
 
+@pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES])
+def test_what_the_documentation_types_is_a_command_that_the_parser_takes(page: Path) -> None:
+    parser, _ = cli.commands()
+    blocks = page.read_text(encoding="utf-8").split("```")[1::2]
+    for line in "\n".join(blocks).splitlines():
+        command = re.split(r"\s#|\s>\s|\s\|\s", line)[0]
+        if re.match("qkdflow [a-z-]", command):  # and not what one printed
+            parser.parse_args([word for word in shlex.split(command)[1:] if word != "..."])
+
+
 def test_the_exit_codes_are_in_the_help_and_in_the_documentation() -> None:
     codes = re.findall(r"^  (\d+) ", EXITS, re.MULTILINE)
     assert codes == ["0", "1", "2", "130", "141"]
     assert EXITS in cli.helps()["qkdflow"]
-    page = (Path(__file__).parents[2] / "docs/command_line.md").read_text()
+    page = (ROOT / "docs/command_line.md").read_text()
     assert re.findall(r"^\| (\d+) ", page, re.MULTILINE) == codes
 
 
