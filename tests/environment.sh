@@ -39,16 +39,23 @@ make_venv() {
     { rm -rf "$venv"; fail "$python cannot make virtual environments. Debian: apt-get install python3-venv"; }
 }
 
-build_requirements() {
-  "$venv/bin/python" - <<'PYTHON'
+# requirements TABLE KEY: a list of pyproject.toml, one a line.
+requirements() {
+  "${host:-$venv/bin/python}" - "$@" <<'PYTHON'
+import sys
 try:
     import tomllib
 except ModuleNotFoundError:  # Python 3.10
     from pip._vendor import tomli as tomllib
 with open("pyproject.toml", "rb") as file:
-    print("\n".join(tomllib.load(file)["build-system"]["requires"]))
+    found = tomllib.load(file)
+for key in sys.argv[1:]:
+    found = found[key]
+print("\n".join(found))
 PYTHON
 }
+build_requirements() { requirements build-system requires; }
+extra() { requirements project optional-dependencies "$1"; }
 
 # Whether CMake finds Catch2 the way cmake/tests.cmake will.
 have_catch2() {

@@ -31,11 +31,11 @@ class Codec:
         return encode(self._samples(values, np.float64), self.port.type)
 
     def decode(self, codes: Array) -> Array:
-        """Real values, float64, of codes; exact."""
+        """Real values, float64, of codes, any shape; exact."""
         return np.ldexp(np.asarray(codes, dtype=np.float64), -self.port.type.fraction)
 
     def pack(self, codes: Array) -> Array:
-        """Words, uint32 (n, words), of codes, integers (n, *shape)."""
+        """Words, uint32 (n, words), of codes, integers (n, *shape). Others are a ManifestError."""
         if np.asarray(codes).dtype.kind not in "iu":
             raise ManifestError(f"[codec] integer codes are required; got {np.asarray(codes).dtype}")
         flat = self._samples(codes, np.int64).reshape(len(codes), self.port.size)

@@ -68,7 +68,8 @@ class Design:
             self.find(transport.ip, HLS)
 
     def transport_kind(self) -> str:
-        """What carries the words: a DMA or a ComBlock where there is one, else the core's own registers."""
+        """What carries the words: a DMA or a ComBlock where there is one, else the core's own registers. ManifestError
+        where there is none of them."""
         for vlnv, kind in ((DMA, "axi_dma"), (COMBLOCK, "comblock"), (HLS, "axi_lite")):
             if self.of(vlnv):
                 return kind

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qkdflow_overlay import Classifier, Device, DeviceError
 
+from qkdflow.cards import card, facts, grid, verdict
 from qkdflow.errors import DataError, ToolError
 from qkdflow.files import read_json, write_json
 from qkdflow.fixed import Codes
+from qkdflow.html import Child
 from qkdflow.overlay import Overlay
+
+_SHOWN = 20  # classes of a confusion matrix in a notebook
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,18 @@ class Assessment:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.class_names)
-        rows = "".join(
-            f"<tr><th>{escape(name)}</th>{''.join(f'<td>{n}</td>' for n in row)}</tr>"
-            for name, row in zip(self.class_names, self.confusion, strict=True)
-        )
-        return (
-            f"<p>{escape(self.device)}: {self.samples} samples, {self.mismatches} of {self.outputs_compared} "
-            f"logits differ, accuracy {self.accuracy:.4f}</p><table><tr><th></th>{head}</tr>{rows}</table>"
-        )
+        agreed = f"{self.mismatches:,} of {self.outputs_compared:,} logits differ"
+        pairs: dict[str, Child] = {
+            "samples": f"{self.samples:,}",
+            "against the emulator": verdict(agreed, self.mismatches == 0),
+            "accuracy": f"{self.accuracy:.4f}",
+            "the emulator's": None if self.expected_accuracy is None else f"{self.expected_accuracy:.4f}",
+            "first sample that differs": self.first_mismatch,
+        }
+        rows = [(name, *map(str, row)) for name, row in zip(self.class_names, self.confusion, strict=True)]
+        head = ("is \N{RIGHTWARDS ARROW} taken for", *self.class_names)
+        confusion = grid(head, rows, numeric=range(1, len(head))) if len(rows) <= _SHOWN else None
+        return card("Assessment", self.device, facts(pairs), confusion)
 
 
 def assess(

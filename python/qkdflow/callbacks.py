@@ -184,7 +184,8 @@ class FewDigitsPenalty(Callback):
 def cosine_decay(epochs: int, final_fraction: float = 0.01, warmup_epochs: float = 0.0) -> LearningRateScheduler:
     """From the initial learning rate to final_fraction of it along half a cosine (Loshchilov & Hutter 2017).
 
-    Before that, a line from near zero in warmup_epochs; the rate then changes with every step.
+    Before that, a line from near zero in warmup_epochs; the rate then changes with every step. ConfigError where the
+    warm-up leaves no epoch.
     """
     if not 0 <= warmup_epochs < max(epochs, 1):
         raise ConfigError(f"[cosine_decay] warmup_epochs must be at least 0 and below {epochs}; got {warmup_epochs}")
@@ -199,7 +200,7 @@ def cosine_decay(epochs: int, final_fraction: float = 0.01, warmup_epochs: float
 
 
 def step_decay(every: int, factor: float = 0.1) -> LearningRateScheduler:
-    """The initial learning rate, times `factor` after every so many epochs."""
+    """The initial learning rate, times `factor` after every so many epochs. ConfigError for less than one."""
     if every < 1 or not 0 < factor <= 1:
         raise ConfigError(f"[step_decay] every must be at least 1 and factor in (0, 1]; got {every} and {factor}")
     return LearningRateScheduler(lambda at, initial: initial * factor ** int(at // every))

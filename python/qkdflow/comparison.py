@@ -18,8 +18,8 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import DataError
 from qkdflow.files import read_json, write_atomic, write_json
 from qkdflow.models import Model, load_model
+from qkdflow.progress import progress
 from qkdflow.runs import Run, Step, open_run
-from qkdflow.terminal import progress
 
 COLUMNS = ("method", "accuracy (test)", "parameters", "zeros", "bits", "bytes", "teacher's bytes over these")
 

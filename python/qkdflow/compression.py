@@ -177,7 +177,10 @@ def compress_teacher(teacher: Model, data: Dataset, bits: int, config: Compressi
 
 
 def fitted_to(student: Model, data: Dataset) -> Model:
-    """The student for raw counts: an Input of the data's type, and a power-of-two scaling where it has none."""
+    """The student for raw counts: an Input of the data's type, and a power-of-two scaling where it has none.
+
+    ConfigError where it does not take the data's shape or give their classes.
+    """
     if (student.input_shape, student.output_shape) != (data.shape, (data.classes,)):
         raise ConfigError(
             f"[compress] the student must take {data.shape} and give {data.classes} logits; "

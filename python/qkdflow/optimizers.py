@@ -49,7 +49,7 @@ Optimizer = Adam | SGD
 
 
 def get(optimizer: Optimizer | str) -> Optimizer:
-    """The optimiser, or the one of that name with its defaults."""
+    """The optimiser, or the one of that name with its defaults. ConfigError for another name."""
     if not isinstance(optimizer, str):
         return optimizer
     known: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "adamw": AdamW, "sgd": SGD}

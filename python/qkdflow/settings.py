@@ -49,7 +49,10 @@ def read_toml(path: str | Path) -> Settings:
 
 
 def parse_set(texts: Iterable[str]) -> Settings:
-    """--set key=value, --set table.key=value: TOML's values, and text without its quotes; paths from here on."""
+    """--set key=value, --set table.key=value: TOML's values, and text without its quotes; paths from here on.
+
+    ConfigError where there is no key or no `=`.
+    """
     settings: Settings = {}
     for text in texts:
         key, equals, value = text.partition("=")

@@ -148,7 +148,10 @@ def search_student(
     tick: Tick | None = None,
     dask: str | None = None,
 ) -> Study:
-    """Bayesian optimisation of the student, quantised, pruned and distilled in every trial as in the final training."""
+    """Bayesian optimisation of the student, quantised, pruned and distilled in every trial as in the final training.
+
+    logits: the teacher's (see `teacher_logits`), (rows of the train part, classes). The rest as `search_teacher`.
+    """
     build = student_family(data, config)
     limit, limited = config.max_parameters, config.limited
 
@@ -198,7 +201,10 @@ def train_student(
     key: Key,
     tick: Tick | None = None,
 ) -> Trained:
-    """The student with the best values found, trained in full from several keys; validation picks one."""
+    """The student with the best values found, trained in full from several keys; validation picks one.
+
+    logits: (rows of the train part, classes). DataError where every training ended in NaN.
+    """
     epochs = enough(config.work.student_epochs, data, STUDENT_BATCH, config.work.least_steps)
     trained = []
     for restart in range(config.work.student_restarts):

@@ -18,7 +18,7 @@ from qkdflow.errors import ConfigError
 from qkdflow.fixed import FixedModel
 from qkdflow.freeze import inexact_layers
 from qkdflow.hardware.estimator import estimate
-from qkdflow.report import layer_rows, pulse_summary, weight_summary, write_report
+from qkdflow.report import activation_summary, layer_rows, pulse_summary, weight_summary, write_report
 from qkdflow.runs import Run
 from qkdflow.stages import Trained
 from qkdflow.tune import Study
@@ -79,6 +79,7 @@ class Report:
             "confusion_test": self._confusion(student_logits),
             "history": student.history.history,
             "weights": weight_summary(fixed),
+            "activations": activation_summary(fixed, x),
         }
         self.parts["compression_ratio"] = parameters / fixed.parameters
         self.parts["size_bits"] = {"teacher": FLOAT_BITS * parameters, "student": fixed.size_bits}

@@ -1,96 +1,18 @@
-"""What a run shows on a terminal: progress with rate, time left and best so far, and the table at the end.
-
-Progress goes to stderr, and only where that is a terminal: a log wants the result, not the way to it.
-"""
+"""The table at the end of a run, for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
-from rich.console import Console, Group
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bars
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from qkdflow.accuracy import wilson
 from qkdflow.report.verdicts import compared, percent, shares, verdicts
 
-_NARROW, _TINY = 70, 40  # widths below which bars, rates and intervals, then the time left, make way
-
-
-class Bar(Protocol):
-    """One stage's progress."""
-
-    def update(self, done: int, best: float | None = None) -> None:
-        """`done` of the total are finished; `best` is the best value so far, an accuracy in [0, 1]."""
-
-
-@contextmanager
-def progress(title: str, total: int, console: Console | None = None) -> Iterator[Bar]:
-    """Shows a stage while it runs: `with progress("search", total=40) as bar: bar.update(3, best=0.98)`.
-
-    On a terminal a bar with rate, time left and best so far, which stays when the stage ends or is stopped;
-    elsewhere nothing. One stage at a time. `console` defaults to stderr.
-    """
-    console = console or Console(stderr=True)
-    bar = _LiveBar(title, total, console) if console.is_terminal else _NoBar()
-    try:
-        yield bar
-    finally:
-        bar.close()
-
-
-class _LiveBar:
-    def __init__(self, title: str, total: int, console: Console) -> None:
-        wide = console.width >= _NARROW
-        columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
-        columns += [BarColumn(bar_width=None), MofNCompleteColumn()] if wide else [TaskProgressColumn()]
-        columns += [_Rate()] if wide else []
-        columns += [TimeRemainingColumn(compact=True)] if console.width >= _TINY else []
-        columns += [TextColumn("{task.fields[best]}", markup=False)]
-        self._bars = Bars(*columns, console=console, expand=wide)
-        self._bars.start()
-        self._task = self._bars.add_task(title, total=total, best="")
-
-    def update(self, done: int, best: float | None = None) -> None:
-        self._bars.update(self._task, completed=done)
-        if best is not None:
-            self._bars.update(self._task, best=_best(best))
-
-    def close(self) -> None:
-        self._bars.stop()
-
-
-class _Rate(ProgressColumn):
-    """Finished steps a second, or seconds a step where one takes longer than a second."""
-
-    def render(self, task: Any) -> Text:
-        speed = task.finished_speed or task.speed
-        if not speed:
-            return Text("")
-        return Text(f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each", style="progress.data.speed")
-
-
-class _NoBar:
-    def update(self, done: int, best: float | None = None) -> None:
-        """Nothing to show."""
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-def _best(best: float) -> str:
-    return f"best {percent(best)} %"
+_NARROW = 70  # width below which intervals make way
 
 
 def summary_table(report: Mapping[str, Any], width: int = 80) -> Group:

@@ -26,10 +26,11 @@ from qkdflow.fixed import FixedModel
 from qkdflow.hardware.simulated import simulated_device
 from qkdflow.models import History, Model, load_model
 from qkdflow.overlay import Overlay
+from qkdflow.progress import progress
+from qkdflow.report.card import run_card
 from qkdflow.runs import Run, Step, open_run
 from qkdflow.stages import Trained
 from qkdflow.summary import Report
-from qkdflow.terminal import progress
 from qkdflow.tune import Study
 from qkdflow.tune.journal import has_results
 
@@ -60,6 +61,9 @@ class RunResult:
     def __repr__(self) -> str:
         student = self.report["student"]
         return f"RunResult({self.path}: {student['parameters']} parameters, {student['accuracy_test']:.4f} on test)"
+
+    def _repr_html_(self) -> str:
+        return run_card(self.path, self.report)
 
 
 def run(config: RunConfig, out: str | Path, dask: str | None = None) -> dict[str, Any]:

@@ -46,6 +46,13 @@ def example_report() -> dict[str, Any]:
             "confusion_test": _confusion(0.98985),
             "history": _history(key.fold("student"), 64, 0.0100, 0.88),
             "weights": _weights(key.fold("weights")),
+            "activations": {
+                "samples": 500,
+                "layers": {
+                    "input": {"type": "ap_ufixed<10,10>", "last_bit": 0, "counts": [9, *range(10)], "at_limit": 4},
+                    "dense_0": {"type": "ap_fixed<23,9>", "last_bit": -14, "counts": [0, *range(22)], "at_limit": 0},
+                },
+            },
         },
         # Without its space, as reports of before: the page then has no model of it.
         "teacher_search": {**_search(key.fold("teacher search"), 32, 300, 0.9968, 30), "space": None},

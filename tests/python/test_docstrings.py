@@ -46,3 +46,25 @@ def test_what_a_page_names_is_described(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__doc__
     assert [found for found, value in public(module) if not described(found, value)] == []
+
+
+SHAPE = re.compile(r"\(([\w*.=+ -]+(, ?)?)+\)|shape|each")  # (n, *shape), any shape, one each
+ARRAYS = re.compile(r"NDArray|ArrayLike|\bF32\b|\bI64\b|Codes|FloatArray|\bArray\b")
+REFUSES = re.compile(r"raise (ConfigError|DataError|ToolError|ValueError|KeyError|ManifestError)")
+
+NAMED = re.compile("Error|Raises|[Rr]efuse")
+
+
+def functions(name: str) -> Iterator[tuple[str, str, str, str]]:
+    """(name, signature, source, docstring) of the functions that a page names."""
+    for found, value in public(importlib.import_module(name)):
+        function = value.fget if isinstance(value, property) else value
+        if not inspect.isclass(function):
+            yield found, str(inspect.signature(function)), inspect.getsource(function), inspect.getdoc(value) or ""
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_arrays_have_a_shape_and_errors_a_name(name: str) -> None:
+    said = list(functions(name))
+    assert [found for found, signature, _, text in said if ARRAYS.search(signature) and not SHAPE.search(text)] == []
+    assert [found for found, _, source, text in said if REFUSES.search(source) and not NAMED.search(text)] == []

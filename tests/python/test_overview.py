@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fixed_models import mlp
+from html_page import Page
 from qkdflow import Key, cli
 from qkdflow.errors import DataError
 from qkdflow.overview import COLUMNS, cells, compare, markdown, page
@@ -77,6 +79,38 @@ def test_what_is_not_estimated_is_said(tmp_path: Path, hls: dict[str, Any]) -> N
     assert column(cells(rows[0]), "Part") == hls.get("part", "xc7z020clg400-1")
     assert "runs side by side" in page(rows)
     assert "No run is built" in page(rows[:1])
+
+
+def test_each_of_several_parts_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, chosen = run(tmp_path / "a"), "xc7z020clg400-1,xc7a35tcpg236-1"
+    assert cli.main(["report", str(folder), "--part", chosen]) == 0
+    lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:4]]
+    assert [column(line, "Part") for line in lines] == chosen.split(",")
+    assert float(column(lines[0], "Latency [µs]")) == float(column(lines[0], "Clocks")) * 5e-3
+    rows = [row for part in chosen.split(",") for row in compare([folder], part)]
+    text = Page(page(rows)).text
+    assert "One run" in text  # and not two
+    assert text.count("xc7z020clg400-1") == text.count("xc7a35tcpg236-1") == 1
+
+
+def test_the_page_shows_how_runs_learnt_and_what_is_in_their_layers(tmp_path: Path) -> None:
+    html = page(compare([run(tmp_path / "a"), run(tmp_path / "b", bits=6, jobs=2)]))
+    for name in ("accuracy-against-parameters", "accuracy-against-estimated-luts", "learning"):
+        assert f'id="{name}-figure_1"' in html
+    for name in ("confusion", "widths", "weights", "activations"):
+        assert [f'id="{name}-{i}-figure_1"' in html for i in range(3)] == [True, True, False]
+
+
+def test_a_page_of_bare_reports_leaves_out_what_they_do_not_have(tmp_path: Path) -> None:
+    folder = run(tmp_path / "a")
+    report = json.loads((folder / "report.json").read_text())
+    for word in ("history", "confusion_test", "weights", "activations"):
+        del report["student"][word]
+    (folder / "report.json").write_text(json.dumps(report))
+    titles = re.findall("<h2>(.*?)</h2>", page(compare([folder])))
+    assert "Learning curves" not in titles
+    assert "Confusion" not in titles
+    assert titles[-2:] == ["Layer by layer", "Runs"]
 
 
 def test_the_table_is_markdown(tmp_path: Path) -> None:

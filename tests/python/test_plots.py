@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from qkdflow import plots
-from qkdflow.plots.style import percent_axis
+from qkdflow.plots.style import log_ticks, percent_axis
 from report_example import example_report
 
 REPORT = example_report()
@@ -41,6 +41,8 @@ FIGURES = {
         REPORT["student"]["confusion_test"], REPORT["dataset"]["class_names"], "Student"
     ),
     "weights": lambda: plots.weight_histograms(REPORT["student"]["weights"]),
+    "activations": lambda: plots.activation_histograms(REPORT["student"]["activations"]),
+    "widths": lambda: plots.layer_widths(REPORT["student"]["layers"]),
     "size": lambda: plots.accuracy_against_parameters(REPORT),
     "reuse": lambda: plots.reuse_factor(REUSE, "student", [{"reuse_factor": 8, "latency_clk": 20, "mhz": 100}]),
     "cost": lambda: plots.accuracy_against_cost(TRIALS, "lut", chosen=1, limit=900),
@@ -90,6 +92,16 @@ def test_the_confusion_names_every_count() -> None:
         assert f">{word}<" in text
 
 
+def test_layers_say_their_bits_their_zeros_and_what_is_at_the_limit() -> None:
+    text = plots.svg(plots.layer_widths(REPORT["student"]["layers"]), "w")
+    for word in ("23", "8", "20.6", "dense_0", "relu_1"):
+        assert f">{word}<" in text
+    layers = {"a" * 30: {"last_bit": -3, "counts": [60, 20, 0, 20], "at_limit": 7, "type": "ap_ufixed<3,0>"}}
+    text = plots.svg(plots.activation_histograms({"layers": layers}), "a")
+    assert ">60.0 % zero, 7.0 % at the limit<" in text
+    assert ">2⁻³<" in text
+
+
 def test_a_class_without_samples_and_many_classes_are_drawn() -> None:
     plots.svg(plots.confusion([[0, 0], [1, 5]], ["a", "b"], "t"), "c")
     n = 20
@@ -122,6 +134,15 @@ def test_any_accuracies_give_an_axis_with_labels(accuracies: list[float]) -> Non
     assert all(math.isfinite(y(a)) and y(a) > 0 for a in accuracies)
     assert [t.get_text() for t in ax.get_yticklabels()]
     plots.svg(figure, "x")
+
+
+@pytest.mark.parametrize(("low", "high"), [(9_700, 13_500), (380, 540), (0.01, 90), (1, 1e6)])
+def test_ticks_of_a_logarithmic_axis_can_be_read(low: float, high: float) -> None:
+    axis = Figure().add_subplot(xscale="log").xaxis
+    log_ticks(axis, low, high)
+    places = np.log(axis.get_majorticklocs()) / math.log(high / low)
+    assert 3 <= len(places) <= 10
+    assert np.diff(places).min() >= 0.099
 
 
 EMPTY = {"trials": []}

@@ -3,64 +3,39 @@ from __future__ import annotations
 import copy
 import json
 import re
-from html.parser import HTMLParser
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from fixed_models import mlp
+from html_page import Page
 from qkdflow import FixedPoint, Key, Sequential, cli, workflow
 from qkdflow.accuracy import margin, wilson
 from qkdflow.config import RunConfig
 from qkdflow.datasets import psd
 from qkdflow.freeze import freeze
+from qkdflow.html import Html, join, tag
 from qkdflow.layers import BatchNormalization, Input, QDense, Rescaling
 from qkdflow.models import Model
 from qkdflow.quantizers import quantized_bits
 from qkdflow.recipe import Trained
-from qkdflow.report import headline, layer_rows, pulse_summary, verdicts, weight_summary, write_report
-from qkdflow.report.html import Html, join, tag
+from qkdflow.report import (
+    activation_summary,
+    headline,
+    layer_rows,
+    pulse_summary,
+    verdicts,
+    weight_summary,
+    write_report,
+)
 from qkdflow.report.page import page
 from qkdflow.report.searches import study_of
 from qkdflow.summary import Report, search_part
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 from report_example import estimated, example_report
-
-VOID = {"meta"}
-
-
-class Page(HTMLParser):
-    """Every tag, attribute and word of a page; fails where tags do not nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(name, attrs)
-        if name not in VOID:
-            self.open.append(name)
-
-    def handle_startendtag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(name)
-        self.attributes += [(key, value or "") for key, value in attrs]
-
-    def handle_endtag(self, name: str) -> None:
-        assert self.open.pop() == name
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +50,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_page_stands_alone(example: str) -> None:
-    parsed = Page(example)
-    assert not {"script", "link", "iframe", "img", "object", "embed", "base"} & set(parsed.tags)
-    ids = [value for key, value in parsed.attributes if key == "id"]
-    assert len(ids) == len(set(ids))
-    for key, value in parsed.attributes:
-        assert not key.startswith("on")
-        if key in ("src", "href", "xlink:href", "action", "srcset", "data"):
-            assert value.removeprefix("#") in ids
+    Page(example).assert_inert()
     assert "@import" not in example
     assert "url(http" not in example.replace(" ", "")
     assert "prefers-color-scheme: dark" in example
@@ -117,7 +85,7 @@ def test_what_a_reader_came_for_is_there(example: str) -> None:
     for figure in ("front", "importance", "slices", "response", "parallel"):
         assert f'id="{figure}-student-figure_1"' in example
         assert f'id="{figure}-teacher-figure_1"' not in example
-    for figure in ("size", "pulses", "weights"):
+    for figure in ("size", "pulses", "weights", "widths", "activations"):
         assert f'id="{figure}-figure_1"' in example
 
 
@@ -142,6 +110,7 @@ def test_names_from_outside_stay_text(tmp_path: Path) -> None:
     report["dataset"]["class_names"][0] = HOSTILE
     report["dataset"]["pulses"] = {HOSTILE: report["dataset"]["pulses"]["double"]}
     report["student"]["layers"][1]["name"] = report["student"]["layers"][1]["weight_type"] = HOSTILE
+    report["student"]["activations"]["layers"][HOSTILE] = report["student"]["activations"]["layers"].pop("input")
     report["student"]["weights"] = {HOSTILE: report["student"]["weights"]["dense_0"]}
     search = report["student_search"]
     name = HOSTILE.rstrip("\udcff")  # the space is checked: a name is text
@@ -185,7 +154,7 @@ def test_the_barest_report_is_a_page() -> None:
     del report["dataset"]["pulses"]
     for model in ("teacher", "student"):
         del report[model]["history"], report[model]["confusion_test"]
-    del report["student"]["weights"]
+    del report["student"]["weights"], report["student"]["activations"]
     text = Page(page(report)).text
     assert "Linear classifier: not compared, because this run did not include it." in text
     assert "Confusion" not in text
@@ -320,6 +289,25 @@ def test_wide_types_are_counted_in_bins_of_whole_codes() -> None:
     assert sum(summary["counts"]) == 4
     assert summary["edges"][0] == -256.5
     assert summary["edges"][-1] == 255.5
+
+
+def test_results_are_counted_by_their_significant_bits() -> None:
+    fixed, x = mlp(Key(3), (5, 6, 2)), np.round(1100 * np.asarray(Key(4).uniform(900 * 5)).reshape(900, 5))
+    found = activation_summary(fixed, x)
+    codes = fixed.input_type.encode(x[:500])
+    results = {"input": codes, **fixed.emulator.trace(codes)}
+    types = {"input": fixed.input_type, **{layer.name: layer.result_type for layer in fixed.layers}}
+    assert found["samples"] == 500
+    assert list(found["layers"]) == ["input", *(layer.name for layer in fixed.layers)]
+    saturated = 0
+    for name, layer in found["layers"].items():
+        kind, flat = types[name], [int(code) for code in results[name].ravel()]
+        assert 2.0 ** layer["last_bit"] == kind.step
+        bits = Counter(min(abs(code), kind.high_code).bit_length() for code in flat)
+        assert {b: n for b, n in enumerate(layer["counts"]) if n} == bits
+        assert layer["at_limit"] == sum(code in {kind.low_code, kind.high_code} - {0} for code in flat)
+        saturated += layer["at_limit"]
+    assert saturated > 0
 
 
 def test_layers_are_listed_with_their_types() -> None:

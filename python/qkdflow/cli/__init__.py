@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 a result is wrong (mismatches), 2 the input or the environment is.
+"""The command line; `examples.EXITS` says what its exit codes mean.
 
 Each verb has a module of its own whose `add(verbs)` declares its arguments; what it needs is imported when it runs.
 """
@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from qkdflow.cli import (
     assess,
     bench,
+    completion,
     compress,
     doctor,
     estimate,
@@ -29,7 +30,7 @@ from qkdflow.cli import (
     run,
     verify,
 )
-from qkdflow.cli.examples import EXAMPLES
+from qkdflow.cli.examples import epilog
 from qkdflow.errors import ToolError
 
 
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    parser, _ = _commands()
+    parser, _ = commands()
     args = parser.parse_args(argv)
     try:
         with _stoppable():
@@ -86,7 +87,7 @@ def _stoppable() -> Iterator[None]:
 
 def helps() -> dict[str, str]:
     """The help of the command and of every verb, by what is typed before --help; for the documentation."""
-    parser, verbs = _commands()
+    parser, verbs = commands()
     below = {f"qkdflow {name}": verb.format_help() for name, verb in verbs.items()}
     return {"qkdflow": parser.format_help(), **below}
 
@@ -107,12 +108,12 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _commands() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def commands() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """The command, and its verbs by name."""
     parser = argparse.ArgumentParser(
         prog="qkdflow",
         description="From a data set to a bit-exact tiny neural network on an FPGA.",
-        epilog=EXAMPLES,
+        epilog=epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     from qkdflow import __version__
@@ -134,6 +135,9 @@ def _commands() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPar
         plot,
         bench,
         doctor,
+        completion,
     ):
         verb.add(verbs)
+    for name, below in verbs.choices.items():
+        below.epilog, below.formatter_class = epilog(name), parser.formatter_class
     return parser, dict(verbs.choices)

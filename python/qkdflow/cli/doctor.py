@@ -10,8 +10,6 @@ def add(verbs: Any) -> None:
     doctor = verbs.add_parser(
         "doctor",
         help="say what is installed, and what each missing tool would enable",
-        epilog="examples:\n  qkdflow doctor\n  qkdflow doctor --json",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     doctor.set_defaults(command=_doctor)

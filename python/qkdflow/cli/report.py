@@ -9,22 +9,18 @@ from typing import Any
 
 from qkdflow.errors import ConfigError
 
-EXAMPLES = """examples:
-  qkdflow report runs/*                                  a Markdown table on the terminal
-  qkdflow report runs/seed0 runs/seed1 --out runs.html   with figures; seeds of one configuration share a row
-  qkdflow report runs/* --part xc7a35tcpg236-1 --out runs.md
-"""
-
 
 def add(verbs: Any) -> None:
     report = verbs.add_parser(
         "report",
         help="compare finished runs side by side",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     report.add_argument("runs", nargs="+", metavar="DIR", help="directories of finished runs")
-    report.add_argument("--part", help="estimate all for this part, such as xc7z020clg400-1, not for each run's own")
+    report.add_argument(
+        "--part",
+        metavar="NAME,...",
+        help="estimate all for this part, or for each of several, not for each run's own",
+    )
     report.add_argument("--board", help="such as pynq-z2, in place of the part")
     report.add_argument("--out", metavar="FILE", help="a .html page or a .md table; the terminal where not given")
     report.set_defaults(command=_report)
@@ -41,7 +37,8 @@ def _report(args: argparse.Namespace) -> int:
     for run in args.runs if finished else []:
         if run not in finished:
             print(f"qkdflow: left out: [{run}] holds no finished run", file=sys.stderr)
-    rows = compare(finished or args.runs, args.part, args.board)
+    parts = args.part.split(",") if args.part else [None]
+    rows = [row for part in parts for row in compare(finished or args.runs, part, args.board)]
     if out is None:
         print(markdown(rows), end="")
         return 0

@@ -8,7 +8,6 @@ from dataclasses import fields
 from typing import Any
 
 from qkdflow.cli import hls_options
-from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ConfigError
 
 
@@ -16,8 +15,6 @@ def add(verbs: Any) -> None:
     run = verbs.add_parser(
         "run",
         help="walk the whole line: data set to verified hardware project",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     unset = argparse.SUPPRESS  # what no flag says is the application's, the file's or RunConfig's
     run.add_argument(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow._core import FixedPoint, Key
-from qkdflow.datasets.html import render
+from qkdflow.datasets.card import dataset_card
 from qkdflow.datasets.split import I64, Indices, fewer, folds, split
 from qkdflow.errors import DataError
 from qkdflow.files import read_json, read_npz, write_json, write_npz
@@ -46,7 +46,7 @@ class Dataset:
 
     @classmethod
     def make(cls, name: str, x: F32, y: I64, class_names: tuple[str, ...], input_type: FixedPoint, key: Key) -> Dataset:
-        """A data set cut 70/15/15 by `key`, stratified (see `split`)."""
+        """A data set of x (n, *shape) and y (n,) cut 70/15/15 by `key`, stratified (see `split`)."""
         return cls(name, x, y, class_names, input_type, split(y, class_names, key))
 
     def __post_init__(self) -> None:
@@ -139,7 +139,7 @@ class Dataset:
         return loaded
 
     def _repr_html_(self) -> str:
-        return render(self)
+        return dataset_card(self)
 
 
 def _fault(d: Dataset) -> str:

@@ -142,7 +142,10 @@ def load_csim(project: HlsProject) -> Csim:
 
 
 def compare(fixed_logits: NDArray[Any], csim_logits: NDArray[Any]) -> Comparison:
-    """How many outputs were compared and how many differ; a NaN differs from everything."""
+    """How many logits (n, outputs) were compared and how many differ; a NaN differs from everything.
+
+    DataError where the shapes differ.
+    """
     if fixed_logits.shape != csim_logits.shape:
         raise DataError(f"[csim] logits of one shape are required; got {fixed_logits.shape} and {csim_logits.shape}")
     return Comparison(fixed_logits.size, int(np.count_nonzero(fixed_logits != csim_logits)))

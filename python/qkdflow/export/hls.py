@@ -17,12 +17,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
+from qkdflow.cards import card, facts
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export import preflight, recreate
 from qkdflow.files import CURE, read_json, reason, write_atomic, write_json
 from qkdflow.fixed import FixedDepthwiseConv, FixedModel
 from qkdflow.fixed.model import INPUT
 from qkdflow.hardware.boards import Part, boards, find_part
+from qkdflow.html import Child, tag
 
 INTEL = ("Quartus", "oneAPI")
 BACKENDS = ("Vitis", "Vivado", "VivadoAccelerator", *INTEL, "Catapult")
@@ -162,6 +164,26 @@ class HlsProject:
             raise
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"[{source / 'hls.json'}] an hls.json of qkdflow is required; got: {error}") from error
+
+    def _repr_html_(self) -> str:
+        config = self.config
+        pairs: dict[str, Child] = {
+            "backend": config.backend,
+            "part": f"{config.part_name} ({config.board})" if config.board else config.part_name,
+            "clock": f"{config.clock_ns:g} ns",
+            "interface": config.io_type,
+            "strategy": _listed(config.strategy),
+            "reuse factor": _listed(config.reuse_factor),
+            "folder": str(self.directory),
+        }
+        about = f"{self.fixed.parameters:,} parameters, {self.fixed.bits} bits"
+        warned = tag("ul", [tag("li", text) for text in self.warnings]) if self.warnings else None
+        return card(f"hls4ml project of {self.fixed.name}", about, facts(pairs), warned)
+
+
+def _listed(given: str | int | Mapping[str, str] | Mapping[str, int]) -> str:
+    """One for all layers, or each layer's."""
+    return ", ".join(f"{name} {value}" for name, value in given.items()) if isinstance(given, Mapping) else str(given)
 
 
 def write_hls(

@@ -19,6 +19,7 @@ from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.files import read_json, read_npz, write_json, write_npz
 from qkdflow.fixed import files
+from qkdflow.fixed.card import fixed_card
 from qkdflow.fixed.layer import Codes, FixedLayer, need
 from qkdflow.fixed.weighted import FixedDense, FixedScale, FixedWeighted
 from qkdflow.limits import MOST_VALUES
@@ -209,6 +210,9 @@ class FixedModel:
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"[{json_path.parent}] a saved fixed-point model is required; {error}") from error
+
+    def _repr_html_(self) -> str:
+        return fixed_card(self)
 
 
 def append(emulator: _core.Emulator, layer: FixedLayer) -> None:

@@ -24,7 +24,10 @@ class Layer:
     base_name: ClassVar[str] = "layer"
 
     def core(self, src: Shape) -> list[_core.Layer]:
-        """The engine's layers, one after the other, for a source of shape `src` (without the batch axis)."""
+        """The engine's layers, one after the other, for a source of shape `src` (without the batch axis).
+
+        ConfigError where the layer cannot take it.
+        """
         raise TypeError(f"[{type(self).__name__}] describes no computation")
 
     def config(self) -> dict[str, Any]:

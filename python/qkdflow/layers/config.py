@@ -36,7 +36,7 @@ KNOWN: dict[str, type[Layer]] = {
 
 
 def from_config(config: dict[str, Any]) -> Layer:
-    """The layer that `config()` described."""
+    """The layer that `config()` described. ConfigError for a class or a field that is not known."""
     fields = dict(config)
     name = fields.pop("class_name", None)
     if name not in KNOWN:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from qkdflow import _core, optimizers
 from qkdflow._core import Key
 from qkdflow.callbacks import Callback
+from qkdflow.cards import card, grid
 from qkdflow.errors import ConfigError
 from qkdflow.fitted import whole
 from qkdflow.layers import Input, Layer, Tensor
@@ -89,7 +90,10 @@ class Model:
         loss: str = "sparse_categorical_crossentropy",
         metrics: Sequence[str] = ("accuracy",),
     ) -> None:
-        """The loss is softmax cross-entropy on logits (labels or one-hot rows alike), the metric is accuracy."""
+        """The loss is softmax cross-entropy on logits (labels or one-hot rows alike), the metric is accuracy.
+
+        ConfigError for others, and for an optimiser that is not known.
+        """
         if loss not in LOSSES:
             raise ConfigError(f"[compile] loss must be one of {', '.join(LOSSES)}; got {loss!r}")
         if set(metrics) - {"accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"}:
@@ -192,7 +196,10 @@ class Model:
         return np.asarray(e / e.sum(axis=-1, keepdims=True), dtype=np.float32)
 
     def exact_logits(self, x: ArrayLike) -> NDArray[np.float64]:
-        """The quantised network evaluated in float64 by its definition: the reference for the frozen integers."""
+        """Logits, float64 (n, classes), of raw x (n, *input_shape) by the network's definition, quantisers and all.
+
+        The reference for the frozen integers.
+        """
         return self.graph.evaluate(inputs(x, "x", self.input_shape).astype(np.float64))
 
     def evaluate(self, x: ArrayLike | Source, y: ArrayLike | None = None) -> tuple[float, float]:
@@ -225,7 +232,8 @@ class Model:
         return self.graph.value(i), self.graph.mask(i)
 
     def effective(self, name: str) -> FloatArray:
-        """A tensor's values as the network computes with them: quantised and masked. KeyError where there is none."""
+        """A tensor's values, of its own shape, as the network computes with them: quantised and masked. KeyError where
+        there is none."""
         self.parameter(name)
         return self.graph.effective(self.graph.param_names.index(name))
 
@@ -256,13 +264,13 @@ class Model:
         saving.save(self, Path(directory))
 
     def _repr_html_(self) -> str:
-        from qkdflow.report.html import table
-
         rows = [
-            (layer.name, type(layer).__name__, str(stage.shape), str(count(self.graph, stage.params)))
+            (layer.name, type(layer).__name__, str(stage.shape), f"{count(self.graph, stage.params):,}")
             for layer, stage in zip(self.layers, self.stages, strict=True)
         ]
-        return str(table(("layer", "class", "output shape", "parameters"), rows, numeric=(3,)))
+        about = f"{self.input_shape} to {self.output_shape}, {self.count_params():,} parameters"
+        table = grid(("layer", "class", "output shape", "parameters"), rows, numeric=(3,))
+        return card(f"{type(self).__name__} {self.name}", about, table)
 
 
 class Sequential(Model):

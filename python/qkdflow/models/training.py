@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from qkdflow import _core
 from qkdflow.callbacks import Callback, FitState, Logs
+from qkdflow.cards import card, grid, lines
 from qkdflow.models.arrays import Samples, evaluated
 from qkdflow.sources import Reader
 
@@ -29,6 +31,18 @@ class History:
     def epochs(self) -> int:
         """How many were trained."""
         return len(self.history.get("loss", []))
+
+    def _repr_html_(self) -> str:
+        rows = [(name, *_ends(values)) for name, values in self.history.items() if values]
+        losses: dict[str, list[float]] = {n: self.history[n] for n in ("loss", "val_loss") if n in self.history}
+        table = grid(("", "first", "least", "most", "last"), rows, numeric=(1, 2, 3, 4))
+        return card("History", f"{self.epochs} epochs", table, lines(losses, "losses, epoch by epoch"))
+
+
+def _ends(values: Sequence[float]) -> tuple[str, ...]:
+    """The first, the least, the most and the last, as text."""
+    known = [v for v in values if math.isfinite(v)] or [math.nan]
+    return tuple(f"{v:.4g}" for v in (values[0], min(known), max(known), values[-1]))
 
 
 @dataclass(frozen=True)

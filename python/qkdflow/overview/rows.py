@@ -104,6 +104,11 @@ class Row:
         return _median(float(getattr(e.total, value).value) for e in self.estimates)
 
     @property
+    def latency_us(self) -> float | None:
+        """From the first word of a sample to its result, in microseconds at the run's clock; the median."""
+        return _median(1e-3 * e.total.latency_clk.value * e.target.clock_ns for e in self.estimates)
+
+    @property
     def ebops(self) -> float | None:
         """Bit operations of the products that are not zero; the median."""
         return _median(e.total.ebops for e in self.estimates)

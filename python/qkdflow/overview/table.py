@@ -26,13 +26,14 @@ COLUMNS = (
     "DSP [%]",
     "BRAM [%]",
     "Clocks",
+    "Latency [µs]",
     "Mismatches",
 )
 NUMERIC = tuple(i for i, name in enumerate(COLUMNS) if name not in ("Run", "Application", "Part"))
 NOTE = (
     "P: parameters. OA: overall accuracy on the test part, mean and standard deviation where several seeds ran. CR: "
     "parameters of the teacher / of the student. NL: dense and convolutional layers, depthwise ones too. SP: zeros "
-    "among the frozen kernel integers. EBOPs: bit operations of the products that are not zero. LUT to clocks: "
+    "among the frozen kernel integers. EBOPs: bit operations of the products that are not zero. LUT to latency: "
     "estimated, not implemented. "
     "Mismatches: outputs of the C simulation that differ from the emulator, of those compared. Of several seeds, "
     "counts are medians."
@@ -58,6 +59,7 @@ def cells(row: Row) -> list[str]:
         row.part,
         *(_estimated(row.share(resource), "{:.1%}").removesuffix("%") for resource in RESOURCES),
         _estimated(row.total("latency_clk"), "{:,.0f}"),
+        _estimated(row.latency_us, "{:,.3g}"),
         f"{wrong:,} of {outputs:,}" if outputs else "not run",
     ]
 

@@ -132,7 +132,7 @@ def accuracy_against_cost(
 
 @styled
 def residuals(series: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> Figure:
-    """Estimate over report minus one, [%], of rows whose network was left out; by target, then by group."""
+    """Estimate over report minus one, (rows,), of rows whose network was left out; by target, then by group."""
     figure = Figure(figsize=(10, 1.2 + 1.8 * len(series)))
     axes = np.atleast_1d(figure.subplots(len(series), 1, sharex=True))
     for ax, (target, groups) in zip(axes, series.items(), strict=True):

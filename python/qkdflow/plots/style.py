@@ -161,13 +161,17 @@ def _put_ticks(axis: Axis, ticks: Sequence[float], labels: Sequence[str]) -> Non
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers in [low, high]: the coarsest ladder with three of them, thinned to nine at most."""
+    """Round numbers in [low, high]: the coarsest ladder with four of them, without those too near to be read."""
     ticks: list[float] = []
     for digits in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), tuple(1 + k / 10 for k in range(90))):
         ticks = [float(f"{d * 10.0**e:.3g}") for e in range(-12, 13) for d in digits if low <= d * 10.0**e <= high]
         if len(ticks) >= 4:
             break
-    return ticks[:: -(-len(ticks) // 9) or 1]
+    apart: list[float] = []
+    for tick in ticks:
+        if not apart or tick >= apart[-1] * (high / low) ** (1 / 10):
+            apart.append(tick)
+    return apart
 
 
 def label(text: str, limit: int) -> str:

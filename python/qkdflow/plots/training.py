@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qkdflow.plots.style import BLUE, MUTED, ORANGE, log_ticks, percent_axis, styled
+from qkdflow.plots.style import BLUE, DASHES, MUTED, ORANGE, SERIES, label, log_ticks, percent_axis, styled
 
 
 @styled
@@ -52,11 +52,11 @@ def learning_curves(history: Mapping[str, list[float | None]], title: str) -> Fi
     accuracy_ax.set(title=f"{title}: accuracy", xlabel="epoch", ylabel="accuracy [%]")
     known = {name: [v for v in values if v is not None] for name, values in history.items()}
     y = percent_axis(accuracy_ax, [*known.get("accuracy", []), *known.get("val_accuracy", [])])
-    for prefix, label, colour, dash in (("", "training", BLUE, "-"), ("val_", "validation", ORANGE, "--")):
+    for prefix, part, colour, dash in (("", "training", BLUE, "-"), ("val_", "validation", ORANGE, "--")):
         losses = [math.nan if v is None else v for v in history.get(f"{prefix}loss", [])]
         scores = [math.nan if v is None else y(v) for v in history.get(f"{prefix}accuracy", [])]
-        loss_ax.plot(range(1, len(losses) + 1), losses, dash, color=colour, label=label)
-        accuracy_ax.plot(range(1, len(scores) + 1), scores, dash, color=colour, label=label)
+        loss_ax.plot(range(1, len(losses) + 1), losses, dash, color=colour, label=part)
+        accuracy_ax.plot(range(1, len(scores) + 1), scores, dash, color=colour, label=part)
     losses = [*known.get("loss", []), *known.get("val_loss", [])]
     if losses and min(losses) > 0:
         low, high = min(losses) / 1.15, max(losses) * 1.15
@@ -70,4 +70,20 @@ def learning_curves(history: Mapping[str, list[float | None]], title: str) -> Fi
         if validation:
             ax.axvline(min(validation)[1], color=MUTED, linewidth=0.8, dashes=(2, 2), label="best epoch")
     loss_ax.legend(loc="lower left")
+    return figure
+
+
+@styled
+def learning_curves_of_runs(series: Mapping[str, Sequence[Sequence[float | None]]]) -> Figure:
+    """Validation accuracy (0 to 1) epoch by epoch, a line a run and a colour a configuration; gaps where it is None."""
+    figure = Figure(figsize=(10, 3.6))
+    ax = figure.add_subplot(xlabel="epoch", ylabel="validation accuracy [%]")
+    y = percent_axis(ax, [v for curves in series.values() for curve in curves for v in curve if v is not None])
+    for i, (name, curves) in enumerate(series.items()):
+        look: dict[str, Any] = {"color": SERIES[i % len(SERIES)], "linestyle": DASHES[i // len(SERIES) % len(DASHES)]}
+        for j, curve in enumerate(curves):
+            scores = [math.nan if v is None else y(v) for v in curve]
+            ax.plot(range(1, len(scores) + 1), scores, lw=1.2, label=label(name, 48) if j == 0 else None, **look)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

@@ -45,6 +45,6 @@ class learned_bits(Quantizer):
         return self.granularity, self.fraction, self.least, self.most
 
     def effective(self, x: ArrayLike) -> FloatArray:
-        """As at the start: with `fraction` bits, rounded to a whole number of them."""
+        """x, any shape, as at the start: with `fraction` bits, rounded to a whole number of them."""
         grid = 2.0 ** float(np.rint(self.fraction))
         return float32(np.floor(np.asarray(x, dtype=np.float64) * grid + 0.5) / grid)

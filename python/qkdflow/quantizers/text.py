@@ -38,7 +38,10 @@ _LONGEST = 1000  # characters of a text
 
 
 def get(quantizer: Quantizer | str) -> Quantizer:
-    """The quantiser, or the one that a text such as "quantized_bits(8, 4)" names. The text is parsed, not run."""
+    """The quantiser, or the one that a text such as "quantized_bits(8, 4)" names. ConfigError for another.
+
+    The text is parsed, not run.
+    """
     if not isinstance(quantizer, str):
         return quantizer
     try:
@@ -85,7 +88,7 @@ def to_dict(quantizer: Quantizer | None) -> dict[str, Any] | None:
 
 
 def from_dict(config: dict[str, Any] | None) -> Quantizer | None:
-    """What `to_dict` gave."""
+    """The quantiser that `to_dict` described, None of None. ConfigError for what is not known."""
     if config is None:
         return None
     given = dict(config)

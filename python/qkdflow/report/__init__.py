@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from qkdflow.files import plain, write_atomic, write_json
-from qkdflow.report.values import layer_rows, pulse_summary, weight_summary
+from qkdflow.report.values import activation_summary, layer_rows, pulse_summary, weight_summary
 from qkdflow.report.verdicts import headline, verdicts
 
-__all__ = ["headline", "layer_rows", "pulse_summary", "verdicts", "weight_summary", "write_report"]
+__all__ = [
+    "activation_summary",
+    "headline",
+    "layer_rows",
+    "pulse_summary",
+    "verdicts",
+    "weight_summary",
+    "write_report",
+]
 
 
 def write_report(directory: str | os.PathLike[str], report: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qkdflow.report.html import Child, Html, join, table, tag
+from qkdflow.html import Child, Html, join, table, tag
 from qkdflow.report.verdicts import percent
 
 _NONE = "\N{EM DASH}"

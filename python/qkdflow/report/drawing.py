@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from qkdflow import plots
-from qkdflow.report.html import Child, Html, figure
+from qkdflow.html import Child, Html, figure
 
 
 def drawn(name: str, title: str, drawing: Figure, caption: Child, *, wide: bool = True) -> Html:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from qkdflow.report.html import Html, join, tag
+from qkdflow.html import Html, join, tag
 from qkdflow.report.sections import SECTIONS
 from qkdflow.report.verdicts import compared, headline, percent
 

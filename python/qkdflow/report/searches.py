@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qkdflow import plots
+from qkdflow.html import Child, Html, join, table, tag
 from qkdflow.report.drawing import drawn
-from qkdflow.report.html import Child, Html, join, table, tag
 from qkdflow.report.verdicts import percent, why_not
 from qkdflow.tune import Space, Study, Trial
 from qkdflow.tune import plots as figures

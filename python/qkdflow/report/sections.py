@@ -7,9 +7,9 @@ from typing import Any
 
 from qkdflow import plots
 from qkdflow.accuracy import wilson
+from qkdflow.html import Child, Html, fixed_type, join, scroll, table, tag
 from qkdflow.report import board, searches
 from qkdflow.report.drawing import drawn
-from qkdflow.report.html import Child, Html, join, scroll, table, tag
 from qkdflow.report.verdicts import compared, percent, verdicts, why_not
 
 Report = Mapping[str, Any]
@@ -141,7 +141,7 @@ def _frozen(report: Report) -> Html:
     rows: Rows = []
     for layer in student["layers"]:
         name = [layer["name"], None if layer["kind"] == layer["name"] else tag("small", layer["kind"])]
-        types = [_type(layer.get(f"{what}_type")) for what in ("weight", "bias", "result")]
+        types = [fixed_type(layer.get(f"{what}_type")) for what in ("weight", "bias", "result")]
         weights = layer.get("weights")
         if weights:
             shape = f"{layer['inputs']} \N{RIGHTWARDS ARROW} {layer['outputs']}"
@@ -150,20 +150,24 @@ def _frozen(report: Report) -> Html:
         else:
             rows.append([name, "", "", "", "", *types])
     head = ["Layer", "Shape", "Weights", "Not zero", "Zeros [%]", "Weight type", "Bias type", "Result type"]
-    drawing = None
+    drawings = [drawn("widths", "Bits and zeros by layer", plots.layer_widths(student["layers"]), None)]
     if student.get("weights"):
         caption = "Integer codes of each kernel; dashed, the lowest and the highest code of its type."
-        drawing = drawn("weights", "Weight histograms", plots.weight_histograms(student["weights"]), caption)
-    return join(table(head, rows, numeric=(1, 2, 3, 4)), drawing)
+        drawings.append(drawn("weights", "Weight histograms", plots.weight_histograms(student["weights"]), caption))
+    if student.get("activations"):
+        drawing = plots.activation_histograms(student["activations"])
+        drawings.append(
+            drawn("activations", "Activation histograms", drawing, _sizes_of_results(student["activations"]["samples"]))
+        )
+    return join(table(head, rows, numeric=(1, 2, 3, 4)), drawings)
 
 
-def _type(ap_type: str | None) -> Html | None:
-    """ "ap_fixed<8,1,AP_RND,AP_SAT>" as ap_fixed<8,1> and, smaller, RND SAT."""
-    if ap_type is None:
-        return None
-    numbers, modes = ap_type.rstrip(">").split(",")[:2], ap_type.rstrip(">").split(",")[2:]
-    small = " ".join(mode.removeprefix("AP_") for mode in modes)
-    return join(tag("code", ",".join(numbers) + ">"), tag("small", small))
+def _sizes_of_results(samples: int) -> str:
+    return (
+        f"How large the input and each layer's results are, in {samples:,} samples of the test part: a bar a power of "
+        "two, zeros left out. Grey is the fixed-point range, from the last bit to the largest value; where it has no "
+        "bar on its right, those bits were not needed here. At the limit: what a saturating type may have cut."
+    )
 
 
 def _verification(report: Report) -> Html:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from qkdflow.datasets import Dataset
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _EXAMPLES = 6
 _LONGEST_PULSE = 512
 _BINS = 64
+_TRACED = 500  # samples
+_AT_ONCE = 50  # of them: a deep network's results are many
 
 
 def pulse_summary(dataset: Dataset) -> dict[str, dict[str, list[Any]]] | None:
@@ -59,6 +62,39 @@ def weight_summary(fixed: FixedModel) -> dict[str, dict[str, Any]]:
             "zeros": int(np.count_nonzero(codes == 0)),
         }
     return summary
+
+
+def activation_summary(fixed: FixedModel, x: NDArray[Any]) -> dict[str, Any]:
+    """`student.activations`: how large the input and every layer's results are, as powers of two, by the emulator.
+
+    Of the first `samples` of x (n, *shape): a layer's `counts[b]` results have an absolute code of b significant bits,
+    2^(b-1) to 2^b - 1, so that counts[0] are zeros; the last bit is worth 2^`last_bit`. The lowest code of a signed
+    type, which has a bit more than all others, counts as one of the largest. `at_limit` counts
+    the lowest (not 0) and the highest code of `type`: where a saturating type puts what is too large.
+    """
+    samples, types = x[:_TRACED], {"input": fixed.input_type}
+    types |= {layer.name: layer.result_type for layer in fixed.layers}
+    found: dict[str, dict[str, Any]] = {
+        name: {
+            "type": kind.ap_type,
+            "last_bit": -kind.fraction,
+            "counts": np.zeros(kind.high_code.bit_length() + 1, np.int64),
+            "at_limit": 0,
+        }
+        for name, kind in types.items()
+    }
+    for start in range(0, len(samples), _AT_ONCE):
+        codes = fixed.input_type.encode(np.asarray(samples[start : start + _AT_ONCE], np.float64))
+        traced = {"input": codes, **fixed.emulator.trace(codes)}
+        for name, kind in types.items():
+            results = traced[name]
+            layer = found[name]
+            bits = np.minimum(np.frexp(np.abs(results).astype(np.float64))[1], len(layer["counts"]) - 1)
+            layer["counts"] += np.bincount(bits.ravel(), minlength=len(layer["counts"]))
+            at_limit = (results == kind.high_code) | ((results == kind.low_code) & (results != 0))
+            layer["at_limit"] += int(np.count_nonzero(at_limit))
+    layers = {name: {**layer, "counts": layer["counts"].tolist()} for name, layer in found.items()}
+    return {"samples": len(samples), "layers": layers}
 
 
 def layer_rows(fixed: FixedModel) -> list[dict[str, Any]]:

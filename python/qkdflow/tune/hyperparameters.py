@@ -86,7 +86,7 @@ class HyperParameters:
         return self._ask(FixedParameter(name, value, self._where()))
 
     def get(self, name: str) -> Value:
-        """The value of a hyper-parameter that was asked for and is active."""
+        """The value of a hyper-parameter that was asked for and is active. ConfigError of any other."""
         if name not in self.values:
             known = ", ".join(self.values) or "none"
             raise ConfigError(f"[{name}] is not an active hyper-parameter; there are {known}")
@@ -94,7 +94,10 @@ class HyperParameters:
 
     @contextmanager
     def conditional_scope(self, parent_name: str, parent_values: Value | Sequence[Value]) -> Iterator[None]:
-        """What is asked for inside is active where the parent has one of the values, and None elsewhere."""
+        """What is asked for inside is active where the parent has one of the values, and None elsewhere.
+
+        ConfigError for a parent that was not asked for before, or is a Float.
+        """
         parent = self.parameters.get(parent_name)
         if parent is None:
             raise ConfigError(f"[{parent_name}] must be asked for before its conditional_scope")

@@ -67,7 +67,7 @@ class Space:
         return codes
 
     def decode(self, codes: Codes) -> dict[str, Value]:
-        """The values of the active hyper-parameters."""
+        """The values of the active hyper-parameters of codes (parameters,)."""
         return {
             p.name: p.value_at(float(code)) for p, code in zip(self.parameters, codes, strict=True) if code != INACTIVE
         }

@@ -17,6 +17,7 @@ import numpy as np
 from qkdflow._core import non_dominated
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.tune import running
+from qkdflow.tune.card import study_card
 from qkdflow.tune.claims import Claims
 from qkdflow.tune.foreseen import Foreseen
 from qkdflow.tune.goals import Array, Direction, Goals, Known
@@ -129,7 +130,8 @@ class Study:
         state: Literal["complete", "failed", "pruned"] = "complete",
         info: Mapping[str, Any] | None = None,
     ) -> Trial:
-        """The trial with its result. A value that is not finite makes a complete trial a failed one."""
+        """The trial with its result. A value that is not finite makes a complete trial a failed one. ConfigError for a
+        trial that is not running here, and for values that are not the study's."""
         with self._alone():
             known = self._trials.get(trial.number)
             if known is None or known.values != trial.values:
@@ -172,7 +174,7 @@ class Study:
         that trial comes first when it goes on. With `jobs` so many trials run at once, in threads with one engine
         thread each, and are told in the order asked, so that the search is the same every time. With `dask`, the
         address of a scheduler (tcp://host:8786), they run on its workers, and the search is the same as here. With an
-        `executor` of your own they run there and are told as they end.
+        `executor` of your own they run there and are told as they end. ConfigError for less than one job.
         """
         if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
             raise ConfigError(f"[study] jobs must be a whole number from 1; got {jobs!r}")
@@ -201,7 +203,7 @@ class Study:
         return tuple(winners[i] for i in non_dominated(np.array(table))) if table else ()
 
     def cost(self, trial: Trial) -> float:
-        """What `cost` says of a trial's values."""
+        """What `cost` says of a trial's values. ConfigError in a study without."""
         if self.goals.cost is None:
             raise ConfigError("[study] has no cost: give cost=function of the values")
         return self._cost_of(trial)[0]
@@ -214,6 +216,9 @@ class Study:
             states = [self._trials[n].state for n in self._told]
             mean, deviation = self._suggester.predict(self._stacked(self._told), results, states, objective, codes)
         return self.goals.signs[objective] * mean, deviation
+
+    def _repr_html_(self) -> str:
+        return study_card(self)
 
     # For the loops of `running`
 

@@ -68,7 +68,10 @@ def names() -> tuple[str, ...]:
 
 
 def build(name: str, **options: Any) -> Model:
-    """A new, untrained model. `options` are those of the function of that name, such as key, shape, classes or bits."""
+    """A new, untrained model. `options` are those of the function of that name, such as key, shape, classes or bits.
+
+    ConfigError for a name that is not in MODELS.
+    """
     if name not in MODELS:
         raise ConfigError(f"[zoo] must be one of {', '.join(MODELS)}; got {name!r}")
     return MODELS[name](**options)

@@ -20,7 +20,7 @@ def resnet(
     """6n + 2 layers: three stages of n blocks of two convolutions, 16, 32 and 64 filters wide.
 
     A skip is added to each block's result, through a 1x1 convolution where the width changes; without `skips` neither
-    is there. Depth 8 is MLPerf Tiny's network.
+    is there. Depth 8 is MLPerf Tiny's network. ConfigError for a depth that is not 6n + 2.
     """
     if depth < 8 or depth % 6 != 2:
         raise ConfigError(f"[resnet] depth must be 6n + 2 and at least 8; got {depth}")

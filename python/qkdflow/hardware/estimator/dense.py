@@ -74,7 +74,10 @@ def dense(
     target: Target,
     table: prices.Table | None = None,
 ) -> LayerEstimate:
-    """The estimate of a layer whose input and accumulator are `widths` bits wide, at shipped prices or `table`."""
+    """The estimate of a layer of integer weights (n_in, n_out) whose input and accumulator are `widths` bits wide.
+
+    At shipped prices or `table`. ConfigError for a reuse factor below 1.
+    """
     require(asked >= 1, "reuse_factor must be at least 1", asked)
     kernel = weights if isinstance(weights, Kernel) else Kernel.of(weights)
     rf = laws.taken_reuse_factor(kernel.n_in, kernel.n_out, asked, target.strategy)
@@ -123,7 +126,7 @@ def _seen(kernel: Kernel, group: str, target: Target) -> bool:
 
 
 def last_width(weights: ArrayLike, rf: int) -> int:
-    """Signed width of the last multiplier's weights: the last `rf` of the transposed matrix, the order of hls4ml."""
+    """Signed width of the last multiplier's weights (n_in, n_out): the last `rf` of the transpose, hls4ml's order."""
     return signed_width(integer_matrix(weights).T.reshape(-1)[-rf:])
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from qkdflow.cards import card, grid, note, verdict
 from qkdflow.errors import DataError
 from qkdflow.fixed import FixedModel, FixedWeighted
 from qkdflow.hardware.boards import Part
@@ -14,6 +15,7 @@ from qkdflow.hardware.estimator import prices, stream
 from qkdflow.hardware.estimator.layers import Place, layer_estimate
 from qkdflow.hardware.estimator.target import Multiplier, Target, require
 from qkdflow.hardware.estimator.values import RESOURCES, LayerEstimate, Quantity, total
+from qkdflow.html import Child, tag
 
 TIGHT = 0.8  # share of a part beyond which placing and routing gets hard
 
@@ -91,6 +93,21 @@ class Estimate:
             "advice": self.advice,
         }
 
+    def _repr_html_(self) -> str:
+        head = ("", "LUT", "FF", "DSP", "BRAM18", "clocks", "II", "reuse factor")
+        rows = [_cells(layer) for layer in (*self.layers, self.total)]
+        shares = ", ".join(f"{word.upper()} {self.share(word):.1%}" for word in RESOURCES)
+        about = f"{self.part.name}, {self.target.clock_ns:g} ns, {self.target.strategy}, {self.target.io}"
+        said = verdict(self.verdict, self.verdict == "fits")
+        table = grid(head, rows, numeric=range(1, len(head)), foot=True)
+        what = "Estimated, not implemented: what csynth would report; in brackets, nine of ten layers never seen."
+        return card("Estimate", about, tag("div", said, f": {shares}"), note(self.advice or None), table, note(what))
+
+
+def _cells(layer: LayerEstimate) -> list[Child]:
+    counts = (layer.lut, layer.ff, layer.dsp, layer.bram, layer.latency_clk, layer.ii)
+    return [layer.name, *map(str, counts), str(layer.reuse_factor) if layer.has_weights else None]
+
 
 def estimate(
     model: FixedModel | str | Path,
@@ -140,7 +157,10 @@ def estimate_for(
 
 
 def find_fixed(path: str | Path) -> FixedModel:
-    """The frozen network of a directory: of the network itself, of a run, or of a run's hls4ml project."""
+    """The frozen network of a directory: of the network itself, of a run, or of a run's hls4ml project.
+
+    DataError where it holds none.
+    """
     path = Path(path)
     for folder in (path, path / "06_fixed", path / "model"):
         if (folder / "model.json").exists():

@@ -73,3 +73,12 @@ def figure(name: str, svg: str, caption: Child, *, wide: bool = True) -> Html:
     """A drawing with its caption; `name` is what a screen reader says."""
     image = tag("div", Html(svg), role="img", aria_label=name, class_="scroll wide" if wide else "scroll")
     return tag("figure", image, tag("figcaption", caption) if caption else None)
+
+
+def fixed_type(ap_type: str | None) -> Html | None:
+    """ "ap_fixed<8,1,AP_RND,AP_SAT>" as ap_fixed<8,1> and, smaller, RND SAT."""
+    if ap_type is None:
+        return None
+    numbers, modes = ap_type.rstrip(">").split(",")[:2], ap_type.rstrip(">").split(",")[2:]
+    small = " ".join(mode.removeprefix("AP_") for mode in modes)
+    return join(tag("code", ",".join(numbers) + ">"), tag("small", " ", small))
