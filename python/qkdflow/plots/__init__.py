@@ -3,7 +3,7 @@
 No pyplot, hence no window, no backend and no figure that outlives its use.
 """
 
-from qkdflow.plots.data import pulses, weight_histograms
+from qkdflow.plots.data import images, pulses, weight_histograms
 from qkdflow.plots.hardware import accuracy_against_cost, residuals, reuse_factor
 from qkdflow.plots.results import (
     accuracy_against_parameters,
@@ -12,16 +12,19 @@ from qkdflow.plots.results import (
     confusion,
     pareto_front,
 )
-from qkdflow.plots.style import svg
+from qkdflow.plots.style import Figure, look, svg
 from qkdflow.plots.training import learning_curves, search_history
 
 __all__ = [
+    "Figure",
     "accuracy_against_cost",
     "accuracy_against_parameters",
     "accuracy_against_size",
     "accuracy_of_runs",
     "confusion",
+    "images",
     "learning_curves",
+    "look",
     "pareto_front",
     "pulses",
     "residuals",
