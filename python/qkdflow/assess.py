@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from qkdflow_overlay import Classifier, Device, DeviceError
 
+from qkdflow.accuracy import confusion_matrix
 from qkdflow.errors import DataError, ToolError
 from qkdflow.files import read_json, write_json
 from qkdflow.fixed import Codes
@@ -132,7 +133,7 @@ def found(
     wrong = logits != expected
     classes = len(overlay.manifest.class_names)
     predicted = logits.argmax(axis=1)
-    confusion = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    confusion = confusion_matrix(labels, predicted, classes)
     return Assessment(
         device=device,
         samples=len(labels),
