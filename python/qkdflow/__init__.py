@@ -12,10 +12,11 @@ from qkdflow._core import FixedPoint, Key
 if TYPE_CHECKING:
     from qkdflow.importers.build import load_model
     from qkdflow.models import History, Model, Sequential
+    from qkdflow.settings import configure
     from qkdflow.workflow import load_run
 
 __version__: str
-__all__ = ["FixedPoint", "History", "Key", "Model", "Sequential", "__version__", "load_model", "load_run"]
+__all__ = ["FixedPoint", "History", "Key", "Model", "Sequential", "__version__", "configure", "load_model", "load_run"]
 
 # Where another package has loaded a libdnnl.so.3 of its own into this process before, we are given that one.
 if _core.onednn_version()[:2] != _core.ONEDNN_BUILT_WITH[:2]:
@@ -33,10 +34,24 @@ _HOMES = {
     "History": "models",
     "Model": "models",
     "Sequential": "models",
+    "configure": "settings",
     "load_model": "importers.build",
     "load_run": "workflow",
 }
-_LATER = ("datasets", "export", "fixed", "freeze", "plots", "report", "sources", "stages", "tune", "workflow", "zoo")
+_LATER = (
+    "datasets",
+    "export",
+    "fixed",
+    "freeze",
+    "hardware",
+    "plots",
+    "report",
+    "sources",
+    "stages",
+    "tune",
+    "workflow",
+    "zoo",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from qkdflow_overlay import Classifier, Device, DeviceError
 
+from qkdflow.accuracy import confusion_matrix
 from qkdflow.cards import card, facts, grid, verdict
 from qkdflow.errors import DataError, ToolError
 from qkdflow.files import read_json, write_json
@@ -138,7 +139,7 @@ def found(
     wrong = logits != expected
     classes = len(overlay.manifest.class_names)
     predicted = logits.argmax(axis=1)
-    confusion = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    confusion = confusion_matrix(labels, predicted, classes)
     return Assessment(
         device=device,
         samples=len(labels),

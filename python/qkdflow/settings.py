@@ -33,6 +33,14 @@ def preset(name: str) -> Settings:
     return {"application": name, **_copied(application(name).settings)}
 
 
+def configure(name: str, **changes: Any) -> RunConfig:
+    """The configuration of an application with other settings: configure("psd", bits=6, effort={"samples": 6000}).
+
+    Tables are changed key by key, and relative paths begin here, as in a file. ConfigError.
+    """
+    return make_config(merged(preset(name), resolved(changes, ".")))
+
+
 def read_toml(path: str | Path) -> Settings:
     """The settings in a file, its paths from the file's folder on made whole.
 

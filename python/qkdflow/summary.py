@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qkdflow import _core
+from qkdflow.accuracy import confusion_matrix
 from qkdflow.compression import FLOAT_BITS
 from qkdflow.config import RunConfig
 from qkdflow.datasets import Dataset
@@ -117,9 +118,10 @@ class Report:
         return float(np.mean(np.argmax(logits, axis=1) == self.data.test.y))
 
     def _confusion(self, logits: ArrayLike) -> list[list[int]]:
-        n = self.data.classes
-        pairs = self.data.test.y * n + np.argmax(logits, axis=1)
-        return [[int(c) for c in row] for row in np.bincount(pairs, minlength=n * n).reshape(n, n)]
+        found: list[list[int]] = confusion_matrix(
+            self.data.test.y, np.argmax(logits, axis=1), self.data.classes
+        ).tolist()
+        return found
 
 
 def _other_classes(some: NDArray[Any], others: NDArray[Any]) -> int:

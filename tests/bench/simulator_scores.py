@@ -40,6 +40,8 @@ def as_vectors(dataset: Dataset) -> Dataset:
     if len(dataset.shape) == 1:
         return dataset
     n = dataset.samples
+    if dataset.shape[-1] == 1:  # small and grey: every pixel
+        return replace(dataset, x=dataset.x.reshape(n, -1))
     small = dataset.x.reshape(n, 20, 4, 20, 4, 3).mean(axis=(2, 4)).reshape(n, -1)
     colours = np.concatenate([dataset.x.mean(axis=(1, 2)), dataset.x.std(axis=(1, 2))], axis=1)
     return replace(dataset, x=np.concatenate([small, colours], axis=1).astype(np.float32))

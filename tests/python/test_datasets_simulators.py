@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qkdflow import Key
-from qkdflow.datasets import SIMULATORS, gamma_neutron, pest
+from qkdflow.datasets import SIMULATORS, digits, gamma_neutron, pest
 from qkdflow.errors import ConfigError
 
 
-@pytest.mark.parametrize("name", ["gamma-neutron", "pest-2", "pest-3"])
+@pytest.mark.parametrize("name", ["digits", "gamma-neutron", "pest-2", "pest-3"])
 def test_same_key_same_bits_and_other_key_other_bits(name: str) -> None:
-    one, again, other = (SIMULATORS[name](Key(k), 18) for k in (5, 5, 6))
+    one, again, other = (SIMULATORS[name](Key(k), 30) for k in (5, 5, 6))
     np.testing.assert_array_equal(one.x, again.x)
     np.testing.assert_array_equal(one.indices.test, again.indices.test)
-    assert (one.x != other.x).mean() > 0.5
+    assert (one.x != other.x)[one.x + other.x > 0].mean() > 0.5
     np.testing.assert_array_equal(one.x, np.rint(one.x))
     assert (one.x.min() >= 0, one.x.max() <= one.input_type.high) == (True, True)
 
@@ -23,11 +23,14 @@ def test_golden_samples() -> None:
     """The published scores belong to these bits: a change of a simulator is a change of the problem."""
     assert int(gamma_neutron.simulate(Key(0), 400).x.sum(dtype=np.float64)) == 1_290_935
     assert int(pest.images(Key(0), "moth", 2).sum(dtype=np.float64)) == 6_809_556
+    assert int(digits.images(Key(0), 3, 2).sum(dtype=np.float64)) == 61_710
 
 
 def test_a_larger_draw_begins_with_the_smaller_one() -> None:
     few, many = (gamma_neutron.pulses(Key(1), "neutron", n) for n in (20, 200))
     np.testing.assert_array_equal(many[:20], few)
+    few, many = (digits.images(Key(1), 8, n) for n in (3, 70))
+    np.testing.assert_array_equal(many[:3], few)
     few, many = (pest.images(Key(1), "moth", n) for n in (3, 70))
     np.testing.assert_array_equal(many[:3], few)
 
@@ -45,6 +48,18 @@ def test_shapes_classes_and_types() -> None:
         assert (traps.shape, traps.class_names) == ((80, 80, 3), names)
         assert traps.input_type.ap_type == "ap_ufixed<8,8,AP_RND,AP_SAT>"
         np.testing.assert_array_equal(np.bincount(traps.y), [30 // classes] * classes)
+
+
+def test_digits_have_the_form_of_mnist_and_their_own_mean_images() -> None:
+    written = SIMULATORS["digits"](Key(4), 600)
+    assert (written.shape, written.class_names) == ((28, 28, 1), tuple("0123456789"))
+    assert written.input_type.ap_type == "ap_ufixed<8,8,AP_RND,AP_SAT>"
+    ink = (written.x > 0).mean(axis=(1, 2, 3))
+    assert 0.04 < ink.min() < ink.max() < 0.5  # MNIST's lie between 0.04 and 0.45
+    means = np.stack([written.train.x[written.train.y == digit].mean(axis=0).ravel() for digit in range(10)])
+    distance = ((written.test.x.reshape(len(written.test.x), 1, -1) - means) ** 2).sum(axis=2)
+    nearest = (distance.argmin(axis=1) == written.test.y).mean()
+    assert 0.4 < nearest < 0.95  # neither chance nor given away
 
 
 def test_a_gamma_begins_faster_and_captures_make_a_peak() -> None:
@@ -67,6 +82,8 @@ def test_a_histogram_does_not_tell_the_moths_apart() -> None:
     [
         (lambda: gamma_neutron.simulate(Key(0), 5), "must be even and at least 6; got 5"),
         (lambda: gamma_neutron.pulses(Key(0), "muon", 1), "must be gamma or neutron; got 'muon'"),
+        (lambda: digits.simulate(Key(0), 25), "a multiple of 10 and at least 30; got 25"),
+        (lambda: digits.images(Key(0), 10, 1), "must be 0 to 9; got 10"),
         (lambda: pest.simulate(Key(0), 20), "a multiple of 6 and at least 18; got 20"),
         (lambda: pest.simulate(Key(0), 18, 4), "classes must be 2 or 3; got 4"),
         (lambda: pest.images(Key(0), "wasp", 1), "must be one of moth, other moth, other insect; got 'wasp'"),

@@ -10,7 +10,7 @@ import pytest
 from fixed_models import mlp
 from qkdflow import Key
 from qkdflow.errors import ConfigError, DataError
-from qkdflow.hardware import Kernel, estimate, estimate_dense
+from qkdflow.hardware import Kernel, estimate, estimate_dense, sweep
 from qkdflow.hardware.boards import boards, parts
 from qkdflow.hardware.estimator import Quantity, find_fixed, laws
 from qkdflow.hardware.estimator.kernel import signed_digits, signed_width
@@ -228,6 +228,19 @@ def test_each_layer_may_have_its_own_strategy() -> None:
         assert mixed[i] == alone[i]
     with pytest.raises(ConfigError, match=r"strategy must name layers with weights \(fc1, fc2\); got 'relu1'"):
         estimate(network, board="pynq-z2", strategy={"relu1": "resource"})
+
+
+def test_a_sweep_has_a_row_for_every_board_clock_and_factor() -> None:
+    network = mlp(Key(3), (30, 12, 5))
+    rows = sweep(network, ("arty-a7-35", "zcu102"), (100, 200), (1, 8))
+    assert [(r["device"], r["mhz"], r["asked"]) for r in rows] == [
+        (board, mhz, rf) for board in ("arty-a7-35", "zcu102") for mhz in (100, 200) for rf in (1, 8)
+    ]
+    alone = estimate(network, board="zcu102", clock_ns=5.0, strategy="resource", reuse_factor=8)
+    last = rows[-1]
+    assert last["latency_clk"][0] == alone.total.latency_clk.value
+    assert (last["share"]["dsp"], last["verdict"]) == (alone.share("dsp"), alone.verdict)
+    assert last["taken"] == {"fc1": 6, "fc2": 6}  # 8 divides neither layer's products
 
 
 def test_a_stream_takes_longer() -> None:

@@ -32,6 +32,15 @@ def test_counts() -> None:
     assert mlp(Key(0), (30, 20, 10, 10, 4)).parameters == 984
 
 
+def test_a_model_says_its_size_and_how_often_it_is_right() -> None:
+    model = mlp(Key(2), (30, 15, 4))
+    assert repr(model).startswith("FixedModel(net: (30,) to 4 logits, 529 parameters, 8 bits, ")
+    x = np.random.default_rng(0).integers(0, 256, (8, 30))
+    said = model.predict(x).argmax(axis=1)
+    assert model.accuracy(x, said) == 1.0
+    assert model.accuracy(x, np.where(np.arange(8) < 2, (said + 1) % 4, said)) == 0.75
+
+
 def test_arrays_are_copied_and_locked() -> None:
     weights = np.ones((2, 1), dtype=np.int32)
     dense = FixedDense("d", weights, np.zeros(1, int), FixedPoint(3, 3), FixedPoint(3, 3), FixedPoint(9, 9))

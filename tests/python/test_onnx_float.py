@@ -107,3 +107,11 @@ def test_quantised_activations_are_refused(tmp_path: Path) -> None:
     model = Sequential([Input((3,)), Dense(4), QActivation("quantized_relu(4,1)", name="cut"), Dense(2)])
     with pytest.raises(ConfigError, match="layer cut: a QActivation cannot be written as float ONNX"):
         write_onnx(model, tmp_path / "a.onnx")
+
+
+def test_a_capped_relu_is_read_again(tmp_path: Path) -> None:
+    capped = [Dense(4, activation="relu6"), layers.ReLU(max_value=0.5), Dense(2)]
+    model = Sequential([Input((3,)), *capped], key=4)
+    write_onnx(model, tmp_path / "capped.onnx")
+    x = 9 * np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    np.testing.assert_allclose(load_model(tmp_path / "capped.onnx").logits(x), model.logits(x), atol=1e-6)

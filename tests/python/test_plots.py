@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 from qkdflow import plots
 from qkdflow.plots.style import log_ticks, percent_axis
 from report_example import example_report
@@ -49,6 +51,31 @@ FIGURES = {
     "residuals": lambda: plots.residuals({"lut": {"a": np.array([0.1, -0.2, 0.0]), "b": np.array([0.3])}}),
     "pulses": lambda: plots.pulses(REPORT["dataset"]["pulses"]),
 }
+
+
+def test_a_figure_shows_itself_in_a_notebook() -> None:
+    """As a small image on paper of its own, the same bytes each time, figures of a user's in our look too."""
+    with plots.look():
+        own = plots.Figure(figsize=(3, 2))
+        own.add_subplot(title="$ is a letter")
+    for figure in (own, FIGURES["pulses"]()):
+        first = figure._repr_png_()
+        assert first == figure._repr_png_()
+        image = Image.open(io.BytesIO(first)).convert("RGB")
+        assert image.size == tuple(round(90 * inches) for inches in figure.get_size_inches())
+        assert image.getpixel((0, 0)) == (254, 254, 254)
+        assert len(first) < 40_000
+
+
+def test_images_are_drawn_each_over_its_own_range() -> None:
+    x = np.stack([np.zeros((4, 4, 1)), np.arange(16).reshape(4, 4, 1)])
+    axes = plots.images(x, ["flat", "ramp"]).axes
+    assert [ax.get_title() for ax in axes] == ["flat", "ramp"]
+    assert [np.ptp(np.asarray(ax.images[0].get_array())) for ax in axes] == [0.0, 1.0]
+    weights = plots.images(np.array([[[-3, 0]], [[1, 2]]]), signed=True).axes
+    assert [ax.images[0].get_clim() for ax in weights] == [(-3.0, 3.0)] * 2
+    colours = plots.images(np.ones((11, 2, 2, 3))).axes
+    assert [bool(ax.images) for ax in colours] == [True] * 11 + [False] * 9
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qkdflow import cli, settings, workflow
+from qkdflow import cli, configure, settings, workflow
 from qkdflow.applications import APPLICATIONS
 from qkdflow.config import RunConfig
 from qkdflow.errors import ConfigError
@@ -29,6 +29,15 @@ def test_the_file_of_an_application_means_the_same_as_its_name(name: str, tmp_pa
     assert by_file.work == by_name.work
     for f in fields(RunConfig):  # every key stands there, with a sentence
         assert f"\n{f.name} =" in text or f"\n# {f.name} =" in text or f"\n[{f.name}]" in text
+
+
+def test_configure_is_an_application_with_changes() -> None:
+    found = configure("psd", bits=6, effort={"samples": 600}, hls={"reuse_factor": 15})
+    assert found == made(settings.preset("psd"), "bits=6", "effort.samples=600", "hls.reuse_factor=15")
+    assert found.work.samples == 600
+    assert Path(configure("clyc", data="./pulses.csv").data) == Path("pulses.csv").resolve()
+    with pytest.raises(ConfigError, match="did you mean sparsity"):
+        configure("psd", sparsty=0.5)
 
 
 def test_init_prints_it(capsys: pytest.CaptureFixture[str]) -> None:

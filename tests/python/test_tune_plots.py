@@ -76,6 +76,14 @@ def test_a_slice_shows_the_model_with_its_uncertainty(study: Study) -> None:
     assert axes["rate"].collections  # the band
 
 
+def test_a_logarithmic_axis_is_written_in_numbers(study: Study) -> None:
+    for figure in (figures.slices(study), figures.response(study, "rate", "idle")):
+        axes = next(ax for ax in figure.axes if ax.get_xlabel() == "rate")
+        words = [text.get_text() for text in axes.get_xticklabels()]
+        assert "0.001" in words
+        assert not any("$" in word for word in [*words, *(t.get_text() for t in axes.get_xticklabels(minor=True))])
+
+
 def test_figures_need_what_they_draw() -> None:
     empty = Study(lambda hp: hp.Float("x", 0, 1))
     with pytest.raises(ConfigError, match="no trial succeeded"):

@@ -43,6 +43,13 @@ def test_the_defaults_come_first() -> None:
     assert Study(mixed, seed=5).ask().values == {"kind": "dense", "units": 1, "rate": 1e-3}
 
 
+def test_a_study_says_how_far_it_is() -> None:
+    study = Study(small, seed=1)
+    assert repr(study) == "Study(0 trials, best none)"
+    study.tell(study.ask(), 0.25)
+    assert repr(study) == "Study(1 trials, best 0.25)"
+
+
 def test_the_same_seed_gives_the_same_search_and_another_one_does_not() -> None:
     runs = []
     for seed in (3, 3, 4):

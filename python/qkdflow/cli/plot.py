@@ -41,7 +41,7 @@ def add(verbs: Any) -> None:
 
 def _reuse_factor(args: argparse.Namespace) -> int:
     from qkdflow import plots
-    from qkdflow.hardware.estimator import Target, estimate_for, find_fixed
+    from qkdflow.hardware.estimator import find_fixed, sweep
 
     _check_out(args.out)
     factors, clocks = integers(args.reuse_factor, "--reuse-factor"), integers(args.mhz, "--mhz")
@@ -50,23 +50,7 @@ def _reuse_factor(args: argparse.Namespace) -> int:
     if args.simulate:
         measured += _simulated(fixed, factors, clocks)
     io = args.io or {**DEFAULTS, **of_run(args.model)}["io"]
-    points = []
-    for board in args.boards.split(","):
-        for mhz in clocks:
-            target = Target.of(None, board, clock_ns=1000.0 / mhz, strategy=args.strategy, io=io)
-            for factor in factors:
-                found = estimate_for(fixed, target, factor)
-                clk = found.total.latency_clk
-                points.append(
-                    {
-                        "device": board,
-                        "mhz": mhz,
-                        "asked": factor,
-                        "taken": {layer.name: layer.reuse_factor for layer in found.layers if layer.has_weights},
-                        "latency_clk": (clk.value, clk.low, clk.high),
-                        "share": {r: found.share(r) for r in ("lut", "ff", "dsp", "bram")},
-                    }
-                )
+    points = sweep(fixed, args.boards.split(","), clocks, factors, args.strategy, io)
     plots.reuse_factor(points, f"{fixed.name}, {args.strategy}", measured).savefig(args.out)
     print(f"estimated, not implemented: {args.out}")
     return 0

@@ -1,6 +1,6 @@
 """Data sets: raw detector counts with labels, cut into train, valid and test."""
 
-from qkdflow.datasets import gamma_neutron, pest, psd
+from qkdflow.datasets import digits, gamma_neutron, pest, psd
 from qkdflow.datasets.arrays import load_hdf5, load_npy, load_npz
 from qkdflow.datasets.cifar import load_cifar10
 from qkdflow.datasets.csv import load_csv
@@ -17,6 +17,7 @@ __all__ = [
     "Dataset",
     "Indices",
     "Part",
+    "digits",
     "gamma_neutron",
     "load",
     "load_cifar10",

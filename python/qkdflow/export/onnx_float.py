@@ -76,8 +76,7 @@ class _Writer:
         if layer.type is None:
             return INPUT_NAME
         kind = layer.type
-        low, high = (self.graph.constant(f"{layer.name}_{k}", v) for k, v in (("low", kind.low), ("high", kind.high)))
-        return self.graph.node("Clip", f"{layer.name}_range", [INPUT_NAME, low, high], layer.shape)
+        return self.clip(f"{layer.name}_range", INPUT_NAME, kind.low, kind.high, layer.shape)
 
     def image(self, layer: layers.Layer, source: str) -> Shape:
         shape = self.graph.shapes[source]
@@ -112,9 +111,11 @@ class _Writer:
             case layers.LeakyReLU():
                 return graph.node("LeakyRelu", name, [source], shape, alpha=float(layer.alpha))
             case layers.ReLU():
-                slope = float(layer.negative_slope)
+                slope, most = float(layer.negative_slope), layer.max_value
+                if most is not None and slope == 0.0:
+                    return self.clip(name, source, 0.0, float(most), shape)
                 made = graph.node("LeakyRelu", f"{name}_relu", [source], shape, alpha=slope)
-                return made if layer.max_value is None else self.capped(name, made, float(layer.max_value), shape)
+                return made if most is None else self.capped(name, made, float(most), shape)
         raise ConfigError(
             f"[onnx] layer {name}: a {type(layer).__name__} cannot be written as float ONNX; of quantised networks "
             "write QONNX of the frozen one"
@@ -128,12 +129,16 @@ class _Writer:
         if activation == "hard_sigmoid":
             return self.graph.node("HardSigmoid", name, [source], shape, alpha=0.2, beta=0.5)
         if activation == "relu6":
-            return self.capped(name, self.graph.node("Relu", f"{name}_relu", [source], shape), 6.0, shape)
+            return self.clip(name, source, 0.0, 6.0, shape)
         if activation not in PLAIN:
             raise ConfigError(
                 f"[onnx] layer {name}: activation {activation} is quantised; write QONNX of the frozen network"
             )
         return self.graph.node(PLAIN[activation], name, [source], shape)
+
+    def clip(self, name: str, source: str, low: float, high: float, shape: Shape) -> str:
+        ends = [self.graph.constant(f"{name}_{k}", v) for k, v in (("low", low), ("high", high))]
+        return self.graph.node("Clip", name, [source, *ends], shape)
 
     def capped(self, name: str, source: str, most: float, shape: Shape) -> str:
         return self.graph.node("Min", name, [source, self.graph.constant(f"{name}_most", most)], shape)

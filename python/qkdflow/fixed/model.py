@@ -56,7 +56,7 @@ class Link:
         return math.prod(self.shape)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FixedModel:
     """A frozen network: raw counts in (codes of `input_type`), logits out (codes of `output_type`).
 
@@ -93,6 +93,10 @@ class FixedModel:
             where,
             f"one class name a logit is required ({self.outputs}); got {len(self.class_names)}",
         )
+
+    def __repr__(self) -> str:
+        size = f"{self.parameters} parameters, {self.bits} bits, {self.sparsity:.1%} zeros"
+        return f"FixedModel({self.name}: {self.input_shape} to {self.outputs} logits, {size})"
 
     @cached_property
     def emulator(self) -> _core.Emulator:
@@ -179,6 +183,10 @@ class FixedModel:
     def predict(self, x: ArrayLike) -> NDArray[np.float64]:
         """Logits, float64 (n, outputs), of raw inputs (n, *input_shape)."""
         return self.output_type.decode(self.run(self.input_type.encode(np.asarray(x, dtype=np.float64))))
+
+    def accuracy(self, x: ArrayLike, y: ArrayLike) -> float:
+        """The share of raw inputs (n, *input_shape) whose largest logit is that of the label (n,)."""
+        return float(np.mean(self.predict(x).argmax(axis=1) == np.asarray(y)))
 
     def trace(self, x: ArrayLike) -> dict[str, NDArray[np.float64]]:
         """Every layer's result by name, float64 (n, *shape), for raw inputs (n, *input_shape)."""

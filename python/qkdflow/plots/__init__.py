@@ -3,7 +3,7 @@
 No pyplot, hence no window, no backend and no figure that outlives its use.
 """
 
-from qkdflow.plots.data import pulses, weight_histograms
+from qkdflow.plots.data import images, pulses, weight_histograms
 from qkdflow.plots.hardware import accuracy_against_cost, residuals, reuse_factor
 from qkdflow.plots.layers import activation_histograms, layer_widths
 from qkdflow.plots.results import (
@@ -13,19 +13,22 @@ from qkdflow.plots.results import (
     confusion,
     pareto_front,
 )
-from qkdflow.plots.style import svg
+from qkdflow.plots.style import Figure, look, svg
 from qkdflow.plots.training import learning_curves, learning_curves_of_runs, search_history
 
 __all__ = [
+    "Figure",
     "accuracy_against_cost",
     "accuracy_against_parameters",
     "accuracy_against_size",
     "accuracy_of_runs",
     "activation_histograms",
     "confusion",
+    "images",
     "layer_widths",
     "learning_curves",
     "learning_curves_of_runs",
+    "look",
     "pareto_front",
     "pulses",
     "residuals",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator, NullLocator
+from numpy.typing import ArrayLike
 
-from qkdflow.plots.style import BLUE, INK, MUTED, ORANGE, SERIES, label, styled
+from qkdflow.plots.style import BLUE, INK, MUTED, ORANGE, PAPER, SERIES, Figure, label, styled
+
+_SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, PAPER, ORANGE])
 
 
 @styled
@@ -40,6 +44,34 @@ def pulses(classes: Mapping[str, Mapping[str, Any]]) -> Figure:
         ax.set_xlabel("sample")
     for ax in axes[:, 0]:
         ax.set_ylabel("counts")
+    return figure
+
+
+@styled
+def images(x: ArrayLike, names: Sequence[str] = (), columns: int = 10, signed: bool = False) -> Figure:
+    """Images (n, height, width), grey or with a last axis of 1 or 3 colours, in rows; names stand above.
+
+    Each is spread over its own range; `signed` draws zero white, negative blue and positive orange, on one scale.
+    """
+    pixels = np.asarray(x, dtype=np.float64)
+    columns = min(columns, len(pixels))
+    rows = -(-len(pixels) // columns)
+    top = 0.25 if names else 0.0
+    figure = Figure(figsize=(columns, rows * (1.0 + top)))
+    most = np.abs(pixels).max() or 1.0
+    for i, ax in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        ax.set_axis_off()
+        if i >= len(pixels):
+            continue
+        image = pixels[i]
+        if signed:
+            ax.imshow(image.reshape(image.shape[:2]), cmap=_SIGNED, vmin=-most, vmax=most)
+        else:
+            low, high = image.min(), image.max()
+            grey = (image - low) / ((high - low) or 1.0)
+            ax.imshow(grey[..., 0] if grey.shape[-1] == 1 and grey.ndim == 3 else grey, cmap="gray")
+        if i < len(names):
+            ax.set_title(label(names[i], 14), fontsize=8.5, fontweight="normal", loc="center", pad=2)
     return figure
 
 

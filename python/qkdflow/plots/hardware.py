@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from qkdflow.plots.results import pareto_front
-from qkdflow.plots.style import DASHES, GREEN, INK, MUTED, ORANGE, SERIES, SKY, label, percent_axis, styled
+from qkdflow.plots.style import DASHES, GREEN, INK, MUTED, ORANGE, SERIES, SKY, Figure, label, percent_axis, styled
 
 _RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram": "BRAM"}
 

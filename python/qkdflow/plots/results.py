@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from qkdflow.accuracy import wilson
@@ -21,6 +20,7 @@ from qkdflow.plots.style import (
     PINK,
     SERIES,
     SKY,
+    Figure,
     label,
     log_ticks,
     percent_axis,

@@ -15,11 +15,13 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 import matplotlib
+import matplotlib.figure
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
 from matplotlib.style import context
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from PIL import Image
 
 INK = "#1b1f24"
 MUTED = "#5b6571"
@@ -75,14 +77,32 @@ _SETTINGS: dict[str, Any] = {
     "legend.handlelength": 1.8,
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
+    "axes.prop_cycle": cycler(color=SERIES),
 }
 
 P = ParamSpec("P")
+DPI = 90  # of what a notebook shows
+
+
+class Figure(matplotlib.figure.Figure):
+    """Matplotlib's, which shows itself in a notebook that has not called `%matplotlib`: same figure, same bytes."""
+
+    def _repr_png_(self) -> bytes:
+        drawn, packed = io.BytesIO(), io.BytesIO()
+        with look():
+            self.savefig(drawn, format="png", dpi=DPI, facecolor=PAPER)
+        # 256 colours are enough for a drawing, and a third of the bytes.
+        image = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        image.save(packed, "png", optimize=True)
+        return packed.getvalue()
 
 
 @contextmanager
-def _look() -> Iterator[None]:
-    """Matplotlib's defaults plus ours, whatever the user's matplotlibrc says, which holds again after."""
+def look() -> Iterator[None]:
+    """Our look for figures of yours: `with plots.look(): figure = plots.Figure(); ax = figure.add_subplot()`.
+
+    Matplotlib's defaults plus ours, whatever the user's matplotlibrc says, which holds again after.
+    """
     with matplotlib.rc_context(), context(["default", _SETTINGS]):
         matplotlib.rcParams["svg.hashsalt"] = _SETTINGS["svg.hashsalt"]
         yield
@@ -93,19 +113,19 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with _look():
+        with look():
             return draw(*args, **kwargs)
 
     return wrapper
 
 
-def svg(figure: Figure, name: str) -> str:
+def svg(figure: matplotlib.figure.Figure, name: str) -> str:
     """The figure as an <svg> element for inlining: same figure, same bytes.
 
     `name` prefixes every id, so that figures share a page. Text stays text. Colours are `var(--role, #hex)`.
     """
     buffer = io.StringIO()
-    with _look(), warnings.catch_warnings():
+    with look(), warnings.catch_warnings():
         # The browser's fonts draw what the font that measures lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

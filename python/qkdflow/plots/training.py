@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qkdflow.plots.style import BLUE, DASHES, MUTED, ORANGE, SERIES, label, log_ticks, percent_axis, styled
+from qkdflow.plots.style import BLUE, DASHES, MUTED, ORANGE, SERIES, Figure, label, log_ticks, percent_axis, styled
 
 
 @styled

@@ -6,17 +6,17 @@ What the model says is drawn with its uncertainty: bands are two standard deviat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from qkdflow._core import Key
 from qkdflow.errors import ConfigError
-from qkdflow.plots.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, label, styled
+from qkdflow.plots.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, Figure, label, styled
 from qkdflow.tune.parameters import Parameter, Value
 from qkdflow.tune.study import Study
 from qkdflow.tune.trial import Trial
@@ -100,7 +100,7 @@ def slices(study: Study, at: Mapping[str, Value] | None = None, objective: int =
         mean, deviation = study.predict(kept, objective)
         ax = figure.add_subplot(-(-len(parameters) // columns), columns, i + 1, sharey=shared)
         shared = shared or ax
-        x = _axis(ax.set_xscale, parameter, values)
+        x = _axis(ax, "x", parameter, values)
         if isinstance(x[0], str):
             ax.errorbar(x, mean, 2 * deviation, fmt="o", color=BLUE)
         else:
@@ -131,7 +131,7 @@ def response(
     figure = Figure(figsize=(7.2, 3.1))
     for i, (numbers, name, colours) in enumerate(((mean, "mean", "viridis"), (deviation, "deviation", "cividis"))):
         ax = figure.add_subplot(1, 2, i + 1, title=f"{title}: {name}", xlabel=label(x, 24), ylabel=label(y, 24))
-        axes = [_axis(ax.set_xscale, first, columns), _axis(ax.set_yscale, second, rows)]
+        axes = [_axis(ax, "x", first, columns), _axis(ax, "y", second, rows)]
         mesh = ax.pcolormesh(
             *[range(len(a)) if isinstance(a[0], str) else a for a in axes],
             numbers.reshape(len(rows), len(columns)),
@@ -243,13 +243,16 @@ def _legal(study: Study, values: Mapping[str, Value]) -> Values:
     return legal
 
 
-def _axis(set_scale: Any, parameter: Parameter, values: Sequence[Value]) -> list[Any]:
+def _axis(ax: Axes, side: Literal["x", "y"], parameter: Parameter, values: Sequence[Value]) -> list[Any]:
     """The values as numbers of an axis, or as words where they are not numbers."""
     if any(isinstance(v, (bool, str)) for v in values):
         return [_text(v) for v in values]
     wide = min(values) > 0 and max(values) >= 100 * min(values)  # type: ignore[operator]
     if getattr(parameter, "sampling", "log" if wide else "linear") == "log":
-        set_scale("log")
+        ax.set(**{f"{side}scale": "log"})
+        axis = ax.xaxis if side == "x" else ax.yaxis
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))  # Matplotlib's own writes TeX, which stays unread here
+        axis.set_minor_formatter(NullFormatter())
     return list(values)
 
 

@@ -93,6 +93,10 @@ class Study:
                 study._end({"tell": trial.number, "state": trial.state, "value": value, "info": trial.info})
         return study
 
+    def __repr__(self) -> str:
+        best = self.best
+        return f"Study({len(self.trials)} trials, best {'none' if best is None else f'{best.objectives[0]:.6g}'})"
+
     # Asking and telling
 
     def ask(self) -> Trial:

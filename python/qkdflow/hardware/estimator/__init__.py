@@ -5,6 +5,7 @@ from qkdflow.hardware.estimator.dense import dense, estimate_dense, last_width, 
 from qkdflow.hardware.estimator.fit import Row
 from qkdflow.hardware.estimator.kernel import Kernel
 from qkdflow.hardware.estimator.network import Estimate, estimate, estimate_for, find_fixed, held
+from qkdflow.hardware.estimator.sweep import sweep
 from qkdflow.hardware.estimator.target import Target
 from qkdflow.hardware.estimator.values import LayerEstimate, Quantity
 
@@ -24,4 +25,5 @@ __all__ = [
     "held",
     "last_width",
     "lay_out",
+    "sweep",
 ]
