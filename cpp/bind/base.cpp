@@ -5,6 +5,7 @@
 #include "base/simd/kernels.h"
 #include "base/threads.h"
 #include "bind/arrays.h"
+#include "bind/exclusive.h"
 #include "bind/module.h"
 
 namespace qkd::bind {
@@ -57,7 +58,8 @@ void base(py::module_& m) {
       .def("__reduce__", [](Key k) {  // how a trial goes to another process
         return py::make_tuple(py::type::of<Key>(), py::make_tuple(k.value()));
       });
-  m.def("set_threads", &set_threads, py::arg("count"), "How many threads oneDNN may use, at least 1.");
+  m.def("set_threads", &set_threads, py::arg("count"),
+        "How many threads the engine may use, at least 1; in a forked child always 1.");
   m.def("threads", &threads);
   m.def(
       "feed_engine", [] { feeds_the_engine = true; },
