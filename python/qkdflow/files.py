@@ -10,6 +10,7 @@ import io
 import json
 import math
 import os
+import shutil
 import threading
 import zipfile
 import zlib
@@ -54,6 +55,15 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
             f"[write {path}] the file must be writable; got: {error.strerror or error}. "
             "Make room or choose another folder, then run the same command again"
         ) from error
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused; of a tree that was copied in part, why the first file."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list) and error.args[0]:
+        _, target, why = error.args[0][0]
+        told, _, _ = str(why).partition(": '")  # the names again
+        return f"{target}: {told}"
+    return error.strerror or str(error)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,7 +3,7 @@
     python tests/faults/kill.py [--kills 50] [--seed 0] [--json FILE]
 
 Half of the kills come at a random time, half in the middle of a random write. What was killed goes on, is perhaps
-killed again, and when it ends: a run's files are those of an undisturbed run (times aside), none is torn, none is left over;
+killed again, and when it ends: a run's files are those of an undisturbed run (times aside), none is torn or left over;
 a search's trials are those of an undisturbed search, each told once, and none begun again that was told.
 """
 

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from qkdflow.files import (
     plain,
     read_json,
     read_npz,
+    reason,
     write_atomic,
     write_json,
     write_npz,
@@ -44,6 +46,17 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
         write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_tree_that_is_copied_in_part_gives_one_reason(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / "from" / name).mkdir(parents=True)
+        (tmp_path / "from" / name / "file").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(shutil.Error) as caught:
+        shutil.copytree(tmp_path / "from", tmp_path / "to")
+    said = reason(caught.value)
+    assert "No such file or directory" in said
+    assert said.count("Errno") == 1
 
 
 def test_an_interrupt_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

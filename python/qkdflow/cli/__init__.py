@@ -28,6 +28,7 @@ from qkdflow.cli import (
 )
 from qkdflow.cli.examples import EXAMPLES
 from qkdflow.errors import ToolError
+from qkdflow.files import reason
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,7 +79,7 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f"[{error.filename}] " if error.filename else ""
         cure = "Nothing finished is lost; make room or fix the rights, then run again"
-        return f"{where}{error.strerror or error}. {cure}"
+        return f"{where}{reason(error)}. {cure}"
     return " ".join(str(error).split())
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export import preflight, recreate
-from qkdflow.files import read_json, write_json
+from qkdflow.files import read_json, reason, write_json
 from qkdflow.fixed import FixedDepthwiseConv, FixedModel
 from qkdflow.fixed.model import INPUT
 from qkdflow.hardware.boards import Part, boards, find_part
@@ -250,7 +250,7 @@ def _run_hls4ml(source: Path, directory: Path) -> None:
     except ImportError as error:
         raise ToolError(f"[hls] hls4ml 1.3 is required; {error}; pip install 'hls4ml>=1.3,<1.4'") from error
     except OSError as error:
-        raise ToolError(f"[hls] {directory} must be writable; {error.strerror or error}") from error
+        raise ToolError(f"[hls] {directory} must be writable; {reason(error)}") from error
     except Exception as error:
         last = " ".join(said.getvalue().split()[-40:])
         raise ToolError(f"[hls] hls4ml must write the project; it stopped with: {error} {last}".strip()) from error
