@@ -1,6 +1,9 @@
 #include "base/threads.h"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <atomic>
 #include <exception>
 
 #include "base/check.h"
@@ -22,14 +25,24 @@ void set([[maybe_unused]] int count) noexcept {
 #endif
 }
 
+// A forked child has the one thread that forked; libgomp would wait for ever for the others of its team.
+std::atomic<bool> forked = false;
+
+void stay_alone() noexcept {
+  forked = true;
+  set(1);
+}
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, stay_alone);
+
 }  // namespace
 
 void set_threads(int count) {
   require(count >= 1 && count <= 1024, "threads", "must be 1 to 1024; got ", count);
-  set(count);
+  set(forked ? 1 : count);
 }
 
 int threads() {
+  if (forked) set(1);  // for the threads that the child starts
 #ifdef QKDFLOW_OPENMP
   return omp_get_max_threads();
 #else

@@ -5,7 +5,7 @@
 
 namespace qkd {
 
-// How many threads the engine may use.
+// How many threads the engine may use: one in a forked child, whatever is set.
 void set_threads(int count);
 int threads();
 

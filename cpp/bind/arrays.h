@@ -4,9 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include <atomic>
 #include <cstring>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,32 +36,5 @@ Array<T> to_array(std::span<const T> values, const std::vector<py::ssize_t>& sha
   if (!values.empty()) std::memcpy(out.mutable_data(), values.data(), values.size_bytes());
   return out;
 }
-
-// Whether this thread reads samples for an object at work, which waits for it: it must not wait in its turn.
-inline thread_local bool feeds_the_engine = false;
-
-// Work on an object that Python threads may share: without the GIL, which is given up first, so that a thread
-// which waits here never holds it.
-class Exclusive {
- public:
-  template <typename Shared>
-  explicit Exclusive(const Shared& shared) : at_work_(shared.at_work()), lock_(free_of(shared)) {
-    at_work_ = true;
-  }
-  ~Exclusive() { at_work_ = false; }
-  Exclusive(const Exclusive&) = delete;
-  Exclusive& operator=(const Exclusive&) = delete;
-
- private:
-  template <typename Shared>
-  static std::mutex& free_of(const Shared& shared) {
-    require(!feeds_the_engine || !shared.at_work(), "x", "a source must not use the model that reads it");
-    return shared.mutex();
-  }
-
-  std::atomic<bool>& at_work_;
-  py::gil_scoped_release release_;
-  std::lock_guard<std::mutex> lock_;
-};
 
 }  // namespace qkd::bind

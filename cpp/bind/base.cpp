@@ -5,6 +5,7 @@
 #include "base/simd/kernels.h"
 #include "base/threads.h"
 #include "bind/arrays.h"
+#include "bind/exclusive.h"
 #include "bind/module.h"
 
 namespace qkd::bind {
@@ -19,6 +20,15 @@ Array<double> draws(py::ssize_t n, Draw draw) {
   return out;
 }
 
+std::uint64_t whole_number(const py::object& given, const char* name) {
+  try {
+    return given.cast<std::uint64_t>();
+  } catch (const py::cast_error&) {
+    throw ValueError(concat("[Key] ", name, " must be a whole number from 0 to 2^64 - 1; got ",
+                            std::string(py::repr(given))));
+  }
+}
+
 }  // namespace
 
 void base(py::module_& m) {
@@ -26,17 +36,12 @@ void base(py::module_& m) {
       m, "Key",
       "A random key: a value, not a state. Same key, same bits. Fold in a number or a name to get an "
       "independent key (Philox4x32-10, Salmon et al. 2011).")
-      .def(py::init([](const py::object& seed) {
-             try {
-               return Key(seed.cast<std::uint64_t>());
-             } catch (const py::cast_error&) {
-               throw ValueError(concat("[Key] seed must be a whole number from 0 to 2^64 - 1; got ",
-                                       std::string(py::repr(seed))));
-             }
-           }),
-           py::arg("seed"))
-      .def("fold", py::overload_cast<std::uint64_t>(&Key::fold, py::const_), py::arg("data"))
-      .def("fold", py::overload_cast<std::string_view>(&Key::fold, py::const_), py::arg("name"))
+      .def(py::init([](const py::object& seed) { return Key(whole_number(seed, "seed")); }), py::arg("seed"))
+      .def(
+          "fold", [](Key k, const std::string& name) { return k.fold(name); }, py::arg("name"))
+      .def(
+          "fold", [](Key k, const py::object& data) { return k.fold(whole_number(data, "data")); },
+          py::arg("data"))
       .def(
           "uniform", [](Key k, py::ssize_t n) { return draws(n, [k](auto i) { return k.uniform(i); }); },
           py::arg("n"), "n uniform numbers in [0, 1), float64 (n,).")
@@ -57,7 +62,8 @@ void base(py::module_& m) {
       .def("__reduce__", [](Key k) {  // how a trial goes to another process
         return py::make_tuple(py::type::of<Key>(), py::make_tuple(k.value()));
       });
-  m.def("set_threads", &set_threads, py::arg("count"), "How many threads oneDNN may use, at least 1.");
+  m.def("set_threads", &set_threads, py::arg("count"),
+        "How many threads the engine may use, at least 1; in a forked child always 1.");
   m.def("threads", &threads);
   m.def(
       "feed_engine", [] { feeds_the_engine = true; },

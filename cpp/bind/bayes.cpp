@@ -8,6 +8,7 @@
 #include "bayes/pareto.h"
 #include "bayes/posterior.h"
 #include "bayes/suggest.h"
+#include "bind/gil.h"
 #include "bind/module.h"
 
 namespace qkd::bind {
@@ -51,13 +52,13 @@ Known known_from(const PythonFeasible& feasible, const PythonCost& cost) {
   Known known;
   if (feasible) {
     known.feasible = [&feasible](const RowVectorXd& code) {
-      const py::gil_scoped_acquire gil;
+      const Held held;
       return feasible(code.transpose());
     };
   }
   if (cost) {
     known.cost = [&cost](const MatrixXd& codes) {
-      const py::gil_scoped_acquire gil;
+      const Held held;
       VectorXd costs = cost(codes);
       require(costs.size() == codes.rows() && costs.allFinite(), "Suggester",
               "cost must give a finite number for each code");
@@ -145,7 +146,7 @@ void bayes(py::module_& m) {
             const Trials trials = trials_from(s.space(), std::move(codes), std::move(values), states,
                                               std::move(violations), std::move(running));
             const Known known = known_from(feasible, cost);
-            const py::gil_scoped_release release;
+            const Released released;
             const auto code = s(trials, known);
             if (!code) return std::nullopt;
             return code->transpose();
@@ -165,7 +166,7 @@ void bayes(py::module_& m) {
                     " columns; got ", at.cols());
             const Trials trials = trials_from(s.space(), std::move(codes), std::move(values), states,
                                               MatrixXd(n, 0), MatrixXd(0, s.space().size()));
-            const py::gil_scoped_release release;
+            const Released released;
             auto prediction = s.predict(trials, objective, at);
             return std::make_pair(std::move(prediction.mean), std::move(prediction.deviation));
           },

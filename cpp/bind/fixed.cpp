@@ -1,4 +1,5 @@
 #include "bind/arrays.h"
+#include "bind/gil.h"
 #include "bind/module.h"
 #include "fixed/activation.h"
 #include "fixed/conv.h"
@@ -195,7 +196,7 @@ void fixed(py::module_& m) {
             Codes out(batch_of(samples_of(n, codes), n.output_shape()));
             const auto src = view<std::int64_t>(codes, "codes");
             std::span<std::int64_t> dst(out.mutable_data(), static_cast<std::size_t>(out.size()));
-            py::gil_scoped_release release;
+            const Released released;
             n.run(src, dst);
             return out;
           },

@@ -3,6 +3,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "base/check.h"
+#include "bind/gil.h"
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The C++ engine of qkdflow. Use it through the package.";
@@ -16,6 +17,7 @@ PYBIND11_MODULE(_core, m) {
       },
       "The version (major, minor, patch) of the oneDNN library that this process has loaded.");
   m.attr("ONEDNN_BUILT_WITH") = py::make_tuple(DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH);
+  qkd::bind::end_with_interpreter();
   qkd::bind::base(m);
   qkd::bind::bayes(m);
   qkd::bind::quant(m);

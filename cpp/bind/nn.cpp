@@ -38,10 +38,15 @@ void need_shape(const py::array& array, const nn::Param& p) {
           std::string(py::str(array.attr("shape"))));
 }
 
-Array<float> shaped(std::span<const float> values, const Shape& shape) {
+// A copy of a tensor that nobody moves meanwhile.
+Array<float> shaped(const Graph& graph, std::span<const float> values, const Shape& shape) {
   auto sizes = batch_shape(0, shape);
   sizes.erase(sizes.begin());
-  return to_array<float>(values, sizes);
+  Array<float> out(sizes);
+  float* dst = out.mutable_data();
+  const Exclusive exclusive(graph);
+  std::ranges::copy(values, dst);
+  return out;
 }
 
 py::array_t<double> evaluate(const Graph& graph, const Array<double>& x) {
@@ -56,12 +61,16 @@ py::array_t<double> evaluate(const Graph& graph, const Array<double>& x) {
 
 std::vector<py::array_t<double>> trace(const Graph& graph, const Array<double>& x) {
   const py::ssize_t n = samples_of(x, graph.input(), "x");
+  const auto src = view<double>(x, "x");
   std::vector<std::vector<double>> results;
   std::vector<double> logits(static_cast<std::size_t>(n) * graph.output().size());
   const auto keep = [&](std::size_t, std::span<const double> dst) {
     results.emplace_back(dst.begin(), dst.end());
   };
-  graph.evaluate(static_cast<int>(n), view<double>(x, "x"), logits, keep);
+  {
+    const Exclusive exclusive(graph);
+    graph.evaluate(static_cast<int>(n), src, logits, keep);
+  }
   std::vector<py::array_t<double>> out;
   out.reserve(results.size());
   for (std::size_t i = 0; i < results.size(); ++i)
@@ -104,7 +113,7 @@ void nn(py::module_& m) {
           "effective",
           [](const Graph& g, std::size_t i) {
             const auto& p = param_at(g, i);
-            return shaped({g.params().effective(i), p.size}, p.spec.shape);
+            return shaped(g, {g.params().effective(i), p.size}, p.spec.shape);
           },
           py::arg("index"), "The values that the layers compute with, quantised and masked, float32.")
       .def_property_readonly("count_params", [](const Graph& g) { return g.params().count(); })
@@ -127,12 +136,16 @@ void nn(py::module_& m) {
           [](const Graph& g, std::size_t i) { return py::tuple(py::cast(param_at(g, i).spec.shape.sizes())); },
           py::arg("index"))
       .def(
-          "initialize", [](Graph& g, Key key) { g.params().initialize(key); }, py::arg("key"))
+          "initialize", [](Graph& g, Key key) {
+            const Exclusive exclusive(g);
+            g.params().initialize(key);
+          },
+          py::arg("key"))
       .def(
           "value",
           [](const Graph& g, std::size_t i) {
             const auto& p = param_at(g, i);
-            return shaped(g.params().value(p), p.spec.shape);
+            return shaped(g, g.params().value(p), p.spec.shape);
           },
           py::arg("index"), "The latent (unquantised) values of a parameter tensor, float32.")
       .def(
@@ -141,6 +154,7 @@ void nn(py::module_& m) {
             const auto& p = param_at(g, i);
             const auto src = view<float>(value, p.spec.name);
             need_shape(value, p);
+            const Exclusive exclusive(g);
             std::ranges::copy(src, g.params().value(p).begin());
             g.params().refresh();
           },
@@ -150,16 +164,21 @@ void nn(py::module_& m) {
           [](const Graph& g, std::size_t i) -> std::optional<Array<float>> {
             const auto& p = param_at(g, i);
             if (!p.masked) return std::nullopt;
-            return shaped(g.params().mask(p), p.spec.shape);
+            return shaped(g, g.params().mask(p), p.spec.shape);
           },
           py::arg("index"), "The pruning mask (ones and zeros) of a parameter tensor, or None.")
       .def(
           "set_mask",
           [](Graph& g, std::size_t i, const std::optional<Array<float>>& mask) {
             const auto& p = param_at(g, i);
-            if (mask) need_shape(*mask, p);
-            if (mask)
-              g.params().set_mask(i, view<float>(*mask, "mask"));
+            std::optional<std::span<const float>> src;
+            if (mask) {
+              need_shape(*mask, p);
+              src = view<float>(*mask, "mask");
+            }
+            const Exclusive exclusive(g);
+            if (src)
+              g.params().set_mask(i, *src);
             else
               g.params().clear_mask(i);
             g.params().refresh();
@@ -169,7 +188,7 @@ void nn(py::module_& m) {
           "gradient",
           [](Graph& g, std::size_t i) {
             const auto& p = param_at(g, i);
-            return shaped(g.params().gradient(p), p.spec.shape);
+            return shaped(g, g.params().gradient(p), p.spec.shape);
           },
           py::arg("index"), "d loss / d parameter of the last backward pass, float32.")
       .def(
@@ -204,7 +223,10 @@ void nn(py::module_& m) {
       .def("trace", &trace, py::arg("x"), "Every layer's result in float64, (samples, *shape) each.")
       .def(
           "arena_bytes",
-          [](Graph& g, int batch, bool training) { return g.plan(batch, training).arena_bytes(); },
+          [](Graph& g, int batch, bool training) {
+            const Exclusive exclusive(g);
+            return g.plan(batch, training).arena_bytes();
+          },
           py::arg("batch"), py::arg("training"));
 }
 

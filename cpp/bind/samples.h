@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "bind/arrays.h"
+#include "bind/exclusive.h"
 #include "train/data.h"
 
 namespace qkd::bind {
@@ -29,7 +30,7 @@ inline train::Samples to_samples(const Source& source) {
   if (const auto* array = std::get_if<Array<float>>(&source)) return view<float>(*array, "x");
   const auto& fetch = std::get<py::function>(source);
   return train::Samples([&fetch](std::span<const std::uint32_t> rows, std::span<float> dst) {
-    const py::gil_scoped_acquire acquire;
+    const Held held;
     const Feeding feeding;
     const py::object fetched = fetch(to_array<std::uint32_t>(rows, {static_cast<py::ssize_t>(rows.size())}));
     require(py::isinstance<py::array>(fetched), "x", "a source must give arrays");

@@ -51,7 +51,8 @@ class Trainer {
     {
       const Exclusive exclusive(graph_);
       metrics = trainer_->epoch(index, learning_rates, [&interrupted] {
-        py::gil_scoped_acquire acquire;
+        if (interpreter_ends()) return true;
+        const Held held;
         interrupted = PyErr_CheckSignals() != 0;
         return interrupted;
       });

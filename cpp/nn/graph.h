@@ -42,7 +42,7 @@ class Graph {
 
   // Held by whoever runs plans or changes parameters: a graph does one thing at a time.
   std::mutex& mutex() const { return mutex_; }
-  std::atomic<bool>& at_work() const { return at_work_; }  // while the mutex is held
+  std::atomic<int>& at_work() const { return at_work_; }  // the process that holds the mutex, or 0
 
   // The plan for a batch size, made at its first use and kept.
   Plan& plan(int batch, bool training);
@@ -62,7 +62,7 @@ class Graph {
   std::map<std::pair<int, bool>, std::unique_ptr<Plan>> plans_;
 
   mutable std::mutex mutex_;
-  mutable std::atomic<bool> at_work_ = false;
+  mutable std::atomic<int> at_work_ = 0;
 
   Params make_params() const;
 };

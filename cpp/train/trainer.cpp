@@ -179,7 +179,8 @@ Metrics Trainer::epoch(int index, std::span<const float> learning_rates, const s
   graph_.params().refresh();
   LossResult sum;
   std::size_t seen = 0;
-  auto asked = Clock::now();
+  auto asked = Clock::now(), looked = asked;
+  int steps_a_look = 1, unlooked = 0;  // a clock costs more than it should in steps of microseconds
   while (seen < order.size()) {
     const std::size_t batch = std::min(order.size() - seen, batch_size), now = seen / batch_size;
     const float rate = learning_rates[learning_rates.size() == 1 ? 0 : now];
@@ -187,7 +188,12 @@ Metrics Trainer::epoch(int index, std::span<const float> learning_rates, const s
     sum.loss += r.loss;
     sum.correct += r.correct;
     seen += batch;
-    if (step_ % 64 == 0 && Clock::now() - asked > std::chrono::milliseconds(50)) {
+    if (++unlooked < steps_a_look) continue;
+    const auto time = Clock::now();
+    if (time - looked < std::chrono::milliseconds(5) && steps_a_look < 64) steps_a_look *= 2;
+    looked = time;
+    unlooked = 0;
+    if (time - asked > std::chrono::milliseconds(50)) {
       if (stop()) break;
       asked = Clock::now();
     }

@@ -226,6 +226,8 @@ def test_what_does_not_fit_is_refused_by_name() -> None:
         (lambda: Sequential([Input((2,)), Dense(2)], key=-1), r"\[Key\] seed must be a whole number .*; got -1$"),
         (lambda: Key(2**64), r"\[Key\] seed must be a whole number from 0 to 2\^64 - 1; got 18446744073709551616$"),
         (lambda: Key("a"), r"\[Key\] seed must be a whole number from 0 to 2\^64 - 1; got 'a'$"),
+        (lambda: Key(0).fold(-1), r"\[Key\] data must be a whole number from 0 to 2\^64 - 1; got -1$"),
+        (lambda: Key(0).fold(1.5), r"\[Key\] data must be a whole number from 0 to 2\^64 - 1; got 1.5$"),
     ],
 )
 def test_numbers_of_the_wrong_kind_are_named(made: Callable[[], Any], message: str) -> None:

@@ -116,6 +116,17 @@ def test_a_torn_last_line_is_tolerated(tmp_path: Path) -> None:
         assert path.read_bytes() == content
 
 
+def test_claims_that_a_dead_process_left_go_when_its_study_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "j[1].jsonl"
+    Study(mixed, seed=2, journal=path).optimize(score, 3)
+    left, open_ = tmp_path / "j[1].jsonl.2.running", tmp_path / "j[1].jsonl.3.running"
+    left.touch()
+    open_.touch()  # asked for when its process died, or about to be
+    Study(mixed, seed=2, journal=path)
+    assert not left.exists()
+    assert open_.exists()
+
+
 def test_a_journal_of_another_search_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     Study(mixed, seed=2, journal=path).optimize(score, 2)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +22,35 @@ FloatArray = NDArray[np.float32]
 AHEAD = 4  # batches that are read, or wait, while one is computed
 
 
+class _Worker:
+    """A thread that does one thing after the other until this is gone.
+
+    No ThreadPoolExecutor: its threads end before the interpreter does, and a daemon thread in `fit` still reads then.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[tuple[Future[FloatArray], Callable[[], FloatArray]] | None] = SimpleQueue()
+        threading.Thread(target=_work, args=(self._jobs,), name="qkdflow-reader", daemon=True).start()
+        weakref.finalize(self, self._jobs.put, None).atexit = False
+
+    def submit(self, job: Callable[[], FloatArray]) -> Future[FloatArray]:
+        future: Future[FloatArray] = Future()
+        self._jobs.put((future, job))
+        return future
+
+
+def _work(jobs: SimpleQueue[tuple[Future[FloatArray], Callable[[], FloatArray]] | None]) -> None:
+    _core.feed_engine()
+    while (asked := jobs.get()) is not None:
+        future, job = asked
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(job())
+            except BaseException as error:  # raised where the rows are asked for
+                future.set_exception(error)
+        del asked, future, job  # they hold the reader
+
+
 class Reader:
     """A source's rows, float32 (len(rows), *sample_shape), in any order; those that were announced are read ahead.
 
@@ -26,7 +60,7 @@ class Reader:
     def __init__(self, source: Source, name: str) -> None:
         self.source = source
         self.name = name  # for errors
-        self._thread = ThreadPoolExecutor(1, "qkdflow-reader", _core.feed_engine)  # ends when the reader is gone
+        self._worker = _Worker()
         self._coming: deque[tuple[Wanted, Future[FloatArray]]] = deque()
         self._waiting: deque[Wanted] = deque()
 
@@ -46,12 +80,12 @@ class Reader:
             result = self._coming.popleft()[1].result()
             self._read_on()
             return result
-        return self._thread.submit(self._read, rows).result()
+        return self._worker.submit(partial(self._read, rows)).result()
 
     def _read_on(self) -> None:
         while self._waiting and len(self._coming) < AHEAD:
             rows = self._waiting.popleft()
-            self._coming.append((rows, self._thread.submit(self._read, rows)))
+            self._coming.append((rows, self._worker.submit(partial(self._read, rows))))
 
     def _read(self, rows: Wanted) -> FloatArray:
         """Files are read front to back, whatever the order."""

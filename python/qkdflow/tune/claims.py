@@ -7,7 +7,9 @@ journal; they hold over NFS too, where the mount allows locks.
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +52,16 @@ class Claims:
             with suppress(FileNotFoundError):
                 os.unlink(self._path(number))
         self.give_up(number)
+
+    def sweep(self, ended: Collection[int]) -> None:
+        """Removes what a process left that died between telling a trial and finishing it."""
+        if self._journal is None:
+            return
+        for path in self._journal.parent.glob(f"{glob.escape(self._journal.name)}.*.running"):
+            number = path.name.split(".")[-2]
+            if number.isdecimal() and int(number) in ended:
+                with suppress(OSError):  # a study that may only be read
+                    path.unlink()
 
     def __del__(self) -> None:
         for number in list(self._held):

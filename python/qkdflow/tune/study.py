@@ -379,7 +379,9 @@ class Study:
                     difference(theirs or [], ours or []) if word == "space" else f"{word} was {theirs!r}, now {ours!r}"
                 )
                 raise ConfigError(f"[journal] {path} holds another search: {how}. Use another file, or undo the change")
-        self._catch_up(journal)
+        with journal.lock():
+            self._catch_up(journal)
+            self._claims.sweep(self._told)
         return journal
 
     def _catch_up(self, journal: Journal) -> None:
