@@ -110,9 +110,10 @@ class _Line:
         report = Report(self.config, data)
         report.baselines(*self.baselines(data))
         if self.config.teacher is None:
-            study = self.teacher_search(data)
+            base = self.pretrained(report) if self.config.pretrains else None
+            study = self.teacher_search(data, base)
             report.search("teacher_search", study)
-            teacher = self.teacher(data, study)
+            teacher = self.teacher(data, study, base)
         else:
             teacher = self.given_teacher(data)
         logits = stages.teacher_logits(teacher.model, data)
@@ -169,12 +170,25 @@ class _Line:
         with progress("baselines", 2) as bar:
             return self.run.branch().stage("01_baselines", depends, compute, load)
 
-    def teacher_search(self, data: Dataset) -> Study:
+    def pretrained(self, report: Report) -> Model:
+        def compute(folder: Path) -> Trained:
+            trained = stages.pretrain(self.config, self.key("pretext"))
+            bar.update(1, stages.best_accuracy(trained.history))
+            return _save_trained(trained, folder)
+
+        effort = {"samples": self.work.pretext_samples, "epochs": self.work.pretext_epochs}
+        depends = {**effort, "network": self.config.teacher_network}
+        with progress("pretext", 1) as bar:
+            base = self.run.stage("02_pretext", depends, compute, _load_trained)
+        report.part("pretext", {"task": "textures", **effort, "accuracy_valid": stages.best_accuracy(base.history)})
+        return base.model
+
+    def teacher_search(self, data: Dataset, base: Model | None) -> Study:
         with progress("teacher search", self.work.teacher_trials) as bar:
 
             def search(folder: Path) -> Study:
                 journal, key = folder / "journal.jsonl", self.key("teacher search")
-                return stages.search_teacher(data, self.config, key, journal, bar.update, self.dask)
+                return stages.search_teacher(data, self.config, key, journal, bar.update, self.dask, base)
 
             depends = {
                 "trials": self.work.teacher_trials,
@@ -184,9 +198,9 @@ class _Line:
             }
             return self.run.stage("02_teacher_search", depends, search, search, partial=True)
 
-    def teacher(self, data: Dataset, study: Study) -> Trained:
+    def teacher(self, data: Dataset, study: Study, base: Model | None) -> Trained:
         def compute(folder: Path) -> Trained:
-            trained = stages.train_teacher(data, study, self.config, self.key("teacher"))
+            trained = stages.train_teacher(data, study, self.config, self.key("teacher"), base)
             bar.update(1, stages.best_accuracy(trained.history))
             return _save_trained(trained, folder)
 

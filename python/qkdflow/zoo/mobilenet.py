@@ -12,14 +12,22 @@ BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3,
 Shape = tuple[int, ...]
 
 
-def mobilenetv2(classes: int = 2, shape: Shape = (80, 80, 3), dense: int | None = 100, key: Key | int = 0) -> Model:
+def mobilenetv2(
+    classes: int = 2,
+    shape: Shape = (80, 80, 3),
+    dense: int | None = 100,
+    scaling: layers.Layer | None = None,
+    key: Key | int = 0,
+) -> Model:
     """2,257,984 parameters and a head: all of the last image, dense 100 and the classes, or with `dense` None the mean
     of each channel and the classes.
 
-    With 80 x 80 pixels and 2 classes it has the letter's 3,410,286 parameters.
+    With 80 x 80 pixels and 2 classes it has the letter's 3,410,286 parameters. `scaling` comes before the first
+    convolution.
     """
     source = layers.Input(shape)
-    x = _normed(layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False)(source))
+    x = source if scaling is None else scaling(source)
+    x = _normed(layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False)(x))
     width = 32
     for expansion, filters, count, stride in BLOCKS:
         for i in range(count):
@@ -58,4 +66,5 @@ def _normed(x: Tensor) -> Tensor:
 
 
 def _norm(x: Tensor) -> Tensor:
-    return layers.BatchNormalization(momentum=0.999)(x)
+    # Keras's momentum for ImageNet, 0.999, would still remember the first step after a thousand, which are many here.
+    return layers.BatchNormalization(momentum=0.9)(x)

@@ -12,6 +12,11 @@ from qkdflow.regularizers import L1L2
 POOL = 2
 
 
+def begin(shape: Sequence[int], scaling: Layer | None) -> list[Layer]:
+    """The input and, where it is given, what scales raw counts."""
+    return [layers.Input(tuple(shape)), *([scaling] if scaling is not None else [])]
+
+
 def mlp(widths: Sequence[int], regularizer: L1L2 | None = None) -> list[Layer]:
     """Dense layers with ReLU between."""
     last = len(widths) - 1

@@ -15,17 +15,18 @@ def resnet(
     skips: bool = True,
     classes: int = 10,
     shape: tuple[int, ...] = (32, 32, 3),
+    scaling: layers.Layer | None = None,
     key: Key | int = 0,
 ) -> Model:
     """6n + 2 layers: three stages of n blocks of two convolutions, 16, 32 and 64 filters wide.
 
     A skip is added to each block's result, through a 1x1 convolution where the width changes; without `skips` neither
-    is there. Depth 8 is MLPerf Tiny's network.
+    is there. Depth 8 is MLPerf Tiny's network. `scaling` comes before the first convolution.
     """
     if depth < 8 or depth % 6 != 2:
         raise ConfigError(f"[resnet] depth must be 6n + 2 and at least 8; got {depth}")
     source = layers.Input(shape)
-    x = _relu(_conv(source, 16))
+    x = _relu(_conv(source if scaling is None else scaling(source), 16))
     for stage in range(3):
         for block in range((depth - 2) // 6):
             stride = 2 if stage and not block else 1
