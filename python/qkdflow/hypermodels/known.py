@@ -12,7 +12,7 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import check_rate, learning_rate
 from qkdflow.hypermodels.scaling import standardization
-from qkdflow.layers import Rescaling
+from qkdflow.layers import Input, Rescaling
 from qkdflow.models import Model
 from qkdflow.optimizers import Adam
 from qkdflow.tune import HyperParameters
@@ -45,7 +45,8 @@ class TeacherZoo:
 
     def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Model:
         rate = learning_rate(hp, self.learning_rate)
-        options = {"classes": self.dataset.classes, "shape": self.dataset.shape, "scaling": self.scaling, "key": key}
-        model = zoo.build(self.network, **options)
+        shape = self.dataset.shape
+        first = [Input(shape, self.dataset.input_type, name="input"), self.scaling]
+        model = zoo.build(self.network, classes=self.dataset.classes, shape=shape, first=first, key=key)
         model.compile(Adam(rate))
         return model

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qkdflow import layers
 from qkdflow._core import Key
 from qkdflow.models import Sequential
-from qkdflow.zoo.parts import begin, mlp, q_conv_norm, q_mlp
+from qkdflow.zoo.parts import mlp, q_conv_norm, q_mlp
 
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions before each pool
 Shape = tuple[int, ...]
@@ -14,13 +16,13 @@ Shape = tuple[int, ...]
 def vgg16(
     classes: int = 7,
     shape: Shape = (80, 80, 3),
-    scaling: layers.Layer | None = None,
+    first: Sequence[layers.Layer] = (),
     key: Key | int = 0,
 ) -> Sequential:
     """13 convolutions, 14,714,688 parameters, and a head: the mean of each channel, dense 200 and the classes.
 
-    With 7 classes it has the letter's 14,818,695 parameters; the letter does not describe the head. `scaling` comes
-    before the first convolution.
+    With 7 classes it has the letter's 14,818,695 parameters; the letter does not describe the head.
+    `first`: an Input and what scales raw counts, in place of Input(shape).
     """
     chain: list[layers.Layer] = []
     for count, width in zip(BLOCKS, (64, 128, 256, 512, 512), strict=True):
@@ -29,7 +31,7 @@ def vgg16(
             chain += [conv, layers.Activation("relu")]
         chain += [layers.MaxPooling2D()]
     chain += [layers.GlobalAveragePooling2D(), *mlp((200, classes)), layers.Activation("softmax")]
-    return Sequential([*begin(shape, scaling), *chain], "vgg16", key)
+    return Sequential([*(first or [layers.Input(shape)]), *chain], "vgg16", key)
 
 
 def vgg16_student(bits: int = 8, classes: int = 7, shape: Shape = (80, 80, 3), key: Key | int = 0) -> Sequential:
