@@ -24,6 +24,16 @@ class Application:
 
 
 MNIST = "the folder of MNIST's four IDX files"
+PEST = {"data": "pest-3", "hls": {"io_type": "io_stream"}, "transport": "axi_dma"}
+# The letter's teachers began with ImageNet's weights. An epoch takes minutes here: few images, few epochs.
+FINE_TUNED = {
+    "quick": {"samples": 300, "pretext_samples": 320, "pretext_epochs": 1, "teacher_trials": 1}
+    | {"teacher_trial_epochs": 1, "teacher_epochs": 1, "student_trials": 2, "student_trial_epochs": 2}
+    | {"student_epochs": 6, "student_restarts": 1, "baseline_epochs": 3, "least_steps": 0},
+    "paper": {"samples": 3_600, "pretext_samples": 6_400, "pretext_epochs": 4, "teacher_trials": 1}
+    | {"teacher_trial_epochs": 1, "teacher_epochs": 10, "student_trials": 6, "student_trial_epochs": 6}
+    | {"student_epochs": 60, "student_restarts": 1, "baseline_epochs": 4, "least_steps": 0},
+}
 
 APPLICATIONS = {
     "psd": Application(
@@ -97,13 +107,11 @@ APPLICATIONS = {
     "pest-cnn": Application(
         "the letter's 2D-CNN on simulated photographs of traps, three classes, a student of 3,699 parameters",
         {
-            "data": "pest-3",
+            **PEST,
             "sparsity": 0.5,
             "max_parameters": 3699,
             "teacher_network": {"kind": "cnn"},
             "student_network": {"kind": "cnn", "convolutions": 4, "pool_every": 1, "dense": 1},
-            "hls": {"io_type": "io_stream"},
-            "transport": "axi_dma",
         },
         {
             "quick": {"samples": 600, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 2}
@@ -113,6 +121,50 @@ APPLICATIONS = {
             | {"student_trials": 6, "student_trial_epochs": 6, "student_epochs": 60, "student_restarts": 1}
             | {"baseline_epochs": 4, "least_steps": 0},
         },
+    ),
+    "vgg16": Application(
+        "simulated photographs of traps by a VGG16 that learned textures first, a student of 3,207 parameters",
+        {
+            **PEST,
+            "sparsity": 0.6,
+            "max_parameters": 3207,
+            "teacher_network": {"kind": "zoo", "network": "vgg16", "learning_rate": 1e-4},
+            "student_network": {"kind": "cnn", "convolutions": 5, "pool_every": 1, "dense": 1},
+        },
+        FINE_TUNED,
+    ),
+    "mobilenetv2": Application(
+        "simulated photographs of traps by a MobileNetV2 that learned textures first, a student of 4,595 parameters",
+        {
+            **PEST,
+            "data": "pest-2",
+            "sparsity": 0.5,
+            "max_parameters": 4595,
+            "teacher_network": {"kind": "zoo", "network": "mobilenetv2"},
+            "student_network": {"kind": "cnn", "convolutions": 5, "pool_every": 1, "dense": 1},
+        },
+        FINE_TUNED,
+    ),
+    "resnet20": Application(
+        "CIFAR-10 by a ResNet20, a student without skips of 20,000 parameters",
+        {
+            "sparsity": 0.3,
+            "max_parameters": 20_000,
+            "image_size": (32, 32),
+            "teacher_network": {"kind": "zoo", "network": "resnet20"},
+            "student_network": {"kind": "resnet"},
+            "hls": {"io_type": "io_stream", "strategy": "Resource"},
+            "transport": "axi_dma",
+        },
+        {
+            "quick": {"train_rows": 1_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 2}
+            | {"student_trials": 2, "student_trial_epochs": 1, "student_epochs": 3, "student_restarts": 1}
+            | {"baseline_epochs": 2, "least_steps": 0},
+            "paper": {"train_rows": 10_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 25}
+            | {"student_trials": 4, "student_trial_epochs": 2, "student_epochs": 40, "student_restarts": 1}
+            | {"baseline_epochs": 4, "least_steps": 0},
+        },
+        "CIFAR-10's binary files, or its images in folders train and test",
     ),
 }
 

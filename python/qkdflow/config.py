@@ -25,6 +25,8 @@ class Budget:
     """How much work a run may do. Trials and epochs of both searches, epochs of both final trainings."""
 
     samples: Annotated[int, "of a simulated data set; a file is used whole"] = 12_000
+    pretext_samples: Annotated[int, "images of textures that a teacher of the zoo learns first; 0: none"] = 0
+    pretext_epochs: Annotated[int, "of that"] = 4
     teacher_trials: Annotated[int, "of the teacher search"] = 8
     teacher_trial_epochs: Annotated[int, "of each of them"] = 8
     teacher_epochs: Annotated[int, "of the teacher"] = 30
@@ -76,12 +78,12 @@ class RunConfig:
     cost: Annotated[str | None, "what the student should need little of: lut, ff, dsp, bram, latency_clk or ii"] = None
     application: Annotated[str | None, "whose budgets are meant"] = None
     image_size: Annotated[tuple[int, int] | None, "height and width that images of a folder are resized to"] = None
-    teacher_network: Annotated[dict[str, Any], "what teachers a search builds: kind (mlp or cnn) and its options"] = (
-        field(default_factory=dict)
-    )
-    student_network: Annotated[dict[str, Any], "what students a search builds: kind (mlp or cnn) and its options"] = (
-        field(default_factory=dict)
-    )
+    teacher_network: Annotated[
+        dict[str, Any], "what teachers a search builds: kind (mlp, cnn or zoo) and its options"
+    ] = field(default_factory=dict)
+    student_network: Annotated[
+        dict[str, Any], "what students a search builds: kind (mlp, cnn or resnet) and its options"
+    ] = field(default_factory=dict)
     effort: Annotated[dict[str, int], "what differs from the budget"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -145,6 +147,11 @@ class RunConfig:
         return self.data in SIMULATORS
 
     @property
+    def pretrains(self) -> bool:
+        """Whether teachers learn a task made here before the data: networks of the zoo, where the budget has one."""
+        return self.teacher is None and self.teacher_network.get("kind") == "zoo" and self.work.pretext_samples > 0
+
+    @property
     def limited(self) -> Constraints | None:
         """What the search may need of a part and should need little of; None where neither was asked for."""
         return Constraints.of(self.constraints, self.cost) if self.constraints or self.cost else None
@@ -175,6 +182,6 @@ def _check_effort(effort: Mapping[str, Any]) -> None:
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(f"[effort] has {', '.join(known)}; got {name!r}{hint}")
-        least = 0 if name in ("train_rows", "least_steps") else 1
+        least = 0 if name in ("train_rows", "least_steps", "pretext_samples") else 1
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ConfigError(f"[effort] {name} must be a whole number from {least} on; got {value!r}")

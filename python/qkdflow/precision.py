@@ -81,12 +81,17 @@ def calibrated(student: Model, trained: Model, x: ArrayLike) -> Model:
 
 def copy_weights(source: Model, target: Model) -> None:
     """Parameters and masks by name. ConfigError where the two do not hold the same tensors, learned bits aside."""
-    have, names = ({n for n in m.graph.param_names if not n.endswith("_fraction")} for m in (source, target))
-    if names != have:
+    given, own = _shapes(source), _shapes(target)
+    if differ := {name for name in {*given, *own} if given.get(name) != own.get(name)}:
         raise ConfigError(
-            f"[{target.name}] must have the tensors of {source.name}; they differ in {', '.join(sorted(names ^ have))}"
+            f"[{target.name}] must have the tensors of {source.name}; they differ in {', '.join(sorted(differ))}"
         )
     copy_shared(source, target)
+
+
+def _shapes(model: Model) -> dict[str, tuple[int, ...]]:
+    tensors = zip(model.graph.param_names, model.get_weights().values, strict=True)
+    return {name: value.shape for name, value in tensors if not name.endswith("_fraction")}
 
 
 def rebuilt(model: Model, made: tuple[Layer, ...], key: Key | int = 0) -> Model:

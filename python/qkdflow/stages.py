@@ -34,6 +34,7 @@ from qkdflow.hardware.estimator import Estimate
 from qkdflow.hardware.estimator.constraints import Constraints
 from qkdflow.importers.build import load_model
 from qkdflow.models import Model
+from qkdflow.models.teaching import copy_shared
 from qkdflow.recipe import Trained, best_accuracy, enough, finite
 from qkdflow.sparsity import prune_low_magnitude
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
@@ -50,6 +51,7 @@ __all__ = [
     "dataset",
     "freeze",
     "given_teacher",
+    "pretrain",
     "search_student",
     "search_teacher",
     "student_family",
@@ -63,7 +65,7 @@ __all__ = [
 
 Tick = Callable[[int, float | None], Any]  # (trials or epochs done, best value so far)
 Score = Callable[[float, Model, dict[str, Any]], tuple[float, dict[str, Any]]]
-TEACHER_BATCH, STUDENT_BATCH, BASELINE_BATCH = 128, 32, 64
+STUDENT_BATCH, BASELINE_BATCH = 32, 64
 
 
 def dataset(config: RunConfig) -> Dataset:
@@ -88,6 +90,15 @@ def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
     )
 
 
+def pretrain(config: RunConfig, key: Key) -> Trained:
+    """What the teachers of a run begin as, where config.pretrains: their network after its budget of textures."""
+    work = config.work
+    data = datasets.SIMULATORS["textures"](key.fold("textures"), work.pretext_samples)
+    build = hypermodels.teacher_family(data, config.teacher_network)
+    model = build(HyperParameters(), key)
+    return finite(recipe.fit(model, data, work.pretext_epochs, build.batch, key.fold("fit")), "pretext")
+
+
 def search_teacher(
     data: Dataset,
     config: RunConfig,
@@ -95,26 +106,30 @@ def search_teacher(
     journal: Path | None = None,
     tick: Tick | None = None,
     dask: str | None = None,
+    base: Model | None = None,
 ) -> Study:
     """Bayesian optimisation of the teacher's widths and learning rate; the objective is validation accuracy.
 
-    `config.jobs` trials at once, in threads here or on the workers of a `dask` scheduler: the same search.
+    Every trial begins with those weights of `base` that have the same name and shape. `config.jobs` trials at once, in
+    threads here or on the workers of a `dask` scheduler: the same search.
     """
     build = hypermodels.teacher_family(data, config.teacher_network)
     budget = config.work
 
     def train(trial: Trial) -> Trained:
         own = key.fold(trial.number)
-        return recipe.fit(build(trial.hp, own), data, budget.teacher_trial_epochs, TEACHER_BATCH, own.fold("fit"))
+        model = _begun(build(trial.hp, own), base)
+        return recipe.fit(model, data, budget.teacher_trial_epochs, build.batch, own.fold("fit"))
 
     return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=config.jobs, dask=dask)
 
 
-def train_teacher(data: Dataset, study: Study, config: RunConfig, key: Key) -> Trained:
-    """The teacher with the best values found, trained for the full number of epochs."""
-    model = hypermodels.teacher_family(data, config.teacher_network)(_best(study), key)
-    epochs = enough(config.work.teacher_epochs, data, TEACHER_BATCH, config.work.least_steps)
-    return finite(recipe.fit(model, data, epochs, TEACHER_BATCH, key.fold("fit")), "teacher")
+def train_teacher(data: Dataset, study: Study, config: RunConfig, key: Key, base: Model | None = None) -> Trained:
+    """The teacher with the best values found, trained for the full number of epochs; it begins as the trials did."""
+    build = hypermodels.teacher_family(data, config.teacher_network)
+    model = _begun(build(_best(study), key), base)
+    epochs = enough(config.work.teacher_epochs, data, build.batch, config.work.least_steps)
+    return finite(recipe.fit(model, data, epochs, build.batch, key.fold("fit")), "teacher")
 
 
 def given_teacher(path: str, data: Dataset) -> Model:
@@ -245,6 +260,13 @@ def _student(
         temperature=float(hp.get("temperature")),
         alpha=float(hp.get("alpha")),
     )
+
+
+def _begun(model: Model, base: Model | None) -> Model:
+    """The model, with the weights of `base` that fit."""
+    if base is not None:
+        copy_shared(base, model)
+    return model
 
 
 def _best(study: Study) -> HyperParameters:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from qkdflow import baselines, importers, stages
 from qkdflow._core import Key
 from qkdflow.assess import Assessment
-from qkdflow.config import RunConfig
+from qkdflow.config import Budget, RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.datasets.load import files_of
 from qkdflow.errors import DataError
@@ -160,10 +160,16 @@ def _teacher_steps(config: RunConfig) -> list[Step]:
         "jobs": config.jobs,
         "network": config.teacher_network,
     }
+    pretext = {**_pretext(config.work), "network": config.teacher_network}
     return [
+        *([Step("02_pretext", pretext)] if config.pretrains else []),
         Step("02_teacher_search", searched, begun=_has_trials),
         Step("03_teacher", {"epochs": config.work.teacher_epochs, "least_steps": config.work.least_steps}),
     ]
+
+
+def _pretext(work: Budget) -> dict[str, int]:
+    return {"samples": work.pretext_samples, "epochs": work.pretext_epochs}
 
 
 def _has_trials(folder: Path) -> bool:
@@ -187,9 +193,10 @@ class _Line:
         report = Report(self.config, data)
         report.baselines(*self.baselines(data))
         if self.config.teacher is None:
-            study = self.teacher_search(data)
+            base = self.pretrained(report) if self.config.pretrains else None
+            study = self.teacher_search(data, base)
             report.search("teacher_search", study)
-            teacher = self.teacher(data, study)
+            teacher = self.teacher(data, study, base)
         else:
             teacher = self.given_teacher(data)
         logits = stages.teacher_logits(teacher.model, data)
@@ -230,18 +237,29 @@ class _Line:
         with progress("baselines", 2) as bar:
             return self.run.stage("01_baselines", compute, load)
 
-    def teacher_search(self, data: Dataset) -> Study:
+    def pretrained(self, report: Report) -> Model:
+        def compute(folder: Path) -> Trained:
+            trained = stages.pretrain(self.config, self.key("pretext"))
+            bar.update(1, stages.best_accuracy(trained.history))
+            return _save_trained(trained, folder)
+
+        with progress("pretext", 1) as bar:
+            base = self.run.stage("02_pretext", compute, _load_trained)
+        report.part("pretext", {"task": "textures", **_pretext(self.work), "accuracy_valid": stages.best_accuracy(base.history)})
+        return base.model
+
+    def teacher_search(self, data: Dataset, base: Model | None) -> Study:
         with progress("teacher search", self.work.teacher_trials) as bar:
 
             def search(folder: Path) -> Study:
                 journal, key = folder / _JOURNAL, self.key("teacher search")
-                return stages.search_teacher(data, self.config, key, journal, bar.update, self.dask)
+                return stages.search_teacher(data, self.config, key, journal, bar.update, self.dask, base)
 
             return self.run.stage("02_teacher_search", search, search)
 
-    def teacher(self, data: Dataset, study: Study) -> Trained:
+    def teacher(self, data: Dataset, study: Study, base: Model | None) -> Trained:
         def compute(folder: Path) -> Trained:
-            trained = stages.train_teacher(data, study, self.config, self.key("teacher"))
+            trained = stages.train_teacher(data, study, self.config, self.key("teacher"), base)
             bar.update(1, stages.best_accuracy(trained.history))
             return _save_trained(trained, folder)
 

@@ -95,17 +95,25 @@ def git(*words: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def provenance(config: RunConfig) -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """When, from which commit, where, and at what cost this process measures."""
     commit, changed = git("rev-parse", "--short=12", "HEAD"), git("status", "--porcelain", "--", "cpp", "python")
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     kind = [platform.machine(), cpu.partition(": ")[2], _core.simd_level(), f"{os.cpu_count()} cores"]
-    plain = config.to_dict()
     return {
         "date": date.today().isoformat(),
         "commit": commit + (" with changes" if changed else ""),
         "machine": ", ".join(kind),
         "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in used)),
+    }
+
+
+def provenance(config: RunConfig) -> dict[str, Any]:
+    """The same, and what was asked for."""
+    plain = config.to_dict()
+    return {
+        **machine(),
         "seed": config.seed,
         "budget": config.budget,
         "work": vars(config.work),
@@ -146,7 +154,7 @@ def table() -> str:
             f"| {name} | {synthetic} | {teacher['parameters']:,}, {100 * teacher['accuracy_test']:.2f} % "
             f"| {student['parameters']:,} ({teacher['parameters'] / student['parameters']:.1f}x) | {student['bits']} "
             f"| {100 * min(s['sparsity'] for s in seeds):.1f} % "
-            f"| median {median:.2f}, mean {np.mean(scores):.2f} +- {_deviation(scores):.2f} % ({len(seeds)} seeds) "
+            f"| median {median:.2f}, mean {np.mean(scores):.2f} +- {deviation(scores):.2f} % ({len(seeds)} seeds) "
             f"| {verdict} | {published} | {row['cpu_seconds'] / 3600:.2f} h |"
         )
         split, compared = row["split"], row["csim"]
@@ -159,7 +167,7 @@ def table() -> str:
     return "\n".join([*lines, "", *notes])
 
 
-def _deviation(scores: list[float]) -> float:
+def deviation(scores: list[float]) -> float:
     """The sample's standard deviation, as everywhere here."""
     return float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0
 

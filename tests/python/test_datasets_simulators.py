@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qkdflow import Key
-from qkdflow.datasets import SIMULATORS, digits, gamma_neutron, pest
+from qkdflow.datasets import SIMULATORS, digits, gamma_neutron, pest, textures
 from qkdflow.errors import ConfigError
 
 
-@pytest.mark.parametrize("name", ["digits", "gamma-neutron", "pest-2", "pest-3"])
+@pytest.mark.parametrize("name", ["digits", "gamma-neutron", "pest-2", "pest-3", "textures"])
 def test_same_key_same_bits_and_other_key_other_bits(name: str) -> None:
-    one, again, other = (SIMULATORS[name](Key(k), 30) for k in (5, 5, 6))
+    one, again, other = (SIMULATORS[name](Key(k), 112 if name == "textures" else 30) for k in (5, 5, 6))
     np.testing.assert_array_equal(one.x, again.x)
     np.testing.assert_array_equal(one.indices.test, again.indices.test)
     assert (one.x != other.x)[one.x + other.x > 0].mean() > 0.5
@@ -62,6 +62,14 @@ def test_digits_have_the_form_of_mnist_and_their_own_mean_images() -> None:
     assert 0.4 < nearest < 0.95  # neither chance nor given away
 
 
+def test_a_texture_changes_across_its_direction_and_not_along() -> None:
+    made = textures.simulate(Key(0), 160)
+    assert (made.shape, made.classes, made.input_type.ap_type) == ((32, 32, 3), 16, "ap_ufixed<8,8,AP_RND,AP_SAT>")
+    x = made.x[made.y == textures.CLASS_NAMES.index("stripes 0")]
+    across, along = (np.abs(np.diff(x, axis=axis)).mean() for axis in (2, 1))
+    assert across > 1.2 * along
+
+
 def test_a_gamma_begins_faster_and_captures_make_a_peak() -> None:
     gamma, neutron = (gamma_neutron.pulses(Key(2), kind, 4000) - 24.0 for kind in gamma_neutron.CLASS_NAMES)
     share = [np.median((x[:, :10].sum(axis=1) / x.sum(axis=1))[x.max(axis=1) > 200]) for x in (gamma, neutron)]
@@ -85,6 +93,7 @@ def test_a_histogram_does_not_tell_the_moths_apart() -> None:
         (lambda: digits.simulate(Key(0), 25), "a multiple of 10 and at least 30; got 25"),
         (lambda: digits.images(Key(0), 10, 1), "must be 0 to 9; got 10"),
         (lambda: pest.simulate(Key(0), 20), "a multiple of 6 and at least 18; got 20"),
+        (lambda: textures.simulate(Key(0), 96), "a multiple of 16 and at least 112; got 96"),
         (lambda: pest.simulate(Key(0), 18, 4), "classes must be 2 or 3; got 4"),
         (lambda: pest.images(Key(0), "wasp", 1), "must be one of moth, other moth, other insect; got 'wasp'"),
     ],

@@ -10,7 +10,14 @@ from qkdflow import FixedPoint, Key
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
 from qkdflow.freeze import freeze
-from qkdflow.hypermodels import StudentCNN, TeacherCNN, power_of_two_scaling, standardization
+from qkdflow.hypermodels import (
+    StudentCNN,
+    StudentResNet,
+    TeacherCNN,
+    TeacherZoo,
+    power_of_two_scaling,
+    standardization,
+)
 from qkdflow.models import Model
 from qkdflow.tune import HyperParameters
 
@@ -30,7 +37,7 @@ def images() -> Dataset:
     return Dataset.make("squares", x, y.astype(np.int64), ("left", "right"), BYTES, Key(1))
 
 
-def space(build: TeacherCNN | StudentCNN) -> dict[str, tuple[int, int, int]]:
+def space(build: TeacherCNN | TeacherZoo | StudentCNN) -> dict[str, tuple[int, int, int]]:
     hp = HyperParameters()
     build(hp)
     return {name: (p.min_value, p.max_value, p.step) for name, p in hp.parameters.items() if hasattr(p, "min_value")}
@@ -72,6 +79,25 @@ def test_a_teacher_learns(images: Dataset) -> None:
     assert accuracy(model, images) > 0.9
 
 
+def test_a_resnet_without_skips_learns_and_freezes_to_what_it_learnt(images: Dataset) -> None:
+    build = StudentResNet(images, 6, blocks=2, width=4)
+    model = build(HyperParameters({"blocks": 1, "width": 3}), Key(3))
+    assert [layer.filters for layer in model.layers if hasattr(layer, "filters")] == [3, 3, 3, 6, 6, 12, 12]
+    model.fit(images.train.x, images.train.y, batch_size=16, epochs=8, key=4)
+    fixed = freeze(model, images.class_names)
+    np.testing.assert_array_equal(fixed.predict(images.test.x), model.exact_logits(images.test.x))
+    assert accuracy(model, images) > 0.8
+
+
+def test_a_network_of_the_zoo_takes_raw_counts(images: Dataset) -> None:
+    build = TeacherZoo(images, "resnet8")
+    model = build(HyperParameters(), Key(3))
+    assert (model.input_shape, model.output_shape) == ((8, 8, 3), (2,))
+    assert space(build) == {}  # a learning rate alone
+    model.fit(images.train.x, images.train.y, batch_size=16, epochs=4, key=4)
+    assert accuracy(model, images) > 0.9
+
+
 def test_images_are_scaled_by_channel(images: Dataset) -> None:
     x = images.train.x.reshape(-1, 3)
     scaling = standardization(images)
@@ -89,6 +115,10 @@ def test_what_does_not_fit_is_refused(images: Dataset) -> None:
         TeacherCNN(images, convolutions=0)
     with pytest.raises(ConfigError, match="needs images"):
         StudentCNN(replace(images, x=images.x.reshape(240, -1)), 8)
+    with pytest.raises(ConfigError, match="the network must be one of mobilenetv2, vgg16"):
+        TeacherZoo(images, "alexnet")
+    with pytest.raises(ConfigError, match="width at least 2; got 3 and 1"):
+        StudentResNet(images, 8, width=1)
 
 
 def accuracy(model: Model, data: Dataset) -> float:

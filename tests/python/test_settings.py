@@ -79,8 +79,8 @@ def test_a_wrong_file_is_one_line_that_says_where(text: str, message: str, tmp_p
     [
         (["effort.student_trial=3"], r"\[effort\] has .*; got 'student_trial'; did you mean student_trials\?"),
         (["effort.student_trials=0"], r"\[effort\] student_trials must be a whole number from 1 on; got 0"),
-        (["student_network.kind=rnn"], r"\[student_network\] kind must be mlp or cnn; got 'rnn'"),
-        (["student_network.kind=['mlp']"], r"\[student_network\] kind must be mlp or cnn; got \['mlp'\]"),
+        (["student_network.kind=rnn"], r"\[student_network\] kind must be mlp, cnn or resnet; got 'rnn'"),
+        (["student_network.kind=['mlp']"], r"\[student_network\] kind must be mlp, cnn or resnet; got \['mlp'\]"),
         (["student_network.widths=[5,5,1]"], r"widths\] must be a list of 3 whole numbers; got 5"),
         (["teacher_network={kind='cnn',kernels=[16,32]}"], r"kernels\] must be a list of 3 whole numbers; got \["),
         (["teacher_network={kind='cnn',kernels=16}"], r"kernels\] must be a list of 3 whole numbers; got 16"),

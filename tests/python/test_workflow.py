@@ -478,6 +478,25 @@ def test_images_walk_the_line_with_convolutions_and_without(tmp_path: Path) -> N
     assert (report["assessment"]["mismatches"], report["float_vs_fixed"]["exact_mismatches"]) == (0, 0)
 
 
+def test_a_network_of_the_zoo_begins_with_what_it_learned_of_textures(tmp_path: Path) -> None:
+    config = RunConfig(
+        str(image_tree(tmp_path / "bars")),
+        hls=HlsConfig(io_type="io_stream"),
+        transport="axi_dma",
+        teacher_network={"kind": "zoo", "network": "resnet8"},
+        student_network={"kind": "resnet", "blocks": 1, "width": 4},
+        effort={"pretext_samples": 112, "pretext_epochs": 1, "teacher_trials": 1, "student_trials": 1},
+    )
+    report = workflow.run(config, tmp_path / "r")
+    assert (report["pretext"]["task"], report["pretext"]["samples"]) == ("textures", 112)
+    assert report["assessment"]["mismatches"] == 0
+    base = workflow.load_model(tmp_path / "r" / "02_pretext")
+    begun = stages._begun(hypermodels.TeacherZoo(load_run(tmp_path / "r").dataset, "resnet8")(HyperParameters()), base)
+    own, given = ({n: model.effective(n) for n in model.graph.param_names} for model in (begun, base))
+    same = {name for name in own if own[name].shape == given[name].shape and (own[name] == given[name]).all()}
+    assert set(own) - same == {"conv2d/kernel", "dense/kernel", "dense/bias"}
+
+
 def test_a_changed_file_below_a_folder_is_noticed(tmp_path: Path) -> None:
     root = image_tree(tmp_path / "bars")
     before = workflow.file_digest(root)

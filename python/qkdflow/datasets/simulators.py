@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qkdflow._core import Key
-from qkdflow.datasets import digits, gamma_neutron, pest, psd
+from qkdflow.datasets import digits, gamma_neutron, pest, psd, textures
 from qkdflow.datasets.dataset import Dataset
 
 SIMULATORS: dict[str, Callable[[Key, int], Dataset]] = {
@@ -14,4 +14,5 @@ SIMULATORS: dict[str, Callable[[Key, int], Dataset]] = {
     "digits": digits.simulate,
     "pest-2": lambda key, samples: pest.simulate(key, samples, 2),
     "pest-3": lambda key, samples: pest.simulate(key, samples, 3),
+    "textures": textures.simulate,
 }

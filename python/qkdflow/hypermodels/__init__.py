@@ -17,8 +17,10 @@ from qkdflow.hypermodels.families import (
     student_family,
     teacher_family,
 )
+from qkdflow.hypermodels.known import TeacherZoo
 from qkdflow.hypermodels.mlp import StudentMLP, TeacherMLP, linear
 from qkdflow.hypermodels.parts import BIAS_BITS, LEARNING_RATES
+from qkdflow.hypermodels.resnet import StudentResNet
 from qkdflow.hypermodels.scaling import power_of_two_scaling, standardization
 
 __all__ = [
@@ -29,9 +31,11 @@ __all__ = [
     "Student",
     "StudentCNN",
     "StudentMLP",
+    "StudentResNet",
     "Teacher",
     "TeacherCNN",
     "TeacherMLP",
+    "TeacherZoo",
     "check_network",
     "least_values",
     "linear",

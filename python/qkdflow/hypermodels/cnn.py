@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from qkdflow._core import Key
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import (
+    KERNEL,
     Bits,
-    bias_quantizer,
     check_rate,
     distillation,
-    kernel_quantizer,
     layer_bits,
     learning_rate,
     least_bits,
+    q_conv,
     q_dense,
     q_relu,
     relu_integer,
@@ -33,15 +34,12 @@ from qkdflow.layers import (
     Input,
     Layer,
     MaxPooling2D,
-    QConv2D,
     Rescaling,
 )
 from qkdflow.models import Sequential
 from qkdflow.optimizers import Adam
 from qkdflow.regularizers import L1L2
 from qkdflow.tune import HyperParameters
-
-KERNEL = 3  # height and width
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,7 @@ class TeacherCNN(_CNN):
     global_pooling: bool = False
     kernels: tuple[int, int, int] = (32, 128, 8)
     learning_rate: float = 1e-3
+    batch: ClassVar[int] = 128
 
     def __post_init__(self) -> None:
         self._check(self.convolutions, self.pool_every, self.dense)
@@ -165,7 +164,9 @@ class StudentCNN(_CNN):
         distillation(hp)
         chain: list[Layer] = [Input(self.dataset.shape, self.dataset.input_type, name="input"), self.scaling]
         for i, pooled in self._pools(self.convolutions, self.pool_every):
-            chain += self._convolution(filters[i - 1], bits[f"conv{i}"], reach, i)
+            own, name = bits[f"conv{i}"], f"conv{i}"
+            chain += q_conv(filters[i - 1], own, self.digits, name, norm=self.batch_normalization)
+            chain += [q_relu(own, reach, f"relu_{name}")]
             chain += [MaxPooling2D(name=f"pool{i}")] if pooled else []
         if self.global_pooling:  # a mean is quantised as what it is the mean of
             chain += [GlobalAveragePooling2D(name="pool"), q_relu(bits[names[len(filters) - 1]], reach, "relu_pool")]
@@ -178,17 +179,3 @@ class StudentCNN(_CNN):
         model = Sequential(chain, name="student", key=key)
         model.compile(Adam(rate))
         return model
-
-    def _convolution(self, filters: int, bits: int, reach: int, i: int) -> list[Layer]:
-        conv = QConv2D(
-            filters,
-            KERNEL,
-            padding="same",
-            use_bias=not self.batch_normalization,
-            kernel_initializer="he_uniform",
-            kernel_quantizer=kernel_quantizer(bits, self.digits),
-            bias_quantizer=bias_quantizer(),
-            name=f"conv{i}",
-        )
-        norm = [BatchNormalization(name=f"norm{i}")] if self.batch_normalization else []
-        return [conv, *norm, q_relu(bits, reach, f"relu_conv{i}")]

@@ -11,13 +11,15 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
 from qkdflow.fitted import fitted
 from qkdflow.hypermodels.cnn import StudentCNN, TeacherCNN
+from qkdflow.hypermodels.known import TeacherZoo
 from qkdflow.hypermodels.mlp import StudentMLP, TeacherMLP
+from qkdflow.hypermodels.resnet import StudentResNet
 from qkdflow.tune import HyperParameters
 
-Teacher = TeacherMLP | TeacherCNN
-Student = StudentMLP | StudentCNN
-TEACHERS: dict[str, type[Teacher]] = {"mlp": TeacherMLP, "cnn": TeacherCNN}
-STUDENTS: dict[str, type[Student]] = {"mlp": StudentMLP, "cnn": StudentCNN}
+Teacher = TeacherMLP | TeacherCNN | TeacherZoo
+Student = StudentMLP | StudentCNN | StudentResNet
+TEACHERS: dict[str, type[Teacher]] = {"mlp": TeacherMLP, "cnn": TeacherCNN, "zoo": TeacherZoo}
+STUDENTS: dict[str, type[Student]] = {"mlp": StudentMLP, "cnn": StudentCNN, "resnet": StudentResNet}
 _GIVEN = ("dataset", "bits", "digits")  # by other settings
 
 
@@ -30,7 +32,9 @@ def _fitted_options(where: str, options: Mapping[str, Any], families: Mapping[st
     """The options without the kind, each of its field's type."""
     kind = options.get("kind", "mlp")
     if not isinstance(kind, str) or kind not in families:
-        raise ConfigError(f"[{where}] kind must be {' or '.join(families)}; got {kind!r}")
+        raise ConfigError(
+            f"[{where}] kind must be {', '.join(list(families)[:-1])} or {list(families)[-1]}; got {kind!r}"
+        )
     known = ["kind", *(f.name for f in fields(families[kind]) if f.name not in _GIVEN)]
     for name in options:
         if name not in known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -48,6 +49,7 @@ class TeacherMLP:
     """Four hidden layers of float32."""
 
     dataset: Dataset
+    batch: ClassVar[int] = 128
 
     @cached_property
     def scaling(self) -> Rescaling:

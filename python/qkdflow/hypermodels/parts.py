@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from qkdflow.errors import ConfigError
-from qkdflow.layers import QActivation, QDense
+from qkdflow.layers import BatchNormalization, QActivation, QConv2D, QDense
 from qkdflow.quantizers import csd_bits, quantized_bits, quantized_relu
 from qkdflow.tune import HyperParameters
 
 LEARNING_RATES = (1e-2, 1e-3, 1e-4)
+KERNEL = 3  # height and width of a convolution's
 BIAS_BITS = 16  # biases cost one adder input each; more bits than the weights' let them be of any size
 
 
@@ -30,6 +31,25 @@ def q_dense(units: int, bits: int, digits: int | None, name: str) -> QDense:
         bias_quantizer=bias_quantizer(),
         name=name,
     )
+
+
+def q_conv(
+    filters: int, bits: int, digits: int | None, name: str, *, norm: bool, strides: int = 1
+) -> list[QConv2D | BatchNormalization]:
+    """A convolution of 3x3 that keeps the size but for its strides; with `norm` its normalisation stands for the bias
+    (norm1 behind conv1)."""
+    conv = QConv2D(
+        filters,
+        KERNEL,
+        strides=strides,
+        padding="same",
+        use_bias=not norm,
+        kernel_initializer="he_uniform",
+        kernel_quantizer=kernel_quantizer(bits, digits),
+        bias_quantizer=bias_quantizer(),
+        name=name,
+    )
+    return [conv, *([BatchNormalization(name=name.replace("conv", "norm"))] if norm else [])]
 
 
 def q_relu(bits: int, reach: int, name: str) -> QActivation:

@@ -75,12 +75,12 @@ class Lesson:
 
 
 def copy_shared(source: Model, target: Model) -> None:
-    """Values and masks of the tensors that both have, by name."""
+    """Values and masks of the tensors that both have, by name and shape."""
     places = {name: i for i, name in enumerate(target.graph.param_names)}
     given, own = source.get_weights(), target.get_weights()
     values, masks = list(own.values), list(own.masks)
     for name, value, mask in zip(source.graph.param_names, given.values, given.masks, strict=True):
-        if name in places:
+        if name in places and values[places[name]].shape == value.shape:
             values[places[name]], masks[places[name]] = value, mask
     target.set_weights(Weights(tuple(values), tuple(masks)))
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qkdflow import layers
 from qkdflow._core import Key
 from qkdflow.layers import Tensor
 from qkdflow.models import Model, Sequential
-from qkdflow.zoo.parts import q_conv_norm, q_mlp
+from qkdflow.zoo.parts import begun, q_conv_norm, q_mlp
 
 BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 Shape = tuple[int, ...]
 
 
-def mobilenetv2(classes: int = 2, shape: Shape = (80, 80, 3), dense: int | None = 100, key: Key | int = 0) -> Model:
+def mobilenetv2(
+    classes: int = 2,
+    shape: Shape = (80, 80, 3),
+    dense: int | None = 100,
+    first: Sequence[layers.Layer] = (),
+    key: Key | int = 0,
+) -> Model:
     """2,257,984 parameters and a head: all of the last image, dense 100 and the classes, or with `dense` None the mean
     of each channel and the classes.
 
     With 80 x 80 pixels and 2 classes it has the letter's 3,410,286 parameters.
+    `first`: an Input and what scales raw counts, in place of Input(shape).
     """
-    source = layers.Input(shape)
-    x = _normed(layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False)(source))
+    source, x = begun(shape, first)
+    x = _normed(layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False)(x))
     width = 32
     for expansion, filters, count, stride in BLOCKS:
         for i in range(count):
@@ -58,4 +67,5 @@ def _normed(x: Tensor) -> Tensor:
 
 
 def _norm(x: Tensor) -> Tensor:
-    return layers.BatchNormalization(momentum=0.999)(x)
+    # Keras's momentum for ImageNet, 0.999, would still remember the first step after a thousand, which are many here.
+    return layers.BatchNormalization(momentum=0.9)(x)

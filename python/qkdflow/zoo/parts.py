@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qkdflow import layers
-from qkdflow.layers import Layer
+from qkdflow.layers import Layer, Tensor
 from qkdflow.quantizers import quantized_bits, quantized_relu
 from qkdflow.regularizers import L1L2
 
 POOL = 2
+
+
+def begun(shape: Sequence[int], first: Sequence[Layer]) -> tuple[layers.Input, Tensor]:
+    """An input and what comes of it behind the layers in `first`, whose own Input, if there is one, is taken."""
+    given = [layer for layer in first if isinstance(layer, layers.Input)]
+    source = given[0] if given else layers.Input(tuple(shape))
+    x = source.tensor
+    for layer in first:
+        x = x if layer is source else layer(x)
+    return source, x
 
 
 def mlp(widths: Sequence[int], regularizer: L1L2 | None = None) -> list[Layer]:

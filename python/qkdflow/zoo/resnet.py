@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qkdflow import layers
 from qkdflow._core import Key
 from qkdflow.errors import ConfigError
 from qkdflow.layers import Tensor
 from qkdflow.models import Model
 from qkdflow.regularizers import L1L2
+from qkdflow.zoo.parts import begun
 
 
 def resnet(
@@ -15,17 +18,19 @@ def resnet(
     skips: bool = True,
     classes: int = 10,
     shape: tuple[int, ...] = (32, 32, 3),
+    first: Sequence[layers.Layer] = (),
     key: Key | int = 0,
 ) -> Model:
     """6n + 2 layers: three stages of n blocks of two convolutions, 16, 32 and 64 filters wide.
 
     A skip is added to each block's result, through a 1x1 convolution where the width changes; without `skips` neither
-    is there. Depth 8 is MLPerf Tiny's network. ConfigError for a depth that is not 6n + 2.
+    is there. Depth 8 is MLPerf Tiny's network. `first`: an Input and what scales raw counts, in place of Input(shape).
+    ConfigError for a depth that is not 6n + 2.
     """
     if depth < 8 or depth % 6 != 2:
         raise ConfigError(f"[resnet] depth must be 6n + 2 and at least 8; got {depth}")
-    source = layers.Input(shape)
-    x = _relu(_conv(source, 16))
+    source, x = begun(shape, first)
+    x = _relu(_conv(x, 16))
     for stage in range(3):
         for block in range((depth - 2) // 6):
             stride = 2 if stage and not block else 1
