@@ -245,7 +245,8 @@ class _Line:
 
         with progress("pretext", 1) as bar:
             base = self.run.stage("02_pretext", compute, _load_trained)
-        report.part("pretext", {"task": "textures", **_pretext(self.work), "accuracy_valid": stages.best_accuracy(base.history)})
+        found = {"task": "textures", **_pretext(self.work), "accuracy_valid": stages.best_accuracy(base.history)}
+        report.part("pretext", found)
         return base.model
 
     def teacher_search(self, data: Dataset, base: Model | None) -> Study:

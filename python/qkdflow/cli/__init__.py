@@ -32,7 +32,6 @@ from qkdflow.cli import (
 )
 from qkdflow.cli.examples import epilog
 from qkdflow.errors import ToolError
-from qkdflow.files import reason
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qkdflow.plots.style import BLUE, GRID, INK, MUTED, ORANGE, SKY, label, styled
+from qkdflow.plots.style import BLUE, GRID, INK, MUTED, ORANGE, SKY, Figure, label, styled
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 _NAME = 24  # letters of a layer's name that are shown
