@@ -70,8 +70,8 @@ APPLICATIONS = {
             "quick": {"teacher_trials": 3, "teacher_trial_epochs": 2, "teacher_epochs": 6}
             | {"student_trials": 8, "student_trial_epochs": 6, "student_epochs": 24, "student_restarts": 1}
             | {"baseline_epochs": 4, "least_steps": 1000},
-            "paper": {"teacher_trials": 6, "teacher_trial_epochs": 3, "teacher_epochs": 20, "student_trials": 12}
-            | {"student_trial_epochs": 4, "student_epochs": 24, "student_restarts": 1, "baseline_epochs": 6},
+            "paper": {"teacher_trials": 6, "teacher_trial_epochs": 3, "teacher_epochs": 30, "student_trials": 24}
+            | {"student_trial_epochs": 12, "student_epochs": 120, "student_restarts": 1, "baseline_epochs": 6},
         },
         MNIST,
     ),

@@ -283,8 +283,10 @@ def test_every_setting_is_one_that_a_stage_depends_on(whole: tuple[Path, dict[st
     assert {f.name for f in fields(RunConfig)} == {*OTHERS, *means}
     for name, value in OTHERS.items():
         assert keys(replace(PSD, **{name: str(whole[0] / "03_teacher") if name == "teacher" else value})) != own, name
+    taught = replace(PSD, teacher_network={"kind": "zoo"}, effort={"pretext_samples": 160})
     for name in (f.name for f in fields(TINY)):
-        assert keys(replace(PSD, effort={name: getattr(TINY, name) + 1})) != own, name
+        base = taught if name.startswith("pretext") else PSD
+        assert keys(replace(base, effort={**base.effort, name: getattr(base.work, name) + 1})) != keys(base), name
     late = keys(replace(PSD, hls=HlsConfig(clock_ns=8.0)))
     assert {name for name in own if own[name] != late[name]} == {"07_hls", "08_overlay", "09_assessment"}
     aside = keys(replace(PSD, effort={"baseline_epochs": 9}))
