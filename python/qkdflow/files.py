@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qkdflow.errors import DataError, ToolError
-from qkdflow.limits import DEFLATES_TO, MOST_VALUES, SLACK, values_of
+from qkdflow.limits import DEFLATES_TO, MOST_VALUES, PACKED, SLACK, values_of
 
 # What NumPy raises for a damaged file: an NPY's header is a Python literal, which is read and not run.
 BROKEN_NPY = (ValueError, EOFError, MemoryError, SyntaxError, TokenError, RecursionError)
@@ -168,6 +168,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
+                if entry.compress_type not in PACKED:
+                    raise ValueError(f"{entry.filename} is neither stored nor deflated")
                 if entry.file_size > SLACK + DEFLATES_TO * entry.compress_size:
                     raise ValueError(f"{entry.filename} claims {entry.file_size:,} bytes, more than it can hold")
                 with archive.open(entry) as file:
