@@ -123,4 +123,6 @@ def _from_archive(path: Path) -> bytes:
             raise ManifestError(f"[{path}] a .hwh in the archive is required; got {', '.join(archive.namelist())}")
         if top.file_size > LARGEST:
             raise ManifestError(f"[{path}] a .hwh of at most {LARGEST} bytes is required; got {top.file_size}")
+        if top.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # LZMA allocates what the file asks for
+            raise ManifestError(f"[{path}] a .hwh stored or deflated is required; got zip method {top.compress_type}")
         return archive.read(top)

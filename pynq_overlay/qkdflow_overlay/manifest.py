@@ -112,7 +112,7 @@ def load_manifest(path: str | Path) -> Manifest:
         return replace(parse_manifest(data), vectors=Path(path).parent / file)
     except OSError as error:
         raise ManifestError(f"[{path}] a manifest is required; {error.strerror}") from error
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ManifestError(f"[{path}] a manifest is required; {error}") from error
 
 

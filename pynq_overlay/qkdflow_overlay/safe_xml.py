@@ -25,6 +25,6 @@ def parse(xml: bytes, source: str) -> Element:
     parser.ExternalEntityRefHandler = refuse
     try:
         parser.Parse(xml, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # or an encoding that is none
         raise ManifestError(f"[{source}] well-formed XML is required; {error}") from error
     return builder.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from qkdflow_overlay.errors import OneLine
 
-class ConfigError(ValueError):
+
+class ConfigError(OneLine, ValueError):
     """A setting is wrong; the message says which, what was given and what is accepted."""
 
 
-class DataError(ValueError):
+class DataError(OneLine, ValueError):
     """A data file or an array is wrong; the message says where (file, line, column) and what to do."""
 
 

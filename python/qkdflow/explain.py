@@ -14,6 +14,7 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.export.hls import HlsConfig
 from qkdflow.files import read_json
+from qkdflow.refusal import BROKEN
 from qkdflow.tune import HyperParameters
 
 
@@ -40,8 +41,15 @@ def students(run: str | Path) -> list[Student]:
         events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
     except OSError as error:
         raise DataError(f"[{path}] a run with a student search is required; {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"[{path}] is no journal of a search: {error}") from error
+    try:
+        return _told(events)
+    except BROKEN as error:
+        raise DataError(f"[{path}] is no journal of a search: {error!r}") from error
+
+
+def _told(events: list[Any]) -> list[Student]:
     values = {event["ask"]: event["values"] for event in events if "ask" in event}
     found = []
     for event in events:
@@ -83,5 +91,5 @@ def run_config(run: str | Path) -> RunConfig:
     try:
         hls = HlsConfig(**settings["hls"])
         return RunConfig(**{k: v for k, v in settings.items() if k in known and k != "hls"}, hls=hls)
-    except (KeyError, TypeError, ConfigError) as error:
+    except BROKEN as error:
         raise DataError(f"[{path}] the settings of a run are required; {error}") from error

@@ -12,6 +12,7 @@ import math
 import os
 import re
 import shutil
+import sys
 import threading
 import zipfile
 import zlib
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qkdflow.errors import DataError, ToolError
-from qkdflow.limits import DEFLATES_TO, MOST_VALUES, SLACK, values_of
+from qkdflow.limits import DEFLATES_TO, MOST_VALUES, PACKED, SLACK, values_of
 
 # What NumPy raises for a damaged file: an NPY's header is a Python literal, which is read and not run.
 BROKEN_NPY = (ValueError, EOFError, MemoryError, SyntaxError, TokenError, RecursionError)
@@ -168,6 +169,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
+                if entry.compress_type not in PACKED:
+                    raise ValueError(f"{entry.filename} is neither stored nor deflated")
                 if entry.file_size > SLACK + DEFLATES_TO * entry.compress_size:
                     raise ValueError(f"{entry.filename} claims {entry.file_size:,} bytes, more than it can hold")
                 with archive.open(entry) as file:
@@ -175,7 +178,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
                 if values > MOST_VALUES:
                     raise ValueError(f"{entry.filename} makes them {values:,} values; at most {MOST_VALUES:,} are read")
                 with archive.open(entry) as file:
-                    arrays[entry.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
+                    arrays[entry.filename.removesuffix(".npy")] = _array(file, entry.filename)
     except OSError as error:
         raise DataError(_unreadable(path, "a readable NPZ", error.strerror or error)) from error
     except (*BROKEN_NPY, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
@@ -189,7 +192,7 @@ def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
         with open(path, "rb") as file:
             _check_claim(file, os.fstat(file.fileno()).st_size, Path(path).name)
             file.seek(0)
-            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+            return _array(file, Path(path).name)
     except OSError as error:
         raise DataError(_unreadable(path, "a readable NPY", error.strerror or error)) from error
     except BROKEN_NPY as error:
@@ -198,10 +201,24 @@ def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
 
 def _check_claim(file: IO[bytes], size: int, name: str) -> int:
     """How many values; ValueError where an NPY of `size` bytes claims more: NumPy allocates before it reads."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
+    is_first = np.lib.format.read_magic(file) == (1, 0)
+    prefix = file.read(2 if is_first else 4)
+    length = int.from_bytes(prefix, "little")
+    if length > SLACK:  # NumPy asks for as many bytes before it looks at them
+        raise ValueError(f"the header of {name} claims {length:,} bytes; at most {SLACK:,} are read")
+    read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(io.BytesIO(prefix + file.read(length)))
     claimed = math.prod(shape) * dtype.itemsize
     if claimed > size:
         raise ValueError(f"{name} claims {claimed:,} bytes, shape {shape}; it has {size:,}")
     return values_of(shape, dtype.itemsize)
+
+
+def _array(file: IO[bytes], name: str) -> NDArray[Any]:
+    """The array of an NPY whose claim was checked. ValueError where its text is none: Python fails on such letters."""
+    array = np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        letters = np.ascontiguousarray(array).reshape(-1).view(array.dtype.byteorder + "u4")
+        if int(letters.max()) > sys.maxunicode:
+            raise ValueError(f"{name} holds text of letters that Unicode does not have")
+    return array

@@ -76,6 +76,8 @@ class Overlay:
             return Vectors(*(arrays[key].astype(np.int64) for key in ("input_codes", "logit_codes", "labels")))
         except KeyError as error:
             raise DataError(f"[{self.directory / 'vectors.npz'}] an array {error} is required") from None
+        except (ValueError, TypeError) as error:
+            raise DataError(f"[{self.directory / 'vectors.npz'}] whole numbers are required; {error}") from error
 
     @classmethod
     def load(cls, directory: str | Path) -> Overlay:

@@ -16,6 +16,7 @@ from qkdflow.datasets.card import dataset_card
 from qkdflow.datasets.split import I64, Indices, fewer, folds, split
 from qkdflow.errors import DataError
 from qkdflow.files import read_json, read_npz, write_json, write_npz
+from qkdflow.refusal import BROKEN
 
 FORMAT = 1  # of the saved form
 F32 = NDArray[np.float32]
@@ -130,11 +131,12 @@ class Dataset:
                 FixedPoint(**about["input_type"]),
                 indices,
             )
+            told = [about["samples"], *about["shape"]]
         except DataError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except BROKEN as error:
             raise DataError(f"[load {path}] a saved data set is required; got {error!r}") from error
-        if [loaded.samples, *loaded.shape] != [about.get("samples"), *about.get("shape", [])]:
+        if [loaded.samples, *loaded.shape] != told:
             raise DataError(f"[load {path}] dataset.npz must belong to it; got an x of {loaded.x.shape}")
         return loaded
 

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from qkdflow.errors import DataError
-from qkdflow.limits import MOST_VALUES
+from qkdflow.limits import MOST_VALUES, PACKED
 from qkdflow.refusal import refusal
 
 _LARGEST = 4 * MOST_VALUES  # bytes of one member: float32
@@ -43,6 +43,8 @@ def _check_name(where: str, name: str) -> None:
 
 
 def _member(where: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    if info.compress_type not in PACKED:
+        raise refusal(where, f"{info.filename} must be stored or deflated", f"zip method {info.compress_type}")
     most = max(_SLACK, min(_LARGEST, info.compress_size * _RATIO))
     if info.file_size > most:
         raise refusal(where, f"{info.filename} must unpack to at most {most} bytes", f"{info.file_size}")

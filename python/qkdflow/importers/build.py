@@ -57,7 +57,7 @@ def build(network: Network) -> Model:
             model: Model = Sequential(made, network.name)
         else:
             model = Model.of(Topology(made, inbound), network.name)
-    except ConfigError as error:
+    except ValueError as error:  # ours, or the engine's
         raise refusal(network.file, "the engine must be able to compute every layer", str(error)) from error
     _set(model, needed, network.file)
     return model

@@ -12,7 +12,7 @@ from qkdflow.errors import ToolError
 from qkdflow.importers.network import Network
 from qkdflow.importers.onnx_graph import translate
 from qkdflow.importers.shapes import Shape
-from qkdflow.refusal import refusal
+from qkdflow.refusal import reading, refusal
 
 _OPSET = 13
 _LARGEST = 2 << 30  # bytes of a protobuf message
@@ -40,7 +40,9 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Network:
     tensors = {t.name: _array(onnx, t, path) for t in model.graph.initializer}
     if model.graph.sparse_initializer:
         raise refusal(where, "sparse initializers are not supported")
-    return translate(model.graph, tensors, where, f"ONNX opset {opset}", lambda t: _array(onnx, t, path), input_shape)
+    version = f"ONNX opset {opset}"
+    with reading(where):
+        return translate(model.graph, tensors, where, version, lambda t: _array(onnx, t, path), input_shape)
 
 
 def _array(onnx: Any, tensor: Any, path: Path) -> NDArray[Any]:

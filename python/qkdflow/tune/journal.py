@@ -98,7 +98,7 @@ class Journal:
     def _parse(self, number: int, line: bytes) -> Event:
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             event = None
         if not isinstance(event, dict):
             raise DataError(f"[journal] {self.path}, line {number} is not a JSON object; restore the file or remove it")

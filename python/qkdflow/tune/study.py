@@ -16,6 +16,7 @@ import numpy as np
 
 from qkdflow._core import non_dominated
 from qkdflow.errors import ConfigError, DataError
+from qkdflow.refusal import BROKEN, reading
 from qkdflow.tune import running
 from qkdflow.tune.card import study_card
 from qkdflow.tune.claims import Claims
@@ -375,9 +376,10 @@ class Study:
         for word in header | journal.header:
             ours, theirs = header.get(word), journal.header.get(word)
             if theirs != ours:
-                how = (
-                    difference(theirs or [], ours or []) if word == "space" else f"{word} was {theirs!r}, now {ours!r}"
-                )
+                how = f"{word} was {theirs!r}, now {ours!r}"
+                if word == "space":
+                    with reading(f"journal {path}, line 1"):
+                        how = difference(theirs or [], ours or [])
                 raise ConfigError(f"[journal] {path} holds another search: {how}. Use another file, or undo the change")
         with journal.lock():
             self._catch_up(journal)
@@ -393,7 +395,7 @@ class Study:
                     self._note(event)
                 else:
                     self._end(event)
-            except (KeyError, TypeError, ValueError) as error:
+            except BROKEN as error:
                 line = journal.line_of(self._applied)
                 raise DataError(
                     f"[journal] {journal.path}, line {line} does not belong to this search: {error}"

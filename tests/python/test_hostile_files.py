@@ -1,0 +1,248 @@
+"""Files made to harm: each is refused in one printable line, before anything of the size it claims is allocated."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from qkdflow import Key, load_model, settings
+from qkdflow.datasets import Dataset, load
+from qkdflow.datasets.idx import read_idx
+from qkdflow.errors import ConfigError, DataError
+from qkdflow.explain import run_config, students
+from qkdflow.files import npz_bytes, read_npy, read_npz
+from qkdflow.hardware.vendor_reports import read_report
+from qkdflow.importers import keras_h5
+from qkdflow.overlay import Overlay
+from qkdflow.tune import Study
+from qkdflow_overlay import DeviceError, ManifestError, load_manifest, read_design
+from test_overlay import overlay
+from test_tune_study import mixed
+
+sys.path.append(str(Path(__file__).parent / "importers"))
+import onnx_models
+
+
+@contextmanager
+def little_memory(most: int = 256 << 20) -> Iterator[None]:
+    """This process cannot grow by more than `most` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    status = Path("/proc/self/status").read_text()
+    size = next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmSize"))
+    resource.setrlimit(resource.RLIMIT_AS, (size + most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+HUGE = 10**12
+DEEP = 100_000
+
+
+def npy(shape: tuple[int, ...], version: tuple[int, int] = (1, 0)) -> bytes:
+    """An NPY whose header alone is there."""
+    file = BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    write = np.lib.format.write_array_header_1_0 if version == (1, 0) else np.lib.format.write_array_header_2_0
+    write(file, header)
+    return file.getvalue() + bytes(64)
+
+
+def zipped(content: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("x.npy", content)
+    return file.getvalue()
+
+
+def forged_zip() -> bytes:
+    """A member of a few bytes that its directory says to be nearly 4 GiB."""
+    packed = bytearray(zipped(npy((1 << 29,))))
+    directory = packed.index(b"PK\x01\x02")
+    packed[directory + 24 : directory + 28] = (0xFFFFFF00).to_bytes(4, "little")
+    return bytes(packed)
+
+
+def h5(change: Callable[[h5py.File], object]) -> bytes:
+    memory = BytesIO()
+    with h5py.File(memory, "w") as file:
+        change(file)
+        file["y"] = np.arange(9)
+    return memory.getvalue()
+
+
+def huge_h5(file: h5py.File) -> None:
+    file.create_dataset("x", (10**6, 10**6), np.float32, chunks=(100, 100), compression="gzip")
+
+
+def virtual_h5(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout((9, 2), np.float32)
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", shape=(9, 2))
+    file.create_virtual_dataset("x", layout)
+
+
+def external_h5(file: h5py.File) -> None:
+    file.create_dataset("x", (9, 2), np.float32, external=[("/etc/hostname", 0, 72)])
+
+
+def linked_h5(file: h5py.File) -> None:
+    file["x"] = h5py.ExternalLink("/etc/hostname", "/x")
+
+
+def huge_onnx() -> bytes:
+    b = onnx_models.Builder((3,))
+    model = b.model(b("MatMul", "x", b.w(3, 2)))
+    model.graph.initializer[0].dims[:] = [10**6, 10**6]
+    return bytes(model.SerializeToString())
+
+
+LAUGHS = "".join(f'<!ENTITY l{i + 1} "{f"&l{i};" * 10}">' for i in range(9))
+XML = f'<!DOCTYPE profile [<!ENTITY l0 "ha">{LAUGHS}]><profile>&l9;</profile>'.encode()
+JSON = b'{"a":' * DEEP + b"1" + b"}" * DEEP
+IDX = b"\0\0\x08\x03" + (10_000).to_bytes(4, "big") * 3
+
+
+def load_data(path: Path) -> Dataset:
+    return load(path, key=Key(0))
+
+
+HOSTILE: dict[str, tuple[str, bytes | Callable[[], bytes], Callable[[Path], object], str]] = {
+    "an IDX of 10^12 bytes": ("train-images-idx3-ubyte", IDX, read_idx, "at most 536,870,912 values"),
+    "an NPY of 10^12 numbers": ("x.npy", npy((HUGE,)), read_npy, "claims 4,000,000,000,000 bytes"),
+    "an NPY of a 4 GiB header": ("x.npy", b"\x93NUMPY\2\0" + b"\xff" * 9, read_npy, "header of x.npy claims"),
+    "an NPZ of 10^12 numbers": ("d.npz", zipped(npy((HUGE,))), load_data, "claims 4,000,000,000,000 bytes"),
+    "an NPZ that lies of its size": ("d.npz", forged_zip(), load_data, "more than it can hold"),
+    "an HDF5 of 10^12 numbers": ("d.h5", lambda: h5(huge_h5), load_data, "must hold what the dataset claims"),
+    "an HDF5 of another file's numbers": ("d.h5", lambda: h5(external_h5), load_data, "in this file itself"),
+    "an HDF5 of another HDF5's numbers": ("d.h5", lambda: h5(virtual_h5), load_data, "in this file itself"),
+    "an HDF5 that links elsewhere": ("d.h5", lambda: h5(linked_h5), load_data, "links to elsewhere"),
+    "an ONNX tensor of 10^12 numbers": ("n.onnx", huge_onnx, load_model, "as many numbers as its dims say"),
+    "a deep JSON of Keras": ("n.json", JSON, lambda p: keras_h5.read_json_beside(p, p, None), "must be JSON"),
+    "a deep JSON of ours": ("model.json", JSON, lambda p: load_model(p.parent), "JSON is required"),
+    "a deep JSON of a manifest": ("manifest.json", JSON, load_manifest, "a manifest is required"),
+    "a deep TOML": ("run.toml", b"a = " + b"[" * DEEP + b"]" * DEEP, settings.read_toml, "TOML is required"),
+    "a billion laughs in a report": ("csynth.xml", XML, read_report, "without a DTD or entities"),
+    "a billion laughs in a block design": ("design.hwh", XML, read_design, "without a DTD or entities"),
+    "letters beyond Unicode": (
+        "y.npy",
+        npy((20,)).replace(b"<f4", b"<U1") + b"\xff" * 16,
+        read_npy,
+        "letters that Unicode",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_unread(name: str, tmp_path: Path) -> None:
+    file, content, read, message = HOSTILE[name]
+    (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content())
+    with little_memory(), pytest.raises((ConfigError, DataError, ManifestError), match=message) as caught:
+        read(tmp_path / file)
+    assert str(caught.value).isprintable()
+    assert file in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [ConfigError, DataError, ManifestError, DeviceError])
+def test_a_message_is_one_printable_line(kind: type[Exception]) -> None:
+    text = str(kind("[a.csv] a number is required; got \x1b[2J\n\r\u202e\udcff;\tcure"))
+    assert text == r"[a.csv] a number is required; got \x1b[2J \u202e\udcff; cure"
+
+
+def test_a_message_keeps_its_ends() -> None:
+    text = str(DataError("[begin] " + "9" * 10_000 + " end"))
+    assert text.startswith("[begin] 9")
+    assert text.endswith("9 end")
+    assert len(text) <= 2000
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_other_compressions_are_refused(method: int, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as archive:
+        archive.writestr("x.npy", b"\x93NUMPY" + bytes(5000))
+    with pytest.raises(DataError, match=r"x\.npy is neither stored nor deflated"):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_vectors_of_text_are_refused(tmp_path: Path) -> None:
+    overlay(tmp_path)
+    vectors = dict(read_npz(tmp_path / "vectors.npz"), labels=np.array(["a"]))
+    (tmp_path / "vectors.npz").write_bytes(npz_bytes(vectors))
+    with pytest.raises(DataError, match="whole numbers are required"):
+        _ = Overlay.load(tmp_path).vectors
+
+
+SPACES = [[1], [{}], ["x"], {"a": 1}, 3, None]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_a_journal_whose_space_is_none_is_refused(space: object, tmp_path: Path) -> None:
+    path = tmp_path / "study.jsonl"
+    Study(mixed, seed=3, journal=path)
+    header = {**json.loads(path.read_text()), "space": space}
+    path.write_text(json.dumps(header) + "\n")
+    with pytest.raises((ConfigError, DataError), match=r"study\.jsonl"):
+        Study(mixed, seed=3, journal=path)
+
+
+def test_a_deeply_nested_line_of_a_journal_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "study.jsonl"
+    Study(mixed, seed=3, journal=path)
+    path.write_text(path.read_text() + "[" * 100_000 + "\n")
+    with pytest.raises(DataError, match="line 2 is not a JSON object"):
+        Study(mixed, seed=3, journal=path)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"state": "complete"}', '["state"]', '{"state": "complete", "tell": 9, "value": 1}', "[" * 100_000]
+)
+def test_a_damaged_search_is_not_explained(line: str, tmp_path: Path) -> None:
+    (tmp_path / "04_student_search").mkdir()
+    (tmp_path / "04_student_search" / "journal.jsonl").write_text("{}\n" + line + "\n")
+    with pytest.raises(DataError, match="is no journal of a search"):
+        students(tmp_path)
+
+
+def test_an_onnx_graph_that_no_engine_computes_is_refused(tmp_path: Path) -> None:
+    b = onnx_models.Builder((3,))
+    onnx_models.onnx.save(b.model(b("Concat", "x", axis=1)), tmp_path / "net.onnx")
+    with pytest.raises(DataError, match="Concatenate takes two sources"):
+        load_model(tmp_path / "net.onnx")
+
+
+def test_an_onnx_operator_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    b = onnx_models.Builder((3,))
+    whole = b.model(b("Sigmoid", "x")).SerializeToString()
+    (tmp_path / "net.onnx").write_bytes(whole.replace(b"\x07Sigmoid", b"\x07\xff\xfemoid"))
+    with pytest.raises(DataError, match=r"net\.onnx"):
+        load_model(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"effort": 3}, {"constraints": 1.5}, {"student_network": 7}, {"hls": {"part": 1.5}}, {"hls": {"backend": []}}],
+    ids=str,
+)
+def test_settings_of_a_run_that_are_none_are_refused(change: dict[str, object], tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"config": {"data": "psd", "hls": {}, **change}}))
+    with pytest.raises(DataError, match="the settings of a run are required"):
+        run_config(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"shape": 3}, {"class_names": 1}, {"input_type": []}], ids=str)
+def test_a_saved_data_set_that_is_none_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.arange(18.0).reshape(9, 2), y=np.arange(9) % 2)
+    load_data(tmp_path / "d.npz").save(tmp_path)
+    about = json.loads((tmp_path / "dataset.json").read_text())
+    (tmp_path / "dataset.json").write_text(json.dumps({**about, **change}))
+    with pytest.raises(DataError, match="a saved data set is required"):
+        Dataset.load(tmp_path)
