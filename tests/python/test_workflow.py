@@ -21,6 +21,7 @@ from qkdflow.datasets import psd
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export import csim
 from qkdflow.export.hls import HlsConfig
+from qkdflow.files import write_json
 from qkdflow.hardware import simulated
 from qkdflow.hardware.estimator import estimate
 from qkdflow.models import History
@@ -173,6 +174,17 @@ def test_a_finished_run_computes_nothing_again(
 
     monkeypatch.setattr(stages.recipe, "fit", never)
     assert without_times(workflow.run(PSD, whole[0])) == without_times(whole[1])
+
+
+def test_what_a_board_measured_stays_as_long_as_its_hand_over(
+    whole: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    shutil.copytree(whole[0], tmp_path / "r")
+    board = {**whole[1]["assessment"], "device": "a board"}
+    write_json(tmp_path / "r" / "report.json", {**whole[1], "board": board})
+    assert workflow.run(PSD, tmp_path / "r")["board"] == json.loads(json.dumps(board))
+    assert "a board" in (tmp_path / "r" / "report.html").read_text()
+    assert "board" not in workflow.run(replace(PSD, hls=HlsConfig(clock_ns=8.0)), tmp_path / "r")
 
 
 def test_a_saved_teacher_takes_the_searchs_place(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
