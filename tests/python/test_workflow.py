@@ -295,8 +295,10 @@ def test_every_setting_is_one_that_a_stage_depends_on(whole: tuple[Path, dict[st
     assert {f.name for f in fields(RunConfig)} == {*OTHERS, *means}
     for name, value in OTHERS.items():
         assert keys(replace(PSD, **{name: str(whole[0] / "03_teacher") if name == "teacher" else value})) != own, name
+    every = replace(PSD, teacher_network={"kind": "zoo"}, effort={"pretext_samples": 9})  # whose teachers learn twice
     for name in (f.name for f in fields(TINY)):
-        assert keys(replace(PSD, effort={name: getattr(TINY, name) + 1})) != own, name
+        more = {**every.effort, name: getattr(every.work, name) + 1}
+        assert keys(replace(every, effort=more)) != keys(every), name
     late = keys(replace(PSD, hls=HlsConfig(clock_ns=8.0)))
     assert {name for name in own if own[name] != late[name]} == {"07_hls", "08_overlay", "09_assessment"}
     aside = keys(replace(PSD, effort={"baseline_epochs": 9}))
