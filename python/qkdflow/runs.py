@@ -44,13 +44,14 @@ class Step:
 
 @dataclass
 class Run:
-    """An open run directory. `timings` holds seconds a stage, from when it was computed."""
+    """An open run directory. timings: seconds a stage, from when it was computed. made: what was computed just now."""
 
     path: Path
     config: dict[str, Any]
     _steps: dict[str, Step]
     _keys: dict[str, str]
     timings: dict[str, float] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
 
     def stage(self, name: str, compute: Callable[[Path], T], load: Callable[[Path], T]) -> T:
         """What `load` reads of a complete stage, or what `compute` makes in its folder."""
@@ -65,6 +66,7 @@ class Run:
         if folder.exists() and not going_on:
             shutil.rmtree(folder)
         write_json(begun, {"key": key})
+        self.made.append(name)
         start = time.perf_counter()
         made = compute(folder)
         seconds = time.perf_counter() - start

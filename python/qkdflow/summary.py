@@ -16,6 +16,7 @@ from qkdflow.compression import FLOAT_BITS
 from qkdflow.config import RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
+from qkdflow.files import read_json
 from qkdflow.fixed import FixedModel
 from qkdflow.freeze import inexact_layers
 from qkdflow.hardware.estimator import estimate
@@ -111,6 +112,7 @@ class Report:
             "seed": self.config.seed,
             "budget": self.config.budget,
             "config": config,
+            **_measured(run),
         }
         return write_report(run.path, whole)
 
@@ -122,6 +124,14 @@ class Report:
             self.data.test.y, np.argmax(logits, axis=1), self.data.classes
         ).tolist()
         return found
+
+
+def _measured(run: Run) -> dict[str, Any]:
+    """What boards and vendors' tools said of this hand-over, in the report that is already there."""
+    if "08_overlay" in run.made or not (run.path / "report.json").exists():
+        return {}
+    there = read_json(run.path / "report.json")
+    return {name: there[name] for name in ("board", "vendor") if name in there}
 
 
 def _other_classes(some: NDArray[Any], others: NDArray[Any]) -> int:
