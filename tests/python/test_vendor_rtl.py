@@ -198,7 +198,9 @@ def test_a_wrong_weight_and_a_pipeline_that_keeps_its_last_result(
     assert "rtl   emulator       100           0  net, 2 clocks" in capsys.readouterr().out
     (folder / "net_w.dat").write_text("3\n1\nf\n5\n")  # -2 became -1
     assert main([*words, "--dummies", "2"]) == 1
-    assert "rtl: first at layer fc, sample 0, element [1]" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "rtl: first at layer fc, sample 0, element [1]" in said
+    assert "likely cause: unknown; this rung shows logits alone" in said
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
