@@ -126,6 +126,7 @@ _TOOLS: list[tuple[str, Callable[[], str | None], str, str]] = [
 
 _PACKAGES = [
     ("onnx", "reading and writing ONNX and QONNX", "pip install 'qkdflow[onnx]'"),
+    ("da4ml", "hls4ml's strategy distributed_arithmetic", "pip install 'qkdflow[da]'"),
     ("optuna", "QKDSampler in Optuna's studies", "pip install 'qkdflow[optuna]'"),
     ("distributed", "searches on a Dask cluster", "pip install 'qkdflow[dask]'"),
     ("pyserial", "assess --device serial:PORT", "pip install 'qkdflow[uart]'"),

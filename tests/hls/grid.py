@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import importlib.util
 import sys
 import tempfile
 from collections.abc import Callable
@@ -101,6 +102,10 @@ CASES: dict[str, tuple[Callable[[], FixedModel], HlsConfig]] = {
     ),
     "quartus-parallel": (lambda: mlp(Key(15), LARGE), HlsConfig("Quartus")),
     "quartus-stream": (lambda: mlp(Key(16), LARGE), HlsConfig("Quartus", io_type="io_stream")),
+    "quartus-resource": (
+        lambda: mlp(Key(24), LARGE),
+        HlsConfig("Quartus", strategy="Resource", reuse_factor=RESOURCE),
+    ),
     "catapult-parallel": (lambda: mlp(Key(17), LARGE), HlsConfig("Catapult")),
     "catapult-stream": (lambda: mlp(Key(18), LARGE), HlsConfig("Catapult", io_type="io_stream")),
     "catapult-resource": (
@@ -126,6 +131,13 @@ for graph, build in GRAPHS.items():
 for target in ("parallel", "stream"):
     options = {**TARGETS[target], "strategy": "Resource", "reuse_factor": {"conv1": 3, "conv3": 4, "fc7": 2}}
     CASES[f"conv2d-resource-{target}"] = (partial(GRAPHS["conv2d"], Key(2)), HlsConfig(**options))
+if importlib.util.find_spec("da4ml"):  # pip install '.[da]'; g++ takes minutes for the adders of a larger layer
+    DISTRIBUTED: dict[str, Any] = {"strategy": "distributed_arithmetic"}
+    for target in ("parallel", "stream"):
+        options = {**TARGETS[target], **DISTRIBUTED}
+        CASES[f"distributed-dense-{target}"] = (lambda: mlp(Key(20), (10, 6, 3)), HlsConfig(**options))
+        CASES[f"distributed-residual-{target}"] = (partial(GRAPHS["residual"], Key(23)), HlsConfig(**options))
+    CASES["distributed-dense-vivado"] = (lambda: mlp(Key(22), (10, 6, 3)), HlsConfig("Vivado", **DISTRIBUTED))
 for file in INPUTS if expected() else ():  # other people's students, where shared/ is beside the checkout
     CASES[f"imported-{file.removesuffix('.h5')}"] = (lambda file=file: student(file)[1], HlsConfig(strategy="Resource"))
 

@@ -26,6 +26,7 @@ from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import boards, find_part, parts
 
 DENSE_LAYERS = Path(__file__).parents[3] / "shared/data/hls_reports/dense_layers.csv"
+DISTRIBUTED = "distributed_arithmetic"
 needs_hls4ml = pytest.mark.skipif(importlib.util.find_spec("hls4ml") is None, reason="hls4ml is not installed")
 
 
@@ -54,7 +55,7 @@ def test_every_board_carries_a_known_part() -> None:
             {"backend": "vitis"},
             r"backend must be one of Vitis, Vivado, VivadoAccelerator, Quartus, oneAPI, Catapult; got 'vitis'",
         ),
-        ({"strategy": "DA"}, r"strategy must be one of Latency, Resource, Unrolled; got 'DA'"),
+        ({"strategy": "DA"}, r"strategy must be one of Latency, Resource, Unrolled, distributed_arithmetic; got 'DA'"),
         ({"strategy": {"fc1": "slow"}}, r"strategy must be one of .* got 'slow'"),
         ({"backend": "oneAPI", "board": "pynq-z2"}, r"oneAPI takes an Intel part, such as Arria10; got pynq-z2"),
         ({"io_type": "axi"}, r"io_type must be one of io_parallel, io_stream; got 'axi'"),
@@ -111,6 +112,12 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
         (model, replace(resource, reuse_factor={"fc1": 450, "fc2": 61}), r"evenly; got 61 for fc2 .*nearest: 60\)$"),
         (model, HlsConfig(strategy="Unrolled", reuse_factor=450), r"got 450 for fc1 .*Unrolled; nearest: 150"),
         (model, HlsConfig(strategy={"fc2": "Unrolled"}), r"fc2: strategy Unrolled needs a reuse factor above 1"),
+        (
+            model,
+            HlsConfig(strategy={"fc1": DISTRIBUTED}, reuse_factor=3),
+            r"fc1: .* unrolls everything .* got 3 for Vitis",
+        ),
+        (model, HlsConfig("VivadoAccelerator", strategy=DISTRIBUTED), r"Vitis and Vivado; got 1 for VivadoAccelerator"),
         (
             model,
             HlsConfig("Quartus", strategy="Unrolled"),
@@ -313,6 +320,13 @@ def test_without_hls4ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "hls4ml.model.graph", None)
     with pytest.raises(ToolError, match=r"hls4ml 1.3 is required; .* pip install 'hls4ml>=1.3,<1.4'"):
         write_hls(mlp(Key(2), (30, 15, 4)), tmp_path / "p", HlsConfig())
+
+
+def test_without_da4ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "da4ml", None)
+    with pytest.raises(ToolError, match=r"distributed_arithmetic needs da4ml 0\.5; pip install 'qkdflow\[da\]'"):
+        write_hls(mlp(Key(2), (6, 3, 2)), tmp_path / "p", HlsConfig(strategy={"fc1": DISTRIBUTED}))
+    assert not (tmp_path / "p").exists()
 
 
 def test_hls4ml_is_imported_late() -> None:

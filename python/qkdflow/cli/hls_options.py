@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=unset,
         type=_each,
         metavar="NAME",
-        help="Latency, Resource or Unrolled; LAYER=NAME,... too",
+        help="Latency, Resource, Unrolled or distributed_arithmetic; LAYER=NAME,... too",
     )
     hls.add_argument("--io", default=unset, dest="io_type", help="io_parallel or io_stream")
 

@@ -6,6 +6,7 @@ The project is built by export/recreate.py, which goes into it too: it can be re
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 import json
 import shutil
@@ -28,7 +29,7 @@ from qkdflow.html import Child, tag
 
 INTEL = ("Quartus", "oneAPI")
 BACKENDS = ("Vitis", "Vivado", "VivadoAccelerator", *INTEL, "Catapult")
-STRATEGIES = ("Latency", "Resource", "Unrolled")
+STRATEGIES = ("Latency", "Resource", "Unrolled", preflight.DISTRIBUTED)
 IO_TYPES = ("io_parallel", "io_stream")
 ACCELERATOR_BOARDS = ("pynq-z2", "zcu102")  # of those in boards.toml, the ones hls4ml has a block design for
 INPUT_NAME = "network_input"
@@ -192,8 +193,8 @@ def write_hls(
     """Write an hls4ml project of `fixed` into `directory`; same network and config, same bytes.
 
     announce: told each of the project's warnings before anything is written; an exception of it stops the writing.
-    Raises ConfigError before anything is written, ToolError where hls4ml is missing or fails. An earlier project in
-    `directory` is replaced; anything else there is refused.
+    Raises ConfigError before anything is written, ToolError where hls4ml or da4ml is missing or fails. An earlier
+    project in `directory` is replaced; anything else there is refused.
     """
     directory = Path(directory)
     preflight.check_names([INPUT_NAME, *(layer.name for layer in fixed.layers)])
@@ -204,6 +205,8 @@ def write_hls(
     factors, strategies = config.reuse_factors(fixed), config.strategies(fixed)
     preflight.check_strategies(fixed, config.backend, config.io_type, factors, strategies)
     preflight.check_reuse_factors(fixed, factors, strategies)
+    if preflight.DISTRIBUTED in strategies.values() and importlib.util.find_spec("da4ml") is None:
+        raise ToolError(f"[hls] strategy {preflight.DISTRIBUTED} needs da4ml 0.5; pip install 'qkdflow[da]'")
     preflight.check_unrolling(fixed, config.backend, factors, strategies)
     cautions = tuple(preflight.unroll_warnings(fixed, config.backend, config.io_type, factors, strategies))
     if announce is not None:

@@ -23,6 +23,7 @@ UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado HLS unrolls or 
 VIVADO_HLS = ("Vivado", "VivadoAccelerator")
 AMD = ("Vitis", *VIVADO_HLS)
 EXACT_BITS = 53  # csim's inputs, outputs and weights pass through a double
+DISTRIBUTED = "distributed_arithmetic"  # a layer as da4ml's graph of adders
 SIMPLE = ("linear", "relu")
 OTHER_BACKENDS: dict[str, tuple[type[FixedLayer], ...]] = {  # what was, in tests/hls/grid.py; oneAPI's like Quartus's
     "Quartus": (FixedDense, FixedActivation),
@@ -176,6 +177,8 @@ def unroll_warnings(
 
 def _at_once(layer: FixedWeighted, reuse_factor: int, strategy: str) -> int:
     """Products that hls4ml's code unrolls in one loop. Latency's array of products is whole at any reuse factor."""
+    if strategy == DISTRIBUTED:  # no loop, no product
+        return 0
     if strategy == "Latency":
         return int(layer.weights.size)
     n_in, n_out = multipliers(layer)
@@ -203,6 +206,11 @@ def check_strategies(
     """Raises ConfigError where hls4ml 1.3 would silently take another strategy, or stop half way."""
     for layer in fixed.kernels:
         strategy, rf, where = strategies[layer.name], reuse_factors[layer.name], f"[hls] layer {layer.name}"
+        if strategy == DISTRIBUTED and (rf != 1 or backend not in ("Vitis", "Vivado")):
+            raise ConfigError(
+                f"{where}: strategy {DISTRIBUTED} unrolls everything (reuse factor 1), for Vitis and Vivado; "
+                f"got {rf} for {backend}"
+            )
         if strategy != "Unrolled":
             continue
         if backend not in AMD:

@@ -34,9 +34,9 @@ Real = NDArray[np.float64]
 
 def likely(layer: FixedLayer, sources: list[Value], got: Real) -> str:
     """A sentence. sources: the layer's inputs, codes (n, *shape), as they should be; got: (n, *shape)."""
-    for text, values in _hypotheses(layer, sources):
-        if np.array_equal(values, got):
-            return text
+    text = explained(layer, sources, got)
+    if text is not None:
+        return text
     if isinstance(layer, FixedSoftmax):
         return "table softmax: its tables, or what addresses them, are others"
     if isinstance(layer, FixedTable):
@@ -44,6 +44,11 @@ def likely(layer: FixedLayer, sources: list[Value], got: Real) -> str:
     if isinstance(layer, FixedWeighted):
         return "precision: weights, bias or accumulator are others"
     return "precision: no other rounding, overflow or width of this layer's result alone explains it"
+
+
+def explained(layer: FixedLayer, sources: list[Value], got: Real) -> str | None:
+    """The first wrong way to compute the layer that gives exactly what was got."""
+    return next((text for text, values in _hypotheses(layer, sources) if np.array_equal(values, got)), None)
 
 
 def _hypotheses(layer: FixedLayer, sources: list[Value]) -> Iterator[tuple[str, Real]]:

@@ -16,6 +16,7 @@ from qkdflow.reference import Value
 from qkdflow.verify import causes
 
 MOST_SAMPLES = 64  # that are traced
+UNSEEN = "unknown; this rung shows logits alone, and not the layers before them"
 
 Traced = Mapping[str, NDArray[np.float64]]
 
@@ -51,7 +52,12 @@ def samples(wrong: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def locate(
-    fixed: FixedModel, x: NDArray[np.float64], places: NDArray[np.int64], got: Traced, types: Mapping[str, str]
+    fixed: FixedModel,
+    x: NDArray[np.float64],
+    places: NDArray[np.int64],
+    got: Traced,
+    types: Mapping[str, str],
+    logits_alone: bool = False,
 ) -> Difference | None:
     """The first layer of `got` that differs from the reference; None where none of them does.
 
@@ -69,6 +75,9 @@ def locate(
         want = kind.decode(right[layer.name])
         wrong = np.argwhere(want != got[layer.name])
         if len(wrong):
+            sources = [values[source] for source in layer.inputs]
+            find = causes.explained if logits_alone else causes.likely
+            cause = find(layer, sources, got[layer.name]) or UNSEEN
             row, *element = place = tuple(int(i) for i in wrong[0])
             return Difference(
                 layer.name,
@@ -78,6 +87,6 @@ def locate(
                 float(got[layer.name][place]),
                 kind.ap_type,
                 types.get(layer.name, kind.ap_type),
-                causes.likely(layer, [values[source] for source in layer.inputs], got[layer.name]),
+                cause,
             )
     return None

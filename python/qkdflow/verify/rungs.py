@@ -197,8 +197,9 @@ def _compared(
     wrong = subject.fixed.predict(subject.x) != logits
     places, difference = samples(wrong), None
     if len(places):
-        traced = trace(subject.x[places]) or {subject.fixed.layers[-1].name: logits[places]}
-        difference = locate(subject.fixed, subject.x[places], places, traced, types or {})
+        traced = trace(subject.x[places])
+        seen = traced or {subject.fixed.layers[-1].name: logits[places]}
+        difference = locate(subject.fixed, subject.x[places], places, seen, types or {}, logits_alone=not traced)
     return Outcome("", "", wrong.size, int(wrong.sum()), difference=difference)
 
 

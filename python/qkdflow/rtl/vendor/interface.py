@@ -16,6 +16,7 @@ from qkdflow.overlay import port as word_port
 from qkdflow.rtl.vendor.design import Design, Ports
 
 CONTROL = {"ap_clk", "ap_rst", "ap_rst_n", "ap_start", "ap_done", "ap_idle", "ap_ready", "ap_continue", "interrupt"}
+HANDSHAKES = ("VALID", "READY", "_ap_vld")  # ends of names that are down while nothing is said
 WORD = 32
 
 
@@ -65,6 +66,7 @@ def interface(
         "reset": reset,
         "reset_low": reset == "ap_rst_n",
         "control": control,
+        "idle": [name for name in ports.inputs if name == "ap_start" or name.endswith(HANDSHAKES)],
         "handshake": not streams,
         "has_start": "ap_start" in ports.inputs,
         "n_in": n_in,
