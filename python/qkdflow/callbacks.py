@@ -122,10 +122,11 @@ class ReduceLROnPlateau(Callback):
 
 @dataclass
 class TerminateOnNaN(Callback):
-    """Stops when the loss is no longer a number."""
+    """Stops when the loss, of the epoch or of the validation after it, is no longer a number."""
 
     def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
-        state.stop = state.stop or not math.isfinite(logs["loss"])
+        finite = math.isfinite(logs["loss"]) and math.isfinite(logs.get("val_loss", 0.0))
+        state.stop = state.stop or not finite
 
 
 @dataclass

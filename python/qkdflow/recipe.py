@@ -55,8 +55,28 @@ def enough(epochs: int, data: Dataset, batch: int, least_steps: int) -> int:
     return max(epochs, math.ceil(least_steps / math.ceil(len(data.train.x) / batch)))
 
 
+def failing(trained: Trained, data: Dataset) -> str | None:
+    """Why a training came to nothing: a loss that is no number, a dead network, or one worse than chance. None: it did
+    not."""
+    accuracy = best_accuracy(trained.history)
+    if not math.isfinite(accuracy):
+        return "the loss was no longer a number (NaN)"
+    logits = trained.model.logits(data.valid.x)
+    if (logits == logits[0]).all():
+        return "the network is dead: it gives every sample the same logits"
+    if worse_than_chance(accuracy, data):
+        return f"the accuracy, {accuracy:.4f}, is worse than chance, 1 of {data.classes}"
+    return None
+
+
+def worse_than_chance(accuracy: float, data: Dataset) -> bool:
+    """Whether a validation accuracy is below 1 of the classes by more than three standard deviations of guessing."""
+    chance = 1 / data.classes
+    return accuracy < chance - 3 * math.sqrt(chance * (1 - chance) / len(data.valid.y))
+
+
 def best_accuracy(history: History) -> float:
-    """Validation accuracy of the weights that the training kept; NaN where the loss was one."""
-    if not all(map(math.isfinite, history.history["loss"])):
+    """Validation accuracy of the weights that the training kept; NaN where a loss was one."""
+    if not all(map(math.isfinite, (*history.history["loss"], *history.history.get("val_loss", ())))):
         return math.nan
     return max(history.history["val_accuracy"][first_kept(history.epochs) :])

@@ -35,7 +35,7 @@ from qkdflow.hardware.estimator.constraints import Constraints
 from qkdflow.importers.build import load_model
 from qkdflow.models import Model
 from qkdflow.models.teaching import copy_shared
-from qkdflow.recipe import Trained, best_accuracy, enough, finite
+from qkdflow.recipe import Trained, best_accuracy, enough
 from qkdflow.sparsity import prune_low_magnitude
 from qkdflow.tune import HyperParameters, Study, Trial, TrialFailed
 
@@ -75,7 +75,12 @@ def dataset(config: RunConfig) -> Dataset:
         data = datasets.SIMULATORS[config.data](key, config.work.samples)
     else:
         data = datasets.load(config.data, key=key, label=config.label, image_size=config.image_size)
-    return data.limited(config.work.train_rows, key) if config.work.train_rows else data
+    data = data.limited(config.work.train_rows, key) if config.work.train_rows else data
+    if data.constant_features == math.prod(data.shape):
+        raise DataError(
+            f"[{config.data}] samples must differ; all {len(data.train.y)} to train on hold the same values"
+        )
+    return data
 
 
 def train_linear(data: Dataset, budget: Budget, key: Key) -> Trained:
@@ -96,7 +101,7 @@ def pretrain(config: RunConfig, key: Key) -> Trained:
     data = datasets.SIMULATORS["textures"](key.fold("textures"), work.pretext_samples)
     build = hypermodels.teacher_family(data, config.teacher_network)
     model = build(HyperParameters(), key)
-    return finite(recipe.fit(model, data, work.pretext_epochs, build.batch, key.fold("fit")), "pretext")
+    return _sound(recipe.fit(model, data, work.pretext_epochs, build.batch, key.fold("fit")), data, "pretext")
 
 
 def search_teacher(
@@ -121,7 +126,7 @@ def search_teacher(
         model = _begun(build(trial.hp, own), base)
         return recipe.fit(model, data, budget.teacher_trial_epochs, build.batch, own.fold("fit"))
 
-    return _search(build, train, budget.teacher_trials, key, journal, tick, jobs=config.jobs, dask=dask)
+    return _search(data, build, train, budget.teacher_trials, key, journal, tick, jobs=config.jobs, dask=dask)
 
 
 def train_teacher(data: Dataset, study: Study, config: RunConfig, key: Key, base: Model | None = None) -> Trained:
@@ -129,11 +134,11 @@ def train_teacher(data: Dataset, study: Study, config: RunConfig, key: Key, base
     build = hypermodels.teacher_family(data, config.teacher_network)
     model = _begun(build(_best(study), key), base)
     epochs = enough(config.work.teacher_epochs, data, build.batch, config.work.least_steps)
-    return finite(recipe.fit(model, data, epochs, build.batch, key.fold("fit")), "teacher")
+    return _sound(recipe.fit(model, data, epochs, build.batch, key.fold("fit")), data, "teacher")
 
 
 def given_teacher(path: str, data: Dataset) -> Model:
-    """A saved model used as teacher. ConfigError where it does not fit the data or holds NaN."""
+    """A saved model used as teacher. ConfigError where it does not fit the data, holds NaN or is worse than chance."""
     model = load_model(path)
     wanted = data.shape, (data.classes,)
     if (model.input_shape, model.output_shape) != wanted:
@@ -146,6 +151,12 @@ def given_teacher(path: str, data: Dataset) -> Model:
     ]
     if bad:
         raise ConfigError(f"[--teacher {path}] its weights must be finite; NaN or infinity in {', '.join(bad)}")
+    _, accuracy = model.evaluate(*data.valid)
+    if recipe.worse_than_chance(accuracy, data):
+        raise ConfigError(
+            f"[--teacher {path}] must be better than chance, 1 of {data.classes}, on the validation part; it gets "
+            f"{accuracy:.4f}. Its outputs must be the classes {', '.join(data.class_names)}, in this order"
+        )
     return model
 
 
@@ -183,7 +194,8 @@ def search_student(
 
     feasible = small_enough if limit is not None or limited is not None else None
     score = _scored(config, limited) if limited is not None else None
-    return _search(build, train, config.work.student_trials, key, journal, tick, feasible, config.jobs, score, dask)
+    trials = config.work.student_trials
+    return _search(data, build, train, trials, key, journal, tick, feasible, config.jobs, score, dask)
 
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
@@ -226,10 +238,10 @@ def train_student(
         trained.append(_student(data, logits, _best(study), config, epochs, key.fold(restart)))
         if tick:
             tick(restart + 1, max(map(_rank, trained)))
-    best, limited = finite(max(trained, key=_rank), "student"), config.limited
+    best, limited = _sound(max(trained, key=_rank), data, "student"), config.limited
     if limited is None:
         return best
-    whole = [t for t in trained if _rank(t) >= 0]  # NaN cannot be frozen
+    whole = [t for t in trained if recipe.failing(t, data) is None]  # NaN cannot be frozen
     return max(whole, key=lambda t: limited.score(_rank(t), config.estimate(freeze(t.model))))
 
 
@@ -271,8 +283,16 @@ def _begun(model: Model, base: Model | None) -> Model:
 
 def _best(study: Study) -> HyperParameters:
     if study.best is None:
-        raise DataError("[search] no trial succeeded: every training ended in NaN. Check the data's range")
+        why = sorted({str(trial.info.get("error", trial.state)) for trial in study.trials})
+        raise DataError(f"[search] no trial succeeded: {'; '.join(why)}. Check the data's range and labels")
     return study.best.hp
+
+
+def _sound(trained: Trained, data: Dataset, name: str) -> Trained:
+    """`trained`, where the training came to something; DataError, which says `name`, where it did not."""
+    if reason := recipe.failing(trained, data):
+        raise DataError(f"[{name}] its training failed: {reason}. Check the data's range, or try another --seed")
+    return trained
 
 
 def _scored(config: RunConfig, limited: Constraints) -> Score:
@@ -305,6 +325,7 @@ def _pruned(fixed: FixedModel, sparsity: float) -> FixedModel:
 
 
 def _search(
+    data: Dataset,
     build: Callable[[HyperParameters], Model],
     train: Callable[[Trial], Trained],
     trials: int,
@@ -320,9 +341,9 @@ def _search(
 
     def objective(trial: Trial) -> tuple[float, dict[str, Any]]:
         trained = train(trial)
+        if reason := recipe.failing(trained, data):
+            raise TrialFailed(reason)
         accuracy = best_accuracy(trained.history)
-        if not math.isfinite(accuracy):
-            raise TrialFailed("the loss was no longer a number")
         info = {"parameters": trained.model.count_params()}
         return score(accuracy, trained.model, info) if score else (accuracy, info)
 

@@ -40,6 +40,7 @@ class Report:
                 "classes": data.classes,
                 "class_names": data.class_names,
                 "split": parts,
+                "constant_features": data.constant_features,
                 "pulses": pulse_summary(data),
             }
         }

@@ -84,6 +84,11 @@ class Dataset:
     def test(self) -> Part:
         return self._part(self.indices.test)
 
+    @property
+    def constant_features(self) -> int:
+        """How many values of a sample never change in the training part: nothing can be learned from them."""
+        return int((self.train.x == self.train.x[0]).all(axis=0).sum())
+
     def _part(self, rows: I64) -> Part:
         return Part(_read_only(self.x[rows]), _read_only(self.y[rows]))
 

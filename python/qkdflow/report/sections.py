@@ -107,6 +107,8 @@ def _data(report: Report) -> Html:
         f"{split['valid']:,} to validate, {split['test']:,} to test. The test part was seen by no search, no "
         "early stop and no threshold."
     )
+    if constant := data.get("constant_features"):
+        text += f" Values of a sample that never change in the training part: {constant:,}."
     drawing = None
     if data.get("pulses"):
         caption = "Mean, 10th to 90th percentile, and in grey a few inputs of each class (training part)."
