@@ -187,7 +187,12 @@ def search_student(
 
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
-    """ConfigError, before anything is trained, where even the smallest student has too many parameters."""
+    """ConfigError, before anything is trained, where even the smallest student has too many parameters.
+
+    Or where the networks asked for do not fit the data.
+    """
+    if config.teacher is None:
+        hypermodels.teacher_family(data, config.teacher_network)
     build = student_family(data, config)
     least = build(HyperParameters(hypermodels.least_values(build))).count_params()
     if config.max_parameters is not None and least > config.max_parameters:

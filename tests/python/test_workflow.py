@@ -339,6 +339,8 @@ def test_an_unfinished_run_cannot_be_loaded(tmp_path: Path) -> None:
 def test_a_limit_that_no_student_meets_is_said_before_anything_is_trained(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--max-parameters.*at least 39"):
         workflow.run(replace(PSD, max_parameters=20), tmp_path / "r")
+    with pytest.raises(ConfigError, match=r"TeacherCNN\] needs images"):
+        workflow.run(replace(PSD, teacher_network={"kind": "cnn"}), tmp_path / "r")
     assert not (tmp_path / "r" / "01_baselines").exists()
 
 
