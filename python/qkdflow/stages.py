@@ -179,10 +179,19 @@ def search_student(
     logits: the teacher's (see `teacher_logits`), (rows of the train part, classes). The rest as `search_teacher`.
     """
     build = student_family(data, config)
-    limit, limited = config.max_parameters, config.limited
 
     def train(trial: Trial) -> Trained:
         return _student(data, logits, trial.hp, config, config.work.student_trial_epochs, key.fold(trial.number))
+
+    feasible, limited = _feasible(build, config), config.limited
+    score = _scored(config, limited) if limited is not None else None
+    trials = config.work.student_trials
+    return _search(data, build, train, trials, key, journal, tick, feasible, config.jobs, score, dask)
+
+
+def _feasible(build: hypermodels.Student, config: RunConfig) -> Callable[[dict[str, Any]], bool] | None:
+    """Whether a student has no more parameters than it may, and may meet the constraints; None where there are none."""
+    limit, limited = config.max_parameters, config.limited
 
     def small_enough(values: dict[str, Any]) -> bool:
         model = build(HyperParameters(values))
@@ -192,20 +201,27 @@ def search_student(
             return True
         return not limited.refusals(untrained(config, model), hopeful=True)
 
-    feasible = small_enough if limit is not None or limited is not None else None
-    score = _scored(config, limited) if limited is not None else None
-    trials = config.work.student_trials
-    return _search(data, build, train, trials, key, journal, tick, feasible, config.jobs, score, dask)
+    return small_enough if limit is not None or limited is not None else None
 
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
-    """ConfigError, before anything is trained, where even the smallest student has too many parameters."""
+    """ConfigError, before anything is trained, where no student is small enough, or a network does not fit the data."""
+    if config.teacher is None:
+        hypermodels.teacher_family(data, config.teacher_network)
     build = student_family(data, config)
     least = build(HyperParameters(hypermodels.least_values(build))).count_params()
     if config.max_parameters is not None and least > config.max_parameters:
         raise ConfigError(
             f"[--max-parameters] must be at least {least}, the smallest student here; got {config.max_parameters}"
         )
+    if config.constraints:
+        try:
+            Study(build, seed=config.seed, feasible=_feasible(build, config)).ask()
+        except ConfigError as error:
+            raise ConfigError(
+                f"[--constraints] must be met by some student; got {config.constraints}, which none of those that were "
+                "drawn meets. Loosen them, or choose a larger part"
+            ) from error
 
 
 def check_project(data: Dataset, study: Study, config: RunConfig) -> None:

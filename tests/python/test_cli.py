@@ -77,6 +77,30 @@ def test_a_bad_csv_is_one_line(text: str, message: str, capsys: pytest.CaptureFi
     assert "pulses.csv" in error
 
 
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            ["run", "psd", "--bits", "eight", "--out", "r"],
+            "invalid int value: 'eight'. All options: qkdflow run --help",
+        ),
+        (["run", "psd"], "required: --out"),
+        (["run", "psd", "--out", "r", "--bit-s", "8"], "unrecognized arguments: --bit-s 8"),
+        (["walk"], "invalid choice: 'walk'"),
+    ],
+)
+def test_a_line_that_is_not_understood_is_one_line(
+    args: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(args)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("qkdflow: [")
+    assert error.count("\n") == 1
+
+
 def test_an_output_directory_that_cannot_be_made_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

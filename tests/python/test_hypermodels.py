@@ -12,6 +12,7 @@ from qkdflow.errors import ConfigError
 from qkdflow.freeze import freeze
 from qkdflow.hypermodels import (
     StudentCNN,
+    StudentMLP,
     StudentResNet,
     TeacherCNN,
     TeacherZoo,
@@ -113,6 +114,11 @@ def test_what_does_not_fit_is_refused(images: Dataset) -> None:
         StudentCNN(images, 8)
     with pytest.raises(ConfigError, match="at least 1"):
         TeacherCNN(images, convolutions=0)
+    for empty in ((9, 3, 1), (0, 3, 1), (3, 9, 0)):
+        with pytest.raises(ConfigError, match=r"kernels must be \(least, most, step\), 1 <= least"):
+            TeacherCNN(images, **SMALL, kernels=empty)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=r"widths must be \(least, most, step\), 1 <= least"):
+            StudentMLP(images, 8, widths=(empty,))
     with pytest.raises(ConfigError, match="needs images"):
         StudentCNN(replace(images, x=images.x.reshape(240, -1)), 8)
     with pytest.raises(ConfigError, match="the network must be one of mobilenetv2, vgg16"):

@@ -336,9 +336,17 @@ def test_an_unfinished_run_cannot_be_loaded(tmp_path: Path) -> None:
         load_run(tmp_path)
 
 
-def test_a_limit_that_no_student_meets_is_said_before_anything_is_trained(tmp_path: Path) -> None:
+def test_a_limit_that_no_student_meets_is_said_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ConfigError, match=r"--max-parameters.*at least 39"):
         workflow.run(replace(PSD, max_parameters=20), tmp_path / "r")
+    monkeypatch.setattr(stages, "untrained", lambda *_: None)
+    monkeypatch.setattr(stages.Constraints, "refusals", lambda *_, **__: ["too much"])
+    with pytest.raises(ConfigError, match=r"--constraints\] must be met by some student; got {'lut': 0.1}"):
+        workflow.run(replace(PSD, constraints={"lut": 0.1}), tmp_path / "r")
+    with pytest.raises(ConfigError, match=r"TeacherCNN\] needs images"):
+        workflow.run(replace(PSD, teacher_network={"kind": "cnn"}), tmp_path / "r")
     assert not (tmp_path / "r" / "01_baselines").exists()
 
 

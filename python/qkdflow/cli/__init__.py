@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from qkdflow.cli import (
     assess,
@@ -108,9 +109,15 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, as every other mistake: the options fill a screen."""
+        self.exit(2, f"qkdflow: [{self.prog}] {message}. All options: {self.prog} --help\n")
+
+
 def commands() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """The command, and its verbs by name."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="qkdflow",
         description="From a data set to a bit-exact tiny neural network on an FPGA.",
         epilog=epilog(),

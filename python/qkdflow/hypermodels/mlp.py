@@ -11,9 +11,10 @@ import numpy as np
 
 from qkdflow._core import Key
 from qkdflow.datasets import Dataset
-from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import (
     Bits,
+    Range,
+    check_ranges,
     check_rate,
     distillation,
     layer_bits,
@@ -28,8 +29,6 @@ from qkdflow.layers import Dense, Flatten, Input, Layer, QActivation, QDense, Re
 from qkdflow.models import Sequential
 from qkdflow.optimizers import Adam
 from qkdflow.tune import HyperParameters
-
-Range = tuple[int, int, int]  # least, most, step
 
 
 def _vector(dataset: Dataset, scaling: Rescaling) -> list[Layer]:
@@ -94,8 +93,7 @@ class StudentMLP:
     learning_rate: float = 1e-2
 
     def __post_init__(self) -> None:
-        if any(len(w) != 3 or not 1 <= w[0] <= w[1] or w[2] < 1 for w in self.widths):
-            raise ConfigError(f"[StudentMLP] widths must be (least, most, step) a layer; got {self.widths}")
+        check_ranges("[StudentMLP] widths", self.widths)
         check_rate(self.learning_rate)
 
     @cached_property

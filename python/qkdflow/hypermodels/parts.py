@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from qkdflow.errors import ConfigError
 from qkdflow.layers import BatchNormalization, QActivation, QConv2D, QDense
 from qkdflow.quantizers import csd_bits, quantized_bits, quantized_relu
@@ -71,6 +73,16 @@ def layer_bits(hp: HyperParameters, bits: Bits, name: str) -> int:
 
 def least_bits(bits: Bits) -> int:
     return bits if isinstance(bits, int) else bits[0]
+
+
+Range = tuple[int, int, int]  # least, most, step
+
+
+def check_ranges(what: str, ranges: Iterable[Range]) -> None:
+    """ConfigError, which begins with `what`, where a range of widths is empty or upside down."""
+    for given in ranges:
+        if len(given) != 3 or not 1 <= given[0] <= given[1] or given[2] < 1:
+            raise ConfigError(f"{what} must be (least, most, step), 1 <= least <= most and step >= 1; got {given}")
 
 
 def check_rate(first: float) -> None:
