@@ -151,8 +151,17 @@ def test_a_stream(tmp_path: Path) -> None:
 EARLY = STREAM.replace("begin v1 <= 0; v2 <= 0; end", "begin v1 <= x_TVALID; v2 <= 0; end")
 
 
+CHAIN = (
+    SCALAR.replace("ap_start, ap_done", "ap_start, ap_continue, ap_done")
+    .replace("input   ap_start;", "input   ap_start;\ninput   ap_continue;")
+    .replace("enable = 1'b1", "enable = ap_continue")
+)
+
+
 @needs_verilator
-@pytest.mark.parametrize("design", [SCALAR, STREAM, EARLY], ids=["ap_ctrl_hs", "streams", "taken in reset"])
+@pytest.mark.parametrize(
+    "design", [SCALAR, CHAIN, STREAM, EARLY], ids=["ap_ctrl_hs", "ap_ctrl_chain", "streams", "taken in reset"]
+)
 def test_stalls_and_random_registers_change_nothing(tmp_path: Path, design: str) -> None:
     rtl = compile_vendor_rtl(write(tmp_path, design), FIXED)
     for seed, stalls in enumerate([(0.5, 0.0), (0.0, 0.5), (0.9, 0.9), (0.0, 0.0)]):

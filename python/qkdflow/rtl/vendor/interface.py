@@ -15,7 +15,8 @@ from qkdflow.errors import ConfigError
 from qkdflow.overlay import port as word_port
 from qkdflow.rtl.vendor.design import Design, Ports
 
-CONTROL = {"ap_clk", "ap_rst", "ap_rst_n", "ap_start", "ap_done", "ap_idle", "ap_ready", "ap_continue", "interrupt"}
+ALWAYS = {"ap_ce", "ap_continue"}  # a clock enable; the word that a result was seen
+CONTROL = {"ap_clk", "ap_rst", "ap_rst_n", "ap_start", "ap_done", "ap_idle", "ap_ready", "interrupt", *ALWAYS}
 HANDSHAKES = ("VALID", "READY", "_ap_vld")  # ends of names that are down while nothing is said
 WORD = 32
 
@@ -66,6 +67,7 @@ def interface(
         "reset": reset,
         "reset_low": reset == "ap_rst_n",
         "control": control,
+        "always": [name for name in ports.inputs if name in ALWAYS],
         "idle": [name for name in ports.inputs if name == "ap_start" or name.endswith(HANDSHAKES)],
         "handshake": not streams,
         "has_start": "ap_start" in ports.inputs,
