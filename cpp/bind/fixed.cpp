@@ -4,6 +4,7 @@
 #include "fixed/activation.h"
 #include "fixed/conv.h"
 #include "fixed/dense.h"
+#include "fixed/embedding.h"
 #include "fixed/merge.h"
 #include "fixed/network.h"
 #include "fixed/pooling.h"
@@ -157,6 +158,16 @@ void moving(py::module_& m) {
            py::arg("name"), py::arg("padding"), py::arg("result_type"));
 }
 
+void recurrent(py::module_& m) {
+  Class<fx::Embedding>(m, "FixedEmbedding")
+      .def(py::init([](const std::string& name, const Codes& embeddings, FixedPoint result_type) {
+             require(embeddings.ndim() == 2, name, "embeddings must be (rows, width)");
+             return fx::Embedding(name, static_cast<int>(embeddings.shape(0)), copied(embeddings),
+                                  result_type);
+           }),
+           py::arg("name"), py::arg("embeddings"), py::arg("result_type"));
+}
+
 }  // namespace
 
 void fixed(py::module_& m) {
@@ -165,6 +176,7 @@ void fixed(py::module_& m) {
   weighted(m);
   pointwise(m);
   moving(m);
+  recurrent(m);
   py::class_<fx::Network>(m, "Emulator",
                           "The integer forward pass of a frozen network, codes in and codes out.")
       .def(py::init([](const std::vector<int>& input_shape, FixedPoint input_type) {

@@ -26,6 +26,7 @@ from qkdflow.fixed import (
     FixedConv,
     FixedDense,
     FixedDepthwiseConv,
+    FixedEmbedding,
     FixedLayer,
     FixedModel,
     FixedPooling,
@@ -82,6 +83,9 @@ def result(layer: FixedLayer, sources: list[Value]) -> Codes:
             return value.codes.reshape(len(value.codes), *layer.shape)
         case FixedZeroPadding():
             return np.pad(value.codes, ((0, 0), *layer.padding, (0, 0)))
+        case FixedEmbedding():
+            rows = np.pad(layer.embeddings, ((0, 1), (0, 0)))
+            return rows[np.minimum(value.codes, len(rows) - 1)]
         case FixedTable():
             return _table(layer, value)
         case FixedSoftmax():

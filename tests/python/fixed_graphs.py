@@ -15,6 +15,7 @@ from qkdflow.fixed import (
     FixedConv,
     FixedDense,
     FixedDepthwiseConv,
+    FixedEmbedding,
     FixedLayer,
     FixedModel,
     FixedPooling,
@@ -26,6 +27,7 @@ from qkdflow.fixed import (
 )
 from qkdflow.fixed.model import INPUT, UNSIZED, append, sized
 
+INDEX = FixedPoint(4, 4, False)
 PIXEL = FixedPoint(8, 3, True, "TRN", "SAT")
 WEIGHT, BIAS = FixedPoint(5, 1), FixedPoint(7, 2)
 RELU = FixedPoint(6, 3, False, "RND", "SAT")
@@ -150,6 +152,11 @@ class Build:
                 (self.last,),
             )
         )
+
+    def embedding(self, rows: int, width: int, kind: FixedPoint) -> str:
+        name = self.name("rows")
+        table = codes(self.key.fold(name), kind, (rows, width))
+        return self.put(FixedEmbedding(name, table, kind, (self.last,)))
 
     def add(self, a: str, b: str) -> str:
         return self.put(sized(self.emulator, FixedAdd(self.name("add"), UNSIZED, (a, b))))
@@ -308,6 +315,17 @@ def padded_pooling(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
     return b.model()
 
 
+def embedding(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
+    """A table of fewer rows than its index has codes."""
+    b = Build(key, (7,), INDEX)
+    b.embedding(11, 3, kind)
+    b.reshape()
+    b.dense(5)
+    b.relu()
+    b.dense(3)
+    return b.model()
+
+
 GRAPHS = {
     "conv2d": conv2d,
     "conv1d": conv1d,
@@ -319,4 +337,5 @@ GRAPHS = {
     "tables": tables,
     "softmaxes": softmaxes,
     "padded_pooling": padded_pooling,
+    "embedding": embedding,
 }

@@ -34,6 +34,7 @@ from qkdflow.fixed import (
     FixedConv,
     FixedDense,
     FixedDepthwiseConv,
+    FixedEmbedding,
     FixedModel,
     FixedPooling,
     FixedReshape,
@@ -116,10 +117,20 @@ class _Writer:
                 return self.put("Reshape", name, sources, {"target_shape": list(layer.shape)})
             case FixedZeroPadding():
                 return self.zeros(name, sources[0], layer.padding)
+            case FixedEmbedding():
+                return self.embedding(layer, sources[0])
         raise ConfigError(
             f"[keras] layer {name}: QKeras has no tables like hls4ml's {layer.kind}; end the network on logits, or use "
             "relu or quantized_bits in its place"
         )
+
+    def embedding(self, layer: FixedEmbedding, source: str) -> str:
+        """The rows, and after them their quantiser, which changes nothing."""
+        kind, (rows, width) = layer.result_type, layer.embeddings.shape
+        table = {"embeddings": kind.decode(layer.embeddings)}
+        options = {"input_dim": rows, "output_dim": width, "mask_zero": False}
+        made = self.put("Embedding", f"{layer.name}_rows", [source], options, table)
+        return self.cast(FixedActivation(layer.name, "linear", kind), kind, made, 0.0)
 
     # Sums
 

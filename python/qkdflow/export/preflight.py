@@ -11,14 +11,17 @@ from qkdflow.fixed import (
     FixedActivation,
     FixedDense,
     FixedDepthwiseConv,
+    FixedEmbedding,
     FixedLayer,
     FixedModel,
     FixedPooling,
     FixedReshape,
     FixedWeighted,
+    Link,
 )
 from qkdflow.fixed.model import INPUT
 
+MOST_INDEX_BITS = 16  # of an embedding: hls4ml gets a row for every code of the index's type
 UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado HLS unrolls or partitions; MaximumSize in project.tcl
 VIVADO_HLS = ("Vivado", "VivadoAccelerator")
 AMD = ("Vitis", *VIVADO_HLS)
@@ -122,6 +125,8 @@ def check_layers(fixed: FixedModel, io_type: str) -> None:
                     f"{where}: hls4ml pads the maximum of unsigned values with half their range; put a signed "
                     "type before it, or use padding 'valid'"
                 )
+        if isinstance(layer, FixedEmbedding):
+            _check_embedding(fixed, link, stream)
         if stream and isinstance(layer, FixedActivation) and layer.activation == "relu6":
             raise ConfigError(f"{where}: hls4ml 1.3 has no relu6 for io_stream; use io_parallel, or relu")
         before = [by_name[source] for source in layer.inputs if source != INPUT]
@@ -130,6 +135,24 @@ def check_layers(fixed: FixedModel, io_type: str) -> None:
             raise ConfigError(
                 f"{where}: after {flat[0].name}, which flattens, io_stream takes a dense layer alone; put it before"
             )
+
+
+def _check_embedding(fixed: FixedModel, link: Link, stream: bool) -> None:
+    where = f"[hls] layer {link.layer.name}"
+    readers = [layer.name for layer in fixed.layers if INPUT in layer.inputs]
+    if link.layer.inputs != (INPUT,) or len(readers) > 1:
+        raise ConfigError(
+            f"{where}: hls4ml's embedding needs an index that is an integer in C++, as the network's input can be: it "
+            f"must read that, and be the only layer that does; it reads {link.layer.inputs[0]}, "
+            f"the input goes to {', '.join(readers)}"
+        )
+    if fixed.input_type.bits > MOST_INDEX_BITS:
+        raise ConfigError(
+            f"{where}: an index of at most {MOST_INDEX_BITS} bits is required; got {fixed.input_type.bits}; "
+            "give the input as few bits as the table needs"
+        )
+    if stream and len(link.input_shapes[0]) > 1:
+        raise ConfigError(f"{where}: io_stream takes a vector of indices; got {link.input_shapes[0]}; use io_parallel")
 
 
 def check_unrolling(fixed: FixedModel, backend: str, reuse_factors: dict[str, int], strategies: dict[str, str]) -> None:

@@ -78,7 +78,10 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
     )
     # csim can say what every layer gave; synthesis does not see it. Intel's streams are traced empty.
     config["TraceOutput"] = hls["io_type"] == "io_parallel" or hls["backend"] not in ("Quartus", "oneAPI")
-    names: Entry = {hls["input_name"]: {"Precision": {"result": precision(model["input_type"])}}}
+    given = precision(model["input_type"])
+    if any(layer["kind"] == "embedding" for layer in model["layers"]):  # it alone reads the input
+        given = f"uint<{model['input_type']['bits']}>"  # an ap_fixed is no index in C++
+    names: Entry = {hls["input_name"]: {"Precision": {"result": given}}}
     if hls["io_type"] == "io_stream":
         names |= inserted(model, hls)
     for layer in model["layers"]:
@@ -122,6 +125,8 @@ def precisions(layer: Entry) -> Entry:
     found = {"result": "result_type"}
     if layer["kind"] in ("dense", "conv", "depthwise_conv"):
         found |= {"accum": "result_type", "weight": "weight_type", "bias": "bias_type"}
+    elif layer["kind"] == "embedding":
+        found |= {"embeddings": "result_type"}
     elif layer["kind"] == "scale":
         found |= {"scale": "weight_type", "bias": "bias_type"}
     elif layer["kind"] == "pooling":
@@ -143,6 +148,7 @@ def layer_list(model: Entry, hls: Entry, arrays: Any) -> list[Entry]:
         name = layer["name"]
         sources = hls["sources"][name]
         shapes = [hls["shapes"][source] for source in sources]
+        layer = {**layer, "index_bits": model["input_type"]["bits"]}
         entry = KINDS[layer["kind"]](layer, shapes, hls["shapes"][name], arrays)
         layers.append({"name": name, "inputs": sources, "data_format": LAST, **entry})
     return layers
@@ -243,6 +249,20 @@ def table(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) 
     return {"class_name": "Activation", "activation": layer["function"], "n_in": int(np.prod(shape))}
 
 
+def embedding(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    """Rows of zeros up to the last index that the input's type has: hardware reads whatever lies there."""
+    table = values(arrays[f"{layer['name']}.embeddings"], layer["result_type"])
+    rows = max(len(table), 2 ** layer["index_bits"])
+    return {
+        "class_name": "Embedding",
+        "n_in": int(np.prod(shape[:-1])),
+        "n_out": shape[-1],
+        "vocab_size": rows,
+        "embeddings_data": np.pad(table, ((0, rows - len(table)), (0, 0))),
+        "embeddings_quantizer": None,
+    }
+
+
 def softmax(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
     entry = {"class_name": "Softmax", "activation": "softmax", "n_in": shape[0], "axis": -1}
     return {
@@ -266,6 +286,7 @@ KINDS = {
     "activation": activation,
     "table": table,
     "softmax": softmax,
+    "embedding": embedding,
 }
 
 

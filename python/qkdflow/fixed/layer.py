@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,7 +65,7 @@ def plane(values: tuple[Any, ...], missing: Any) -> tuple[Any, Any]:
     return (missing, values[0]) if len(values) == 1 else (values[0], values[1])
 
 
-class FixedLayer:
+class FixedLayer(ABC):
     """A layer of integers. `inputs` names its sources; empty, it takes the layer before it.
 
     Once in a FixedModel, `inputs` is never empty; the model's own input is called `input` there.
@@ -93,9 +94,14 @@ class FixedLayer:
         """Weights and biases whose integers are not zero."""
         return 0
 
+    @property
+    def size_bits(self) -> int:
+        """Storage of weights and biases at their types' widths, zeros included."""
+        return 0
+
+    @abstractmethod
     def core(self) -> _core.FixedLayer:
         """The engine's layer."""
-        raise NotImplementedError
 
-    def check(self, shapes: tuple[tuple[int, ...], ...]) -> None:
+    def check(self, shapes: tuple[tuple[int, ...], ...]) -> None:  # noqa: B027 - most layers take any shape
         """Raises ConfigError for source shapes that mean something else than this layer."""

@@ -162,11 +162,7 @@ class FixedModel:
     @property
     def size_bits(self) -> int:
         """Storage of the parameters at their types' widths, zeros included."""
-        return sum(
-            layer.weights.size * layer.weight_type.bits + layer.bias.size * layer.bias_type.bits
-            for layer in self.layers
-            if isinstance(layer, FixedWeighted)
-        )
+        return sum(layer.size_bits for layer in self.layers)
 
     @property
     def digest(self) -> str:

@@ -54,6 +54,11 @@ class FixedWeighted(FixedLayer):
         """Weights and biases whose integers are not zero."""
         return int(np.count_nonzero(self.weights) + np.count_nonzero(self.bias))
 
+    @property
+    def size_bits(self) -> int:
+        """Storage of weights and biases at their types' widths, zeros included."""
+        return self.weights.size * self.weight_type.bits + self.bias.size * self.bias_type.bits
+
 
 @dataclass(frozen=True, eq=False)
 class FixedDense(FixedWeighted):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from qkdflow import _core, layers, quantizers
 from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
@@ -15,6 +17,7 @@ from qkdflow.fixed import (
     FixedConv,
     FixedDense,
     FixedDepthwiseConv,
+    FixedEmbedding,
     FixedLayer,
     FixedModel,
     FixedPooling,
@@ -90,6 +93,7 @@ class _Freezer:
     frozen: list[FixedLayer] = field(default_factory=list)
     affine: dict[str, Affine] = field(default_factory=dict)  # what is still to be done to it: by trained layer
     function: dict[str, Function] = field(default_factory=dict)  # likewise
+    embedding: dict[str, layers.Embedding] = field(default_factory=dict)  # tables still without a type
 
     def take(self, layer: layers.Layer, inbound: tuple[str, ...]) -> None:
         function = activations.of_layer(layer)
@@ -112,6 +116,9 @@ class _Freezer:
             self.batch_normalization(layer, inbound[0])
         elif isinstance(layer, pooling._Pool):
             self.pooling(layer, inbound[0])
+        elif isinstance(layer, layers.Embedding):
+            self.at[layer.name] = self.source(inbound[0])
+            self.embedding[layer.name] = layer
         elif isinstance(layer, (layers.Add, layers.Concatenate)):
             self.merge(layer, inbound)
         elif isinstance(layer, (layers.Flatten, layers.Reshape, layers.ZeroPadding1D, layers.ZeroPadding2D)):
@@ -124,6 +131,10 @@ class _Freezer:
         if name in self.function and self.function[name] != Function():
             raise ConfigError(
                 f"[{name}] its {self.function[name].name} needs a quantiser to be frozen: put a QActivation after it"
+            )
+        if name in self.embedding:
+            raise ConfigError(
+                f"[{name}] its table needs a quantiser to be frozen: put QActivation(quantized_bits(...)) after it"
             )
         if name in self.affine:
             scaling = sized(self.emulator, self.affine.pop(name).layer(name, self.at[name]))
@@ -157,11 +168,22 @@ class _Freezer:
 
     def activation(self, name: str, quantizer: Quantizer, inbound: str) -> None:
         function, kind = activations.of_quantizer(quantizer, name)
+        if inbound in self.embedding:
+            self.rows(name, function, kind, self.embedding[inbound])
+            return
         before = self.function.pop(inbound, Function())  # each of its readers quantises it anew
         function = activations.merged(before, function, name)
         self.put(function.frozen(name, kind, self.source(inbound)), name)
         if before != Function():
             self.function[inbound] = before
+
+    def rows(self, name: str, function: Function, kind: FixedPoint, layer: layers.Embedding) -> None:
+        """An Embedding and the quantiser after it: its rows, quantised once and for all."""
+        if function.name not in ("linear", "relu"):
+            raise ConfigError(f"[{name}] after an Embedding quantized_bits or quantized_relu can be frozen")
+        table = np.asarray(self.model.effective(f"{layer.name}/embeddings"), dtype=np.float64)
+        codes = kind.encode(np.maximum(table, 0) if function.name == "relu" else table)
+        self.put(FixedEmbedding(name, codes, kind, (self.at[layer.name],)), name)
 
     def rescaling(self, layer: layers.Rescaling, inbound: str) -> None:
         source = self.source(inbound)
