@@ -7,11 +7,12 @@ namespace qkd::bayes {
 namespace {
 
 constexpr double kUnsureNoise =
-    0.25;  // variance of a failed or pruned trial's value, in units of the outputs'
+    0.25;                   // variance of a failed or pruned trial's value, in units of the outputs'
+constexpr double kFar = 3;  // beyond the median by so many of its distances to the best: far worse
 
 }  // namespace
 
-Outcomes outcomes(const VectorXd& values, const std::vector<State>& states) {
+Outcomes outcomes(const VectorXd& values, const std::vector<State>& states, bool capped) {
   const Eigen::Index n = values.size();
   std::vector<double> finite;
   for (Eigen::Index i = 0; i < n; ++i) {
@@ -29,6 +30,11 @@ Outcomes outcomes(const VectorXd& values, const std::vector<State>& states) {
     out.extra[i] = kUnsureNoise;
     const bool curve = state == State::pruned && std::isfinite(values[i]) && !finite.empty();
     out.y[i] = curve ? std::clamp(values[i], quartile, worst) : worst;
+  }
+  // A quarter at most is cut: a search that has converged must not flatten all that it knows.
+  if (capped && !finite.empty()) {
+    const double median = finite[finite.size() / 2];
+    out.y = out.y.cwiseMin(std::max(median + kFar * (median - finite.front()), quartile));
   }
   // Scaled first, so that squares of 1e200 do not overflow.
   const double largest = out.y.cwiseAbs().maxCoeff();

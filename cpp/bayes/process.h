@@ -21,6 +21,7 @@ struct Told {
   MatrixXd x;
   VectorXd values;
   std::vector<State> states;
+  bool capped = false;  // as of bayes::outcomes
 };
 
 class Process {

@@ -106,13 +106,15 @@ std::optional<RowVectorXd> Suggester::design(std::uint32_t number, Admission& ad
   return std::nullopt;
 }
 
-// The incumbent is the lowest mean, not the lowest value: noise may have made that.
+// The incumbent is the lowest mean, not the lowest value: noise may have made that. Outputs are capped here
+// alone: of two objectives the worst of one may be on the front, and a limit may lie beyond a violation's
+// cap.
 void Suggester::single(Model& model, const Trials& trials, const MatrixXd& x, const VectorXd& values,
                        Key key) {
   const std::vector<bool> can_win = winners(trials);
   model.centres = best_first(values, can_win);
   Process& known = process(0);
-  known.tell({x, values, trials.states});
+  known.tell({x, values, trials.states, true});
   Posterior posterior = known.posterior();
   const VectorXd means = posterior.means_at_seen();
   double best = std::numeric_limits<double>::infinity();

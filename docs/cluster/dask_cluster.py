@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=32)
     parser.add_argument("--memory", default="2GB")
     parser.add_argument("--walltime", default="02:00:00", help="of a SLURM job; its trial runs again elsewhere")
+    parser.add_argument("--patience", type=float, default=86400, help="seconds in the queue until the first worker")
     parser.add_argument("--show", action="store_true", help="print the submit file and stop")
     words = sys.argv[1:]
     split = words.index("--") if "--" in words else len(words)
@@ -45,7 +46,13 @@ def main() -> int:
             print(cluster.job_script())
             return 0
         cluster.scale(jobs=args.workers)
-        cluster.wait_for_workers(1)
+        try:
+            cluster.wait_for_workers(1, timeout=args.patience)
+        except TimeoutError:
+            queue = {"slurm": "squeue", "htcondor": "condor_q"}[args.kind]
+            cure = f"look at {queue} and at the jobs' logs, or give --patience"
+            print(f"[dask_cluster] no worker within {args.patience:g} s: {cure}", file=sys.stderr)
+            return 1
         return subprocess.run([*command, "--dask", cluster.scheduler_address], check=False).returncode
 
 

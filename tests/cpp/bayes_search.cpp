@@ -230,6 +230,18 @@ TEST_CASE("outputs are standardised at any scale; failures count as the worst", 
     const Outcomes scaled = outcomes(scale * values, states);
     CHECK((scaled.y - out.y).cwiseAbs().maxCoeff() < 1e-12);
   }
+  VectorXd skewed(9);
+  skewed << 0, 1, 2, 3, 4, 5, 6, 12, 1e6;
+  std::vector<State> all(9, State::complete);
+  const Outcomes cut = outcomes(skewed, all, true);
+  CHECK(cut.value(cut.y[8]) == Approx(4 + 3 * 4));
+  CHECK(cut.value(cut.y[7]) == Approx(12));
+  CHECK(outcomes(skewed, all).y[8] > 2.5);
+  all[0] = State::failed;
+  CHECK(outcomes(skewed, all, true).y[0] == outcomes(skewed, all, true).y[8]);
+  skewed << 0, 0, 0, 0, 0, 0, 5, 6, 7;  // the median is the best: the upper quartile is the cap
+  const Outcomes converged = outcomes(skewed, std::vector(9, State::complete), true);
+  CHECK(converged.value(converged.y[8]) == Approx(5));
   CHECK(outcomes(VectorXd::Constant(4, 0.1), std::vector(4, State::complete)).y.isZero(0));
   CHECK(outcomes(VectorXd::Constant(4, NAN), std::vector(4, State::failed)).y.isZero(0));
 }

@@ -109,8 +109,8 @@ def test_hopeless_trials_stop_early_and_their_curves_count(stopper: Any, tmp_pat
     study = Study(square, journal=tmp_path / "j", **options)
     best = study.optimize(curve, 30)
     pruned = [t for t in study.trials if t.state == "pruned"]
-    assert len(pruned) >= 3
-    assert all(t.value == t.curve[-1][1] and len(t.curve) < 27 for t in pruned)
+    assert sum(len(t.curve) < 27 for t in pruned) >= 3  # Halving has a rung at the last step too
+    assert all(t.value == t.curve[-1][1] for t in pruned)
     assert best is not None
     assert abs(float(best.values["x"]) - 0.3) < 0.05
     again = Study(square, **options)

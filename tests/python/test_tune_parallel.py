@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,13 @@ def score(trial: Trial) -> float:
 
 def study(**options: Any) -> Study:
     return Study(space, direction="min", seed=1, **options)
+
+
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def start(folder: Path, trials: int, sleep: float, name: str) -> subprocess.Popen[bytes]:
@@ -109,15 +116,13 @@ def test_two_studies_share_a_journal_without_repeats(tmp_path: Path) -> None:
 
 def test_a_killed_worker_loses_only_its_trial_which_runs_again(tmp_path: Path) -> None:
     doomed = start(tmp_path, 1000, 30, "doomed")
-    while not (tmp_path / "doomed.0").exists():
-        assert doomed.poll() is None
-        time.sleep(0.02)
+    until(lambda: (tmp_path / "doomed.0").exists() or doomed.poll() is not None)
+    assert doomed.poll() is None
     survivor = start(tmp_path, 10, 0.01, "survivor")
-    while not (tmp_path / "survivor.9").exists():  # trials 1 to 9; then it waits for trial 0
-        assert survivor.poll() is None
-        time.sleep(0.02)
+    until(lambda: (tmp_path / "survivor.9").exists() or survivor.poll() is not None)  # 1 to 9; then it waits for 0
+    assert survivor.poll() is None
     doomed.send_signal(signal.SIGKILL)
-    doomed.wait()
+    doomed.wait(60)
     assert survivor.wait(60) == 0
     assert (tmp_path / "survivor.0").exists()
     trials = study(journal=tmp_path / "journal.jsonl").trials
@@ -236,13 +241,12 @@ def test_on_dask_workers_may_join_later_and_must_not_all_leave(tmp_path: Path) -
                 threads.update(client.run(_core.threads))
 
         def leave() -> None:
-            while not (tmp_path / "begun").exists():
-                time.sleep(0.02)
+            until((tmp_path / "begun").exists)
             changing.scale(0)
 
         leaving = threading.Thread(target=leave)
         leaving.start()
         with pytest.raises(ToolError, match=r"\[dask\] the scheduler at tcp:.*, or all its workers, went away"):
             study().optimize(long, 3, grow, dask=changing.scheduler_address)
-        leaving.join()
+        leaving.join(60)
     assert list(threads.values()) == [1, 1]

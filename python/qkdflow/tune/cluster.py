@@ -15,6 +15,7 @@ from qkdflow._core import set_threads
 from qkdflow.errors import ConfigError, ToolError
 
 PATIENCE = 30  # seconds until a scheduler that does not answer is given up
+SENDING = 600  # seconds until the objective, with the data that it holds, must be with all workers
 KINDS = ("tcp://", "tls://", "ws://", "wss://", "ucx://", "inproc://")
 
 
@@ -39,7 +40,11 @@ def workers(address: str, objective: Any) -> Iterator[tuple[Executor, Any]]:
             raise ToolError(f"[dask] the scheduler at {address} has no workers. Start some with: dask worker {address}")
         client.register_plugin(_one_thread(), name="qkdflow-threads")
         try:
-            yield client.get_executor(pure=False), client.scatter(objective, broadcast=True, hash=False)
+            sent = client.scatter(objective, broadcast=True, hash=False, timeout=SENDING)
+        except TimeoutError as error:
+            raise ToolError(f"[dask] the workers of {address} did not take the data within {SENDING} s") from error
+        try:
+            yield client.get_executor(pure=False), sent
         except KilledWorker as error:
             raise ToolError(
                 f"[dask] a worker must outlive its trial; {error.allowed_failures + 1} died of the same one. Look into "
