@@ -81,7 +81,7 @@ APPLICATIONS = {
             "bits": 6,
             "sparsity": 0.48,
             "max_parameters": 3816,
-            "teacher_network": {"kind": "cnn", "convolutions": 3, "pool_every": 1, "dense": 0, "kernels": [8, 16, 8]}
+            "teacher_network": {"kind": "cnn", "convolutions": 3, "pool_every": 1, "dense": 0, "kernels": [16, 32, 8]}
             | {"learning_rate": 1e-2},
             "student_network": {
                 "kind": "cnn",
@@ -98,8 +98,8 @@ APPLICATIONS = {
             "quick": {"train_rows": 10_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 6}
             | {"student_trials": 3, "student_trial_epochs": 2, "student_epochs": 12, "student_restarts": 1}
             | {"baseline_epochs": 3, "least_steps": 0},
-            "paper": {"train_rows": 20_000, "teacher_trials": 2, "teacher_trial_epochs": 1, "teacher_epochs": 5}
-            | {"student_trials": 6, "student_trial_epochs": 1, "student_epochs": 14, "student_restarts": 1}
+            "paper": {"teacher_trials": 2, "teacher_trial_epochs": 1, "teacher_epochs": 12, "student_trials": 10}
+            | {"student_trial_epochs": 2, "student_epochs": 60, "student_restarts": 1}
             | {"baseline_epochs": 4, "least_steps": 0},
         },
         MNIST,
