@@ -1,0 +1,117 @@
+"""The measured tables of README.md, made from the committed results: `python docs/tables.py` writes them anew.
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`; what makes it is TABLES[NAME]. Nothing is typed by hand
+there: a test fails where the file differs from what the results say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs/results"
+sys.path.insert(0, str(ROOT / "tests/bench"))
+README = ROOT / "README.md"
+_MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def compression(results: Path = RESULTS) -> str:
+    """Accuracy and size of every application's student that tests/bench/results.py measured."""
+    from results import TARGETS  # type: ignore[import-not-found]  # of tests/bench: the rows, and what was published
+
+    rows = []
+    for name, (_, published) in TARGETS.items():
+        path = results / f"{name}.json"
+        if not path.exists():
+            continue
+        row = json.loads(path.read_text(encoding="utf-8"))
+        teacher, student, csim = row["teacher"], row["student"], row["csim"]
+        scores = [100 * seed["accuracy_test"] for seed in student["seeds"]]
+        zeros = min(seed["sparsity"] for seed in student["seeds"])
+        rows.append(
+            (
+                f"{name}, {'synthetic' if row['source'].startswith('Synthetic') else 'real'}",
+                f"{teacher['parameters']:,}, {100 * teacher['accuracy_test']:.2f} %",
+                f"{student['parameters']:,}",
+                f"{teacher['parameters'] / student['parameters']:.1f}",
+                str(student["bits"]),
+                f"{100 * zeros:.1f} %",
+                f"{median(scores):.2f} % ({min(scores):.2f} to {max(scores):.2f}, {len(scores)} seeds)",
+                f"{csim['mismatches']:,} of {csim['outputs_compared']:,}" if csim["outputs_compared"] else "not run",
+                published,
+            )
+        )
+    head = ("data", "teacher", "student", "ratio", "bits", "zeros", "accuracy on test", "csim differs", "published")
+    return _table(head, rows, right=(2, 3, 4, 5)) if rows else "Not measured yet: `tests/bench/results.py`.\n"
+
+
+def speed(results: Path = RESULTS) -> str:
+    """Optimiser steps here and in PyTorch, as tests/bench/train_peers/run wrote them; a sentence where it did not."""
+    command = "tests/bench/train_peers/run --json docs/results/train_peers.json"
+    path = results / "train_peers.json"
+    if not path.exists():
+        return f"Beside PyTorch: `{command}` measures it; it was not run to its end yet.\n"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    rows = [
+        (
+            row["workload"],
+            f"{row['qkdflow']['wall_median_ms']:.3g}",
+            f"{row['torch']['wall_median_ms']:.3g}",
+            f"{row['torch_compile']['wall_median_ms']:.3g}" if row["torch_compile"] else "",
+            f"{row['ratio']['wall']['median']:.2f}",
+            f"{row['ratio']['wall']['least']:.2f} to {row['ratio']['wall']['most']:.2f}",
+            f"{row['memory_mb']['qkdflow']:.3g}, {row['memory_mb']['torch']:.3g}",
+        )
+        for row in found["results"]
+    ]
+    head = ("workload", "ms a step", "PyTorch", "compiled", "ratio", "of the bursts", "MB: here, PyTorch")
+    loads = [row["load"] for row in found["results"]]
+    threads = found["results"][0]["threads"]
+    note = f"`{command}`: {threads} thread(s), medians, load {min(loads):.1f} to {max(loads):.1f}.\n"
+    return f"{_table(head, rows, right=range(1, 7))}\n{note}"
+
+
+def ladder(results: Path = RESULTS) -> str:
+    """hls4ml's C simulation against the emulator, a row a network."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in json.loads((results / "ladder.json").read_text(encoding="utf-8"))["rows"]:
+        found.setdefault(row["workload"], []).append(row)
+    rows = [
+        (
+            name.replace("_", " "),
+            f"{cases[0]['parameters']:,}",
+            str(len(cases)),
+            f"{sum(case['outputs'] for case in cases):,}",
+            f"{sum(case['mismatches'] for case in cases):,}",
+        )
+        for name, cases in found.items()
+    ]
+    every = [row for cases in found.values() for row in cases]
+    outputs, wrong = sum(row["outputs"] for row in every), sum(row["mismatches"] for row in every)
+    rows.append(("all", "", str(len(every)), f"{outputs:,}", f"{wrong:,}"))
+    return _table(("network", "parameters", "targets", "logits", "differ"), rows, right=range(1, 5))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
+    flush = set(right)
+    rule = ["---:" if i in flush else "---" for i in range(len(head))]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *rows))
+
+
+TABLES: dict[str, Callable[[], str]] = {"compression": compression, "speed": speed, "ladder": ladder}
+
+
+def filled(text: str) -> str:
+    """The text with every marked table made anew."""
+    return _MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    print(README)
