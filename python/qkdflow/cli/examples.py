@@ -59,7 +59,6 @@ _EXAMPLES = {
     "rtl": """
   qkdflow rtl runs/psd --reuse-factor 10 --nearest             Verilog, simulated against the emulator
   qkdflow rtl runs/psd --argmax --synthesise                   a class number out; Yosys's counts
-  qkdflow rtl runs/psd --vendor solution1/syn/verilog          what Vitis or Vivado HLS wrote
 """,
     "assess": """
   qkdflow assess runs/psd --device sim                         runs anywhere
