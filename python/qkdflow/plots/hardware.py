@@ -10,7 +10,20 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from qkdflow.plots.results import pareto_front
-from qkdflow.plots.style import DASHES, GREEN, INK, MUTED, ORANGE, SERIES, SKY, Figure, label, percent_axis, styled
+from qkdflow.plots.style import (
+    DASHES,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    SERIES,
+    SKY,
+    Figure,
+    label,
+    log_numbers,
+    percent_axis,
+    styled,
+)
 
 _RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram": "BRAM"}
 
@@ -44,7 +57,8 @@ def reuse_factor(
         latency.plot(x, y, color=INK, label=f"RTL simulated, {mhz:g} MHz", **style)
     _factors(latency, asked, _replaced(points))
     latency.set(ylabel="latency [us], estimated; lines to the 90 % interval", yscale="log", title=title)
-    latency.legend(fontsize=8)
+    log_numbers(latency.yaxis)
+    latency.legend(fontsize=8, loc="lower right")
     shares[0].set_ylabel(f"share of the part at {clocks[-1]:g} MHz [%], estimated (csynth)")
     shares[-1].legend(fontsize=8)
     figure.supxlabel("reuse factor asked for", fontsize=9.5, color=MUTED)

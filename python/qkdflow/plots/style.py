@@ -20,7 +20,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.style import context
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 from PIL import Image
 
 INK = "#1b1f24"
@@ -172,6 +172,12 @@ def log_ticks(axis: Axis, low: float, high: float) -> None:
     """Ticks for a logarithmic axis, written out, at round numbers between `low` and `high` (> 0)."""
     ticks = _ticks(low, high)
     _put_ticks(axis, ticks, [f"{t:,.10g}" for t in ticks])
+
+
+def log_numbers(axis: Axis) -> None:
+    """Matplotlib's own ticks of a logarithmic axis, written as numbers: it writes TeX, which stays unread here."""
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _put_ticks(axis: Axis, ticks: Sequence[float], labels: Sequence[str]) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from qkdflow._core import Key
 from qkdflow.errors import ConfigError
-from qkdflow.plots.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, Figure, label, styled
+from qkdflow.plots.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, Figure, label, log_numbers, styled
 from qkdflow.tune.parameters import Parameter, Value
 from qkdflow.tune.study import Study
 from qkdflow.tune.trial import Trial
@@ -250,9 +250,7 @@ def _axis(ax: Axes, side: Literal["x", "y"], parameter: Parameter, values: Seque
     wide = min(values) > 0 and max(values) >= 100 * min(values)  # type: ignore[operator]
     if getattr(parameter, "sampling", "log" if wide else "linear") == "log":
         ax.set(**{f"{side}scale": "log"})
-        axis = ax.xaxis if side == "x" else ax.yaxis
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))  # Matplotlib's own writes TeX, which stays unread here
-        axis.set_minor_formatter(NullFormatter())
+        log_numbers(ax.xaxis if side == "x" else ax.yaxis)
     return list(values)
 
 
