@@ -163,7 +163,8 @@ def to_dict(report: Report) -> dict[str, Any]:
     return {"kind": type(report).__name__.lower(), **asdict(report)}
 
 
-def parse_csynth(text: str, source: str = "csynth.xml") -> Synthesis:
+@_sound
+def parse_csynth(text: str, source: str) -> Synthesis:
     """The estimates in the text of a csynth.xml. Raises DataError."""
     try:
         root = parse(text.encode(), source)
