@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def read_design(path: str | Path) -> Design:
         if hwh.stat().st_size > LARGEST:
             raise ManifestError(f"[{hwh}] at most {LARGEST} bytes are required; got {hwh.stat().st_size}")
         return parse_design(hwh.read_bytes(), str(hwh))
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ManifestError(
             f"[{path}] an .xsa, or a .bit with its .hwh beside it, is required; got: {error}. "
             "Vivado writes the .hwh under the project's .gen/sources_1/bd/NAME/hw_handoff"

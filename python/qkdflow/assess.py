@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from qkdflow_overlay import Classifier, Device, DeviceError
@@ -14,9 +14,11 @@ from qkdflow.accuracy import confusion_matrix
 from qkdflow.cards import card, facts, grid, verdict
 from qkdflow.errors import DataError, ToolError
 from qkdflow.files import read_json, write_json
+from qkdflow.fitted import fitted
 from qkdflow.fixed import Codes
 from qkdflow.html import Child
 from qkdflow.overlay import Overlay
+from qkdflow.refusal import BROKEN
 
 _SHOWN = 20  # classes of a confusion matrix in a notebook
 
@@ -57,9 +59,13 @@ class Assessment:
         path = Path(directory) / "assessment.json"
         data = read_json(path)
         try:
-            rows = tuple(tuple(int(n) for n in row) for row in data.pop("confusion"))
-            return cls(confusion=rows, class_names=tuple(data.pop("class_names")), **data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            hints = get_type_hints(cls)
+            found = cls(**{name: fitted(value, hints[name], name) for name, value in data.items()})
+            for value in (found.benchmark or {}).values():
+                for number in value.values() if isinstance(value, dict) else (value,):
+                    fitted(number, float, "benchmark")
+            return found
+        except BROKEN as error:
             raise DataError(f"[{path}] an assessment is required; got: {error}") from error
 
     def text(self) -> str:

@@ -62,7 +62,7 @@ def damaged(seeds: list[Files], key: str) -> Files:
         damage = rng.choice(kinds) if kinds and rng.random() < 0.7 else _bytes
         others = [seed[name] for seed in seeds if name in seed]
         files[name] = _splice(rng, files[name], rng.choice(others)) if rng.random() < 0.03 else damage(rng, files[name])
-        if rng.random() < 0.01:
+        if len(files) > 1 and rng.random() < 0.01:
             del files[name]
             return files
     return files
@@ -214,7 +214,7 @@ def _xml(rng: Random, data: bytes) -> bytes:
     """An element's text, attribute or name changed; an element gone, twice or inside itself."""
     try:
         root = ElementTree.fromstring(data)  # noqa: S314 - ours, without entities
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # damaged before, or an encoding that is none
         return _bytes(rng, data)
     nodes = list(root.iter())
     node = rng.choice(nodes)

@@ -132,6 +132,10 @@ def test_a_garbled_line_is_named(tmp_path: Path) -> None:
         ([good[0], good[1][:-3] + "zzz", good[2]], r"line 2\] S,index.*characters are lost"),
         ([good[0], good[1].rpartition(",")[0], good[2]], r"line 2\] S,index,label"),
         ([good[0], good[2]], "1 samples are required; the firmware counts 1, 0 failed, 0 came"),
+        ([good[0], good[1].replace("77", "9" * 30), good[2]], r"line 2\] S,index,label"),
+        ([good[0], good[1].rpartition(",")[0] + ",123456789", good[2]], r"line 2\] S,index,label"),
+        ([good[0], good[1].rpartition(",")[0] + ",-1", good[2]], r"line 2\] S,index,label"),
+        ([good[0], good[1], "# end " + "1" * 5000 + " 0"], r"line 3\] S,index,label"),
         (good[:2], "first and last line are required"),
         (good[1:], "first and last line are required"),
     ):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fixed_models import mlp
 from qkdflow import Key, cli
-from qkdflow.errors import ConfigError
+from qkdflow.errors import ConfigError, DataError
 from qkdflow.fixed import FixedModel
 from qkdflow.hardware.estimator import Target, estimate_for
 from qkdflow.hardware.estimator.calibrate import calibrate, remember
@@ -143,3 +143,23 @@ def test_the_command_says_before_and_after(
     assert calibrated > shipped
     assert cli.main([*arguments, "--calibrate", str(project / "notes.rpt")]) == 2
     assert "at least one csynth.xml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        3,
+        {},
+        {"design": "d", "stage": "csynth", "terms": [], "counts": {}},
+        {"design": "d", "stage": "csynth", "terms": {"lut": {}, "ff": {"a|b": "1"}}, "counts": {}},
+        {"design": "d", "stage": [], "terms": {"lut": {}, "ff": {}}, "counts": {}},
+        {"design": "d", "stage": "csynth", "terms": {"lut": {}, "ff": {}}, "counts": {"lut": 10**400}},
+        {"design": "d", "stage": "placed", "terms": {"lut": {}, "ff": {}}, "counts": {"lut": True}},
+    ],
+    ids=str,
+)
+def test_a_damaged_table_is_refused(entry: object, tmp_path: Path) -> None:
+    path = tmp_path / "reports.json"
+    path.write_text(json.dumps({"format": "qkdflow.reports/2", "reports": [entry]}))
+    with pytest.raises(DataError, match="report 0: design, stage, terms and counts are required"):
+        calibrate(path)

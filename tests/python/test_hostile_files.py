@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 from qkdflow import Key, load_model, settings
+from qkdflow.assess import Assessment
 from qkdflow.datasets import Dataset, load
 from qkdflow.datasets.idx import read_idx
 from qkdflow.errors import ConfigError, DataError
@@ -246,3 +247,23 @@ def test_a_saved_data_set_that_is_none_is_refused(change: dict[str, object], tmp
     (tmp_path / "dataset.json").write_text(json.dumps({**about, **change}))
     with pytest.raises(DataError, match="a saved data set is required"):
         Dataset.load(tmp_path)
+
+
+def test_a_damaged_archive_of_a_design_is_refused(tmp_path: Path) -> None:
+    packed = bytearray(zipped(b"<EDKSYSTEM/>" * 400).replace(b"x.npy", b"x.hwh"))
+    packed[40:44] = b"\xff" * 4
+    (tmp_path / "design.xsa").write_bytes(packed)
+    with pytest.raises(ManifestError, match=r"an \.xsa, or a \.bit with its \.hwh beside it"):
+        read_design(tmp_path / "design.xsa")
+
+
+@pytest.mark.parametrize(
+    "change", [{"benchmark": {"a": []}}, {"accuracy": []}, {"confusion": [["x"]]}, {"x": 1}], ids=str
+)
+def test_an_assessment_that_is_none_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    Assessment("sim", 2, 4, 0, None, 1.0, ((1, 0), (0, 1)), ("a", "b"), 0.5, 1.0, {"cycles": {"50": 3}}).save(tmp_path)
+    assert Assessment.load(tmp_path).samples == 2
+    about = json.loads((tmp_path / "assessment.json").read_text())
+    (tmp_path / "assessment.json").write_text(json.dumps({**about, **change}))
+    with pytest.raises(DataError, match="an assessment is required"):
+        Assessment.load(tmp_path)

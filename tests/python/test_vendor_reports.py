@@ -208,6 +208,8 @@ def test_what_says_nothing_is_passed_over(tmp_path: Path) -> None:
         assert read_report(tmp_path / name) is None
     with pytest.raises(DataError, match="there is none"):
         read_reports([tmp_path])
+    with pytest.raises(DataError, match="a readable report is required"):
+        read_report(tmp_path / "nowhere.rpt")
     (tmp_path / "a_csynth.rpt").write_text(csynth_rpt())
     assert list(read_reports([tmp_path], modules=True)) == [tmp_path / "a_csynth.rpt"]
     said = next(sentences(read_reports([tmp_path], modules=True)))
@@ -232,11 +234,17 @@ def test_what_is_not_a_report_is_refused(tmp_path: Path) -> None:
         (parse_utilization, UTILIZATION.replace("LUTs", "Lots"), "counts of LUTs and registers are required"),
         (parse_utilization, HIERARCHY.replace("Total LUTs", "Lots"), "counts of LUTs and registers are required"),
         (parse_timing, TIMING.format(wns="NA", failing="NA"), "a timing summary and a clock are required"),
+        (parse_timing, TIMING.format(wns="0.1", failing="9" * 5000), "a whole, undamaged description is required"),
+        (parse_utilization, UTILIZATION.replace("7654", "7654.5"), "a whole, undamaged description is required"),
+        (parse_utilization, UTILIZATION.replace("70560", "few"), "a whole, undamaged description is required"),
+        (parse_csynth_rpt, csynth_rpt(cycles="9" * 5000 + "|" + "9" * 5000), "a whole, undamaged description is"),
     ):
         with pytest.raises(DataError, match=message):
             parse(text)
     with pytest.raises(DataError, match="there is none"):
         read_reports([tmp_path])
+    with pytest.raises(DataError, match="a readable report is required"):
+        read_report(tmp_path / "nowhere.rpt")
 
 
 def test_a_runs_report_shows_them(tmp_path: Path) -> None:

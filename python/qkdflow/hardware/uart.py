@@ -24,8 +24,8 @@ from qkdflow.fixed import Codes
 from qkdflow.overlay import Overlay
 
 BAUD = 115200
-_BEGIN = re.compile(r"# qkdflow (\S+) samples (\d+) words (\d+)\Z")
-_END = re.compile(r"# end (\d+) (\d+)\Z")
+_BEGIN = re.compile(r"# qkdflow (\S+) samples (\d{1,9}) words (\d{1,9})\Z")
+_END = re.compile(r"# end (\d{1,9}) (\d{1,9})\Z")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def parse(overlay: Overlay, lines: Iterable[str]) -> Log:
             row = [int(c) for c in cells[:4]] + [int(c, 16) for c in cells[4:]]
         except ValueError:
             row = []
-        if kind != "S" or len(row) != 4 + words:
+        fits = all(0 <= n < 2**63 for n in row[:4]) and all(0 <= n < 2**32 for n in row[4:])
+        if kind != "S" or len(row) != 4 + words or not fits:
             raise DeviceError(
                 f"[uart line {number}] S,index,label,predicted,cycles and {words} words are required; got {line!r}. "
                 "Usual cause: characters are lost; try a lower speed, or a shorter cable"

@@ -7,17 +7,19 @@ under its stage: csynth is HLS's guess, synthesis and placed are Vivado's counts
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 from xml.etree.ElementTree import Element
 
 from qkdflow_overlay import ManifestError
 from qkdflow_overlay.safe_xml import parse
 
 from qkdflow.errors import DataError
+from qkdflow.refusal import reading
 
 LARGEST = 1 << 26  # bytes of a report
 Stage = Literal["csynth", "synthesis", "placed"]
@@ -105,6 +107,20 @@ class Timing:
 Report = Synthesis | Utilization | Timing
 
 
+Parse = TypeVar("Parse", bound=Callable[..., Report])
+
+
+def _sound(parse: Parse) -> Parse:
+    """The same; what a number of thousands of digits, or a half LUT, raises becomes a DataError."""
+
+    @functools.wraps(parse)
+    def checked(text: str, source: str = "report") -> Report:
+        with reading(source):
+            return parse(text, source)
+
+    return cast(Parse, checked)
+
+
 def read_reports(paths: Iterable[str | Path], modules: bool = False) -> dict[Path, Report]:
     """The reports among files and folders (searched through), by path; other files are passed over.
 
@@ -147,7 +163,8 @@ def to_dict(report: Report) -> dict[str, Any]:
     return {"kind": type(report).__name__.lower(), **asdict(report)}
 
 
-def parse_csynth(text: str, source: str = "csynth.xml") -> Synthesis:
+@_sound
+def parse_csynth(text: str, source: str) -> Synthesis:
     """The estimates in the text of a csynth.xml. Raises DataError."""
     try:
         root = parse(text.encode(), source)
@@ -178,7 +195,8 @@ def parse_csynth(text: str, source: str = "csynth.xml") -> Synthesis:
         raise DataError(f"[{source}] numbers are required; {error}") from error
 
 
-def parse_csynth_rpt(text: str, source: str = "csynth.rpt") -> Synthesis:
+@_sound
+def parse_csynth_rpt(text: str, source: str) -> Synthesis:
     """The estimates in the text of a *_csynth.rpt. Raises DataError."""
     performance, _, estimates = text.partition("== Utilization Estimates")
     rows = {row[0]: row[1:] for row in _cells(estimates.partition("+ Detail")[0])}
@@ -214,7 +232,8 @@ def parse_csynth_rpt(text: str, source: str = "csynth.rpt") -> Synthesis:
     )
 
 
-def parse_utilization(text: str, source: str = "utilization.rpt") -> Utilization:
+@_sound
+def parse_utilization(text: str, source: str) -> Utilization:
     """The counts in the text of a report_utilization, flat or by hierarchy (its top). Raises DataError."""
     head = _head(text)
     used, available = _by_hierarchy(text) if "Utilization by Hierarchy" in text else _by_site(text)
@@ -267,7 +286,8 @@ def _by_hierarchy(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return used, {}
 
 
-def parse_timing(text: str, source: str = "timing.rpt") -> Timing:
+@_sound
+def parse_timing(text: str, source: str) -> Timing:
     """The worst slack in the text of a report_timing_summary. Raises DataError."""
     slack, period = _slack(text), _PERIOD.findall(text)
     if slack is None or not period:
@@ -294,9 +314,12 @@ def sentences(reports: dict[Path, Report]) -> Iterator[str]:
 
 
 def _read(path: Path) -> str:
-    if path.stat().st_size > LARGEST:
-        raise DataError(f"[{path}] at most {LARGEST} bytes are required; got {path.stat().st_size}")
-    return path.read_text("utf-8", "replace")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"[{path}] at most {LARGEST} bytes are required; got {path.stat().st_size}")
+        return path.read_text("utf-8", "replace")
+    except OSError as error:
+        raise DataError(f"[{path}] a readable report is required; got: {error.strerror}") from error
 
 
 def _range(least: str, most: str) -> tuple[int, int] | None:

@@ -202,4 +202,25 @@ def _read(path: Path) -> list[dict[str, Any]]:
     table = read_json(path)
     if not isinstance(table, dict) or table.get("format") != FORMAT or not isinstance(table.get("reports"), list):
         raise DataError(f"[{path}] a table of reports ({FORMAT}) is required; move this file away")
+    for number, entry in enumerate(table["reports"]):
+        if not _is_report(entry):
+            raise DataError(
+                f"[{path}] report {number}: design, stage, terms and counts are required; move this file away"
+            )
     return list(table["reports"])
+
+
+def _is_report(entry: Any) -> bool:
+    """Whether an entry is what `remember` writes."""
+    if not isinstance(entry, dict) or not isinstance(terms := entry.get("terms"), dict):
+        return False
+    texts = (entry.get("design"), entry.get("stage"))
+    amounts = [entry.get("counts"), *(terms.get(target) for target in TARGETS)]
+    return all(isinstance(t, str) for t in texts) and all(map(_are_amounts, amounts))
+
+
+def _are_amounts(value: Any) -> bool:
+    """Numbers by name, as reports count them: none of them negative, or beyond any part."""
+    return isinstance(value, dict) and all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 1e15 for v in value.values()
+    )
