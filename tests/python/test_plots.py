@@ -67,6 +67,12 @@ def test_a_figure_shows_itself_in_a_notebook() -> None:
         assert len(first) < 40_000
 
 
+def test_a_network_of_no_clock_is_drawn_at_half_a_clock() -> None:
+    point = {**REUSE[0], "latency_clk": (0, 0, 2)}
+    axes = plots.reuse_factor([point], "wires").axes[0]
+    assert {float(y) for line in axes.lines for y in line.get_ydata()} == {0.5 / point["mhz"]}
+
+
 def test_images_are_drawn_each_over_its_own_range() -> None:
     x = np.stack([np.zeros((4, 4, 1)), np.arange(16).reshape(4, 4, 1)])
     axes = plots.images(x, ["flat", "ramp"]).axes

@@ -67,9 +67,10 @@ def reuse_factor(
 
 def _latency(ax: Axes, series: Sequence[Mapping[str, Any]], colour: str, dash: Any, name: str) -> None:
     x = [p["asked"] for p in series]
-    value, low, high = (np.array([p["latency_clk"][k] for p in series]) / series[0]["mhz"] for k in range(3))
+    # No clock at all is drawn at half a clock: the axis is logarithmic.
+    value, low, high = (np.array([max(p["latency_clk"][k], 0.5) for p in series]) / series[0]["mhz"] for k in range(3))
     ax.plot(x, value, ls=dash, color=colour, label=name)
-    ax.vlines(x, np.maximum(low, 0.5 / series[0]["mhz"]), high, color=colour, lw=1.0, alpha=0.6)
+    ax.vlines(x, low, high, color=colour, lw=1.0, alpha=0.6)
     for point, y in zip(series, value, strict=True):
         valid = set(point["taken"].values()) == {point["asked"]}
         ax.plot(point["asked"], y, "o", color=colour, mfc=colour if valid else "none")
