@@ -17,16 +17,18 @@ target_compile_options(qkdflow_core PRIVATE -fno-math-errno -fno-trapping-math)
 # built for the plain target. Multiply and add are fused where the level has it, so that v3 and v4 agree bit for bit.
 set(simd ${CMAKE_SOURCE_DIR}/cpp/base/simd)
 set(kernel_flags -O3 -ffp-contract=fast)
+set(algebra_flags -O3 -ffp-contract=off)  # there every fused product is written
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_definitions(qkdflow_core PRIVATE QKDFLOW_X86_LEVELS)
-  set_source_files_properties(${simd}/v2.cpp ${simd}/algebra_v2.cpp PROPERTIES
-                              COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v2")
-  set_source_files_properties(${simd}/v3.cpp ${simd}/algebra_v3.cpp PROPERTIES
-                              COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v3")
-  set_source_files_properties(${simd}/v4.cpp ${simd}/algebra_v4.cpp PROPERTIES
-                              COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v4;-mprefer-vector-width=512")
+  set_source_files_properties(${simd}/v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v2")
+  set_source_files_properties(${simd}/algebra_v2.cpp PROPERTIES COMPILE_OPTIONS "${algebra_flags};-march=x86-64-v2")
+  set_source_files_properties(${simd}/v3.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v3")
+  set_source_files_properties(${simd}/algebra_v3.cpp PROPERTIES COMPILE_OPTIONS "${algebra_flags};-march=x86-64-v3")
+  set_source_files_properties(${simd}/v4.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags};-march=x86-64-v4;-mprefer-vector-width=512")
+  set_source_files_properties(${simd}/algebra_v4.cpp PROPERTIES COMPILE_OPTIONS "${algebra_flags};-march=x86-64-v4;-mprefer-vector-width=512")
 else()
-  set_source_files_properties(${simd}/v2.cpp ${simd}/algebra_v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags}")
+  set_source_files_properties(${simd}/v2.cpp PROPERTIES COMPILE_OPTIONS "${kernel_flags}")
+  set_source_files_properties(${simd}/algebra_v2.cpp PROPERTIES COMPILE_OPTIONS "${algebra_flags}")
   set_source_files_properties(${simd}/v3.cpp ${simd}/v4.cpp ${simd}/algebra_v3.cpp ${simd}/algebra_v4.cpp
                               PROPERTIES HEADER_FILE_ONLY ON)
 endif()

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <mutex>
 
 #include "base/check.h"
 #include "base/flush_denormals.h"
@@ -13,17 +14,41 @@
 // OpenMP's own header is of the compiler that brought it; these two names are of the standard.
 extern "C" void omp_set_num_threads(int);
 extern "C" int omp_get_max_threads(void);
+#else
+#include <thread>
+#include <vector>
 #endif
 
 namespace qkd {
 
 namespace {
 
-void set([[maybe_unused]] int count) noexcept {
 #ifdef QKDFLOW_OPENMP
-  omp_set_num_threads(count);
-#endif
+void set(int count) noexcept { omp_set_num_threads(count); }
+int most() { return omp_get_max_threads(); }
+
+template <typename Body>
+void spread(int team, int count, const Body& body) {
+#pragma omp parallel for num_threads(team) schedule(static)
+  for (int i = 0; i < count; ++i) body(i);
 }
+#else
+// Where ThreadSanitizer must see the threads, and where a compiler has no OpenMP: a team for every call.
+thread_local int allowed = 1;
+void set(int count) noexcept { allowed = count; }
+int most() { return allowed; }
+
+template <typename Body>
+void spread(int team, int count, const Body& body) {
+  std::vector<std::thread> others;
+  for (int t = 1; t < team; ++t)
+    others.emplace_back([&, t] {
+      for (int i = t; i < count; i += team) body(i);
+    });
+  for (int i = 0; i < count; i += team) body(i);
+  for (std::thread& other : others) other.join();
+}
+#endif
 
 // A forked child has the one thread that forked; libgomp would wait for ever for the others of its team.
 std::atomic<bool> forked = false;
@@ -43,11 +68,7 @@ void set_threads(int count) {
 
 int threads() {
   if (forked) set(1);  // for the threads that the child starts
-#ifdef QKDFLOW_OPENMP
-  return omp_get_max_threads();
-#else
-  return 1;
-#endif
+  return most();
 }
 
 void parallel(int count, const std::function<void(int)>& body) {
@@ -56,20 +77,18 @@ void parallel(int count, const std::function<void(int)>& body) {
     for (int i = 0; i < count; ++i) body(i);
     return;
   }
-#ifdef QKDFLOW_OPENMP
   std::exception_ptr thrown;
-#pragma omp parallel for num_threads(team) schedule(static)
-  for (int i = 0; i < count; ++i) {
+  std::mutex one;
+  spread(team, count, [&](int i) {
     const FlushDenormals flush;
     try {
       body(i);
     } catch (...) {
-#pragma omp critical
+      const std::lock_guard<std::mutex> lock(one);
       if (!thrown) thrown = std::current_exception();
     }
-  }
+  });
   if (thrown) std::rethrow_exception(thrown);
-#endif
 }
 
 SingleThread::SingleThread() : before_(threads()) { set(1); }

@@ -1,6 +1,6 @@
 """Runs and searches that are killed at random moments, again and again, must end as if nothing had happened.
 
-    python tests/faults/kill.py [--kills 50] [--seed 0] [--json FILE]
+    python tests/faults/kill.py [--kills 50] [--only run|search] [--seed 0] [--json FILE]
 
 Half of the kills come at a random time, half in the middle of a random write. What was killed goes on, is perhaps
 killed again, and when it ends: a run's files are those of an undisturbed run (times aside), none is torn or left over;
@@ -169,12 +169,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50, help="of runs, and as many of searches (50)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="the result goes there")
+    parser.add_argument("--only", choices=["run", "search"], help="one of them")
+    parser.add_argument("--json", type=Path, help="the result goes there, beside that of the other")
     args = parser.parse_args()
-    result: dict[str, Any] = {"kills_each": args.kills, "seed": args.seed}
+    result: dict[str, Any] = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
     try:
         with tempfile.TemporaryDirectory() as root:
-            for mode in ("run", "search"):
+            for mode in [args.only] if args.only else ["run", "search"]:
                 result[mode] = test(mode, args.kills, Key(args.seed).fold(mode), Path(root))
                 print(f"{mode}: {json.dumps(result[mode])}", flush=True)
     except Torn as broken:

@@ -116,6 +116,23 @@ def test_a_torn_last_line_is_tolerated(tmp_path: Path) -> None:
         assert path.read_bytes() == content
 
 
+def test_a_trial_that_died_after_a_report_runs_and_reports_again(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    dying = Study(mixed, seed=2, journal=path)
+    trial = dying.ask()
+    trial.report(0, 0.1)
+    trial.report(1, 0.2)
+    dying.give_up(trial)
+    study = Study(mixed, seed=2, journal=path)
+    again = study.ask()
+    again.report(0, 0.1)
+    with pytest.raises(ConfigError, match="steps must rise"):
+        again.report(0, 0.1)
+    study.tell(again, 0.3)
+    assert study.trials[0].curve == ((0, 0.1),)
+    assert Study(mixed, seed=2, journal=path).trials == study.trials
+
+
 def test_claims_that_a_dead_process_left_go_when_its_study_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "j[1].jsonl"
     Study(mixed, seed=2, journal=path).optimize(score, 3)

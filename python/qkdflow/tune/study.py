@@ -77,6 +77,7 @@ class Study:
         self._codes: dict[int, Codes] = {}
         self._told: list[int] = []  # numbers, in the order told
         self._results: list[tuple[list[float], list[float]]] = []  # of these, for the optimiser
+        self._reported: dict[int, int] = {}  # the last step of each trial, since it was handed out here
         self._lock = threading.RLock()
         self._applied = 0  # events of the journal
         self._claims = Claims(None if journal is None else Path(journal))
@@ -267,6 +268,7 @@ class Study:
     def _orphan(self) -> Trial | None:
         for number in sorted(self._trials):
             if self._trials[number].state == "running" and self._claims.take(number):
+                self._reported.pop(number, None)
                 return replace(self._trials[number], reporter=self._report)
         return None
 
@@ -289,11 +291,12 @@ class Study:
             raise ConfigError(f"[trial {trial.number}] step must be a whole number; got {step!r}")
         with self._alone():
             known = self._trials[trial.number]
-            if known.state != "running" or (known.curve and known.curve[-1][0] >= step):
+            if known.state != "running" or self._reported.get(trial.number, step - 1) >= step:
                 raise ConfigError(f"[trial {trial.number}] steps must rise, and stop when it is told; got step {step}")
             event: Event = {"report": trial.number, "step": step, "value": number if math.isfinite(number) else None}
             self._write(event, lasting=False)
             self._note(event)
+            self._reported[trial.number] = step
             if not math.isfinite(number):
                 return True
             if self._stopper is None:
@@ -330,7 +333,8 @@ class Study:
     def _note(self, event: Event) -> None:
         trial = self._trials[event["report"]]
         value = math.nan if event["value"] is None else float(event["value"])
-        self._trials[trial.number] = replace(trial, curve=(*trial.curve, (event["step"], value)))
+        before = tuple(point for point in trial.curve if point[0] < event["step"])  # others: of a run that died
+        self._trials[trial.number] = replace(trial, curve=(*before, (event["step"], value)))
 
     def _end(self, event: Event) -> Trial:
         value, state = event["value"], event["state"]

@@ -24,14 +24,6 @@ using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::R
 
 namespace {
 
-// That v3 and v4 agree bit for bit is a promise of the code that ships: instrumented, the compiler fuses
-// other products.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSameProductsFused = false;
-#else
-constexpr bool kSameProductsFused = true;
-#endif
-
 std::vector<const Algebra*> levels() {
   std::vector<const Algebra*> all{&qkd::simd::algebra_v2};
 #if defined(__x86_64__)
@@ -88,7 +80,7 @@ TEST_CASE("factor, inverse, Gram matrix and products are Eigen's, at every size 
         all << factor, r.topLeftCorner(n, n), squares, y.head(n), back.head(n);
         bits.push_back(all);
       }
-      if (bits.size() == 3 && kSameProductsFused) CHECK(bits[1] == bits[2]);
+      if (bits.size() == 3) CHECK(bits[1] == bits[2]);
     }
 }
 
@@ -142,7 +134,7 @@ TEST_CASE("covariances are Matern's of the distance, in every shape and on every
       found << all, norms.transpose(), sums.transpose();
       bits.push_back(found);
     }
-    if (bits.size() == 3 && kSameProductsFused) CHECK(bits[1] == bits[2]);
+    if (bits.size() == 3) CHECK(bits[1] == bits[2]);
   }
 }
 
