@@ -16,6 +16,7 @@ from qkdflow.errors import ConfigError
 from qkdflow.export.csim import compare, compile_csim
 from qkdflow.export.hls import HlsConfig, write_hls
 from qkdflow.export.keras import write_keras
+from qkdflow.export.keras_file import keras_file
 from qkdflow.export.qonnx import write_qonnx
 from qkdflow.fixed import FixedEmbedding, FixedGRU, FixedModel, FixedReshape
 from qkdflow.freeze import freeze, inexact_layers
@@ -213,3 +214,24 @@ def test_csim_of_sequences_equals_the_reference_and_no_mutant(tmp_path: Path) ->
     for name, wrong in mutants(fixed, "q_gru").items():
         found = compare(wrong.output_type.decode(reference.run(wrong, x)), logits)
         assert found.mismatches > 10, name
+
+
+def test_a_qgru_is_imported_with_its_quantisers(tmp_path: Path) -> None:
+    """QKeras's configuration of one, its defaults overridden by what can be computed."""
+    text = {"kernel": "quantized_bits(7,1,alpha=1)", "recurrent": "quantized_bits(6,1,alpha=1)"}
+    text |= {"bias": "quantized_bits(9,2,alpha=1)", "state": "quantized_bits(8,0,alpha=1)"}
+    config: dict[str, Any] = {"units": 4, "activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True}
+    config |= {"name": "cell", "use_bias": True, **{f"{key}_quantizer": value for key, value in text.items()}}
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "series", "batch_input_shape": [None, STEPS, 3]}},
+        {"class_name": "QGRU", "config": config},
+    ]
+    shapes = {"kernel": (3, 12), "recurrent_kernel": (4, 12), "bias": (2, 12)}
+    drawn = {k: np.asarray(Key(1).fold(k).uniform(s[0] * s[1]), np.float32).reshape(s) - 0.5 for k, s in shapes.items()}
+    described = {"class_name": "Sequential", "config": {"name": "net", "layers": layers}}
+    (tmp_path / "net.h5").write_bytes(keras_file(described, {"series": {}, "cell": drawn}, {}))
+    model = load_model(tmp_path / "net.h5")
+    cell = model.layers[-1]
+    assert isinstance(cell, QGRU)
+    assert cell == replace(gated(state_quantizer=quantized_bits(8, 0, alpha=1)), name="cell")
+    np.testing.assert_allclose(model.effective("cell/kernel"), drawn["kernel"], atol=2.0**-6)
