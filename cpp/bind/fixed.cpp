@@ -5,6 +5,7 @@
 #include "fixed/conv.h"
 #include "fixed/dense.h"
 #include "fixed/embedding.h"
+#include "fixed/gru.h"
 #include "fixed/merge.h"
 #include "fixed/network.h"
 #include "fixed/pooling.h"
@@ -166,6 +167,27 @@ void recurrent(py::module_& m) {
                                   result_type);
            }),
            py::arg("name"), py::arg("embeddings"), py::arg("result_type"));
+  Class<fx::Gru>(m, "FixedGRU")
+      .def(py::init([](const std::string& name, const Codes& kernel, const Codes& recurrent_kernel,
+                       const Codes& bias, FixedPoint kernel_type, FixedPoint recurrent_type,
+                       FixedPoint bias_type, const Codes& sigmoid, const Codes& tanh, FixedPoint table_type,
+                       FixedPoint accum_type, bool return_sequences, FixedPoint result_type) {
+             require(bias.ndim() == 2 && bias.shape(0) == 2, name, "bias must be (2, 3 units)");
+             const auto rows = copied(bias);
+             const auto half = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
+             return fx::Gru(name,
+                            {return_sequences,
+                             {copied(kernel), {rows.begin(), half}, kernel_type, bias_type},
+                             {copied(recurrent_kernel), {half, rows.end()}, recurrent_type, bias_type},
+                             {copied(sigmoid), table_type},
+                             {copied(tanh), table_type},
+                             accum_type},
+                            result_type);
+           }),
+           py::arg("name"), py::arg("kernel"), py::arg("recurrent_kernel"), py::arg("bias"),
+           py::arg("kernel_type"), py::arg("recurrent_type"), py::arg("bias_type"), py::arg("sigmoid"),
+           py::arg("tanh"), py::arg("table_type"), py::arg("accum_type"), py::arg("return_sequences"),
+           py::arg("result_type"));
 }
 
 }  // namespace

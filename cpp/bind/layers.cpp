@@ -208,13 +208,13 @@ void layers(py::module_& m) {
            py::arg("output_dim"), py::arg("table"));
   Class<nn::Gru>(m, "Gru").def(
       py::init([](const std::string& name, int units, bool return_sequences, bool use_bias, ParamSpec kernel,
-                  ParamSpec recurrent, ParamSpec bias) {
+                  ParamSpec recurrent, ParamSpec bias, std::optional<FixedPoint> state) {
         return std::make_shared<nn::Gru>(
             name, nn::Gru::Options{units, return_sequences, use_bias, std::move(kernel), std::move(recurrent),
-                                   std::move(bias)});
+                                   std::move(bias), state});
       }),
       py::arg("name"), py::arg("units"), py::arg("return_sequences"), py::arg("use_bias"), py::arg("kernel"),
-      py::arg("recurrent"), py::arg("bias"));
+      py::arg("recurrent"), py::arg("bias"), py::arg("state") = std::nullopt);
 }
 
 }  // namespace qkd::bind

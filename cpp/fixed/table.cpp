@@ -6,8 +6,6 @@
 #include "fixed/cast.h"
 
 namespace qkd::fixed {
-namespace {
-
 void check(const Table& table, const std::string& where) {
   require(std::has_single_bit(table.codes.size()), where, "a table's size must be a power of two; got ",
           table.codes.size());
@@ -16,11 +14,28 @@ void check(const Table& table, const std::string& where) {
             "a table must hold codes of its type ", table.type.ap_type());
 }
 
+namespace {
+
 // trunc(code * 2^-fraction * size / span), as ap_fixed multiplies, divides and becomes an int.
 Int128 scaled(Int128 code, int fraction, std::size_t size, int span) {
   const Int128 product = code * static_cast<Int128>(size);
   return fraction >= 0 ? product / (Int128{span} << fraction) : (product / span) * (Int128{1} << -fraction);
 }
+
+}  // namespace
+
+std::size_t entry(Int128 code, int fraction, std::size_t size, int span) {
+  const auto last = static_cast<Int128>(size) - 1;
+  return static_cast<std::size_t>(
+      std::clamp<Int128>(scaled(code, fraction, size, span) + static_cast<Int128>(size / 2), 0, last));
+}
+
+bool index_fits(Interval codes, int fraction, std::size_t size, int span) {
+  return fraction < 64 && fraction > -32 &&
+         Interval{scaled(codes.low, fraction, size, span), scaled(codes.high, fraction, size, span)}.fits(31);
+}
+
+namespace {
 
 int address_bits(const Table& table) { return static_cast<int>(std::bit_width(table.codes.size())) - 1; }
 
@@ -44,11 +59,8 @@ Lookup::Lookup(std::string name, Table table, int span, FixedPoint result_type)
 Reach Lookup::reach(std::span<const Tensor> src) const {
   const Interval codes = all(src[0].codes);
   const int fraction = src[0].type.fraction();
-  require(fraction < 64 && fraction > -32 &&
-              Interval{scaled(codes.low, fraction, table_.codes.size(), span_),
-                       scaled(codes.high, fraction, table_.codes.size(), span_)}
-                  .fits(31),
-          name(), "its input is too far from the table, whose index is an int; got ", src[0].type.ap_type());
+  require(index_fits(codes, fraction, table_.codes.size(), span_), name(),
+          "its input is too far from the table, whose index is an int; got ", src[0].type.ap_type());
   Interval range{result_type().requantize(table_.codes[0], table_.type.fraction()), 0};
   range.high = range.low;
   for (const std::int64_t code : table_.codes) {
@@ -64,12 +76,8 @@ std::unique_ptr<Step> Lookup::bind(std::span<const Tensor> src) const {
     results.push_back(result_type().requantize(code, table_.type.fraction()));
   return step([results, span = span_, fraction = src[0].type.fraction(),
                n = src[0].shape.size() * kLanes]<typename Code>(std::span<const Code* const> x, Code* dst) {
-    const auto size = static_cast<std::int64_t>(results.size());
-    for (std::size_t i = 0; i < n; ++i) {
-      const auto at = static_cast<std::int64_t>(scaled(x[0][i], fraction, results.size(), span)) + size / 2;
-      dst[i] =
-          static_cast<Code>(results[static_cast<std::size_t>(std::clamp<std::int64_t>(at, 0, size - 1))]);
-    }
+    for (std::size_t i = 0; i < n; ++i)
+      dst[i] = static_cast<Code>(results[entry(x[0][i], fraction, results.size(), span)]);
   });
 }
 

@@ -8,6 +8,12 @@ struct Table {
   std::vector<std::int64_t> codes;
   FixedPoint type;
 };
+void check(const Table& table,
+           const std::string& where);  // ValueError for a size or codes that none can have
+
+// The entry of a table over -span / 2 to span / 2 that hls4ml reads for a code, whose sum must fit an int.
+std::size_t entry(Int128 code, int fraction, std::size_t size, int span);
+bool index_fits(Interval codes, int fraction, std::size_t size, int span);
 
 // table[trunc(x * size / span) + size / 2], the index kept inside: sigmoid's span is 16, tanh's 8.
 class Lookup final : public Layer {

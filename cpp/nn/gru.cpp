@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "nn/activation.h"
+#include "quant/fake_quantizer.h"
 
 namespace qkd::nn {
 namespace {
@@ -14,12 +15,13 @@ std::size_t at(int i) { return static_cast<std::size_t>(i); }
 // Numbers are laid out step by step: h (steps + 1, batch, units), gates (steps, batch, 3 units).
 class GruPart {
  public:
-  GruPart(const Binding& b, int units, bool sequences)
+  GruPart(const Binding& b, int units, bool sequences, std::optional<simd::FakeQuantizer> state)
       : b_(b),
         steps_(b.src_shape()[0]),
         n_(b.src_shape()[1]),
         u_(units),
         sequences_(sequences),
+        quantizer_(state),
         state_(at(b.batch * units)),
         h_(state_ * at(steps_ + 1)),
         input_(3 * state_ * at(steps_)),
@@ -91,6 +93,7 @@ class GruPart {
     for (int i = 0; i < u_; ++i) gates[2 * u_ + i] = x[2 * u_ + i] + gates[u_ + i] * inner[2 * u_ + i];
     apply(Function::Kind::tanh, u_, gates + 2 * u_);
     for (int i = 0; i < u_; ++i) next[i] = gates[i] * h[i] + (1 - gates[i]) * gates[2 * u_ + i];
+    if (quantizer_) k_.quantize(at(u_), next, nullptr, *quantizer_, next);
   }
 
   void cell_backward(int t, int s, const float* diff, float* before) {
@@ -131,6 +134,7 @@ class GruPart {
   Binding b_;
   int steps_, n_, u_;
   bool sequences_;
+  std::optional<simd::FakeQuantizer> quantizer_;  // of the state
   std::size_t state_;
   std::vector<float> h_, input_, inner_, gates_, diff_input_, diff_inner_, diff_h_;
 };
@@ -168,7 +172,9 @@ double Gru::products(const Shapes& srcs) const {
 }
 
 std::unique_ptr<Step> Gru::bind(std::span<const Binding> shards) const {
-  return std::make_unique<Shards<GruPart>>(shards, options_.units, options_.return_sequences);
+  std::optional<simd::FakeQuantizer> state;
+  if (options_.state) state = fake_quantizer(*options_.state, name());
+  return std::make_unique<Shards<GruPart>>(shards, options_.units, options_.return_sequences, state);
 }
 
 void Gru::evaluate(const Evaluation& e) const {
@@ -189,6 +195,7 @@ void Gru::evaluate(const Evaluation& e) const {
         const double r = sigmoid(sum(e.params[0], x, u + i, 0) + sum(e.params[1], h, u + i, 1));
         const double g = std::tanh(sum(e.params[0], x, 2 * u + i, 0) + r * sum(e.params[1], h, 2 * u + i, 1));
         next[i] = z * h[i] + (1 - z) * g;
+        if (options_.state) next[i] = options_.state->quantize(next[i]);
       }
       h.swap(next);
       if (options_.return_sequences)

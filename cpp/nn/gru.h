@@ -6,7 +6,10 @@
 // kernel (n, 3 units) and recurrent_kernel (units, 3 units) hold z, r, g side by side; bias (2, 3 units)
 // holds b, c. src (steps, n) gives the last h (units), or all of them (steps, units).
 #pragma once
+#include <optional>
+
 #include "nn/layer.h"
+#include "quant/fixed_point.h"
 
 namespace qkd::nn {
 
@@ -16,6 +19,7 @@ class Gru final : public Layer {
     int units;
     bool return_sequences = false, use_bias = true;
     ParamSpec kernel{}, recurrent{}, bias{};  // names and shapes are filled in
+    std::optional<FixedPoint> state{};        // each h is rounded to it, gradients straight through
   };
   Gru(std::string name, Options options);
 

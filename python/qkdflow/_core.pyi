@@ -210,6 +210,7 @@ class Gru(Layer):
         kernel: ParamSpec,
         recurrent: ParamSpec,
         bias: ParamSpec,
+        state: FixedPoint | None = None,
     ) -> None: ...
 
 class Graph(metaclass=_Bound):
@@ -431,6 +432,24 @@ class FixedZeroPadding(FixedLayer):
 
 class FixedEmbedding(FixedLayer):
     def __init__(self, name: str, embeddings: NDArray[np.int64], result_type: FixedPoint) -> None: ...
+
+class FixedGRU(FixedLayer):
+    def __init__(
+        self,
+        name: str,
+        kernel: NDArray[np.int64],
+        recurrent_kernel: NDArray[np.int64],
+        bias: NDArray[np.int64],
+        kernel_type: FixedPoint,
+        recurrent_type: FixedPoint,
+        bias_type: FixedPoint,
+        sigmoid: NDArray[np.int64],
+        tanh: NDArray[np.int64],
+        table_type: FixedPoint,
+        accum_type: FixedPoint,
+        return_sequences: bool,
+        result_type: FixedPoint,
+    ) -> None: ...
 
 class Emulator(metaclass=_Bound):
     def __init__(self, input_shape: Sequence[int], input_type: FixedPoint) -> None: ...

@@ -27,6 +27,7 @@ from qkdflow.fixed import (
     FixedDense,
     FixedDepthwiseConv,
     FixedEmbedding,
+    FixedGRU,
     FixedLayer,
     FixedModel,
     FixedPooling,
@@ -86,6 +87,8 @@ def result(layer: FixedLayer, sources: list[Value]) -> Codes:
         case FixedEmbedding():
             rows = np.pad(layer.embeddings, ((0, 1), (0, 0)))
             return rows[np.minimum(value.codes, len(rows) - 1)]
+        case FixedGRU():
+            return _gru(layer, value)
         case FixedTable():
             return _table(layer, value)
         case FixedSoftmax():
@@ -160,14 +163,45 @@ def _pooling(layer: FixedPooling, value: Value) -> Codes:
 
 
 def _table(layer: FixedTable, value: Value) -> Codes:
-    span = {"sigmoid": 16, "tanh": 8}[layer.function]
-    product = value.codes * layer.table_size
-    if value.fraction >= 0:
-        scaled = np.sign(product) * (np.abs(product) // (span << value.fraction))
+    codes = layer.table[_index(layer.function, value.codes, value.fraction, layer.table_size)]
+    return cast(codes, layer.table_type.fraction, layer.result_type)
+
+
+def _index(function: str, codes: Codes, fraction: int, size: int) -> Codes:
+    span = {"sigmoid": 16, "tanh": 8}[function]
+    product = codes * size
+    if fraction >= 0:
+        scaled = np.sign(product) * (np.abs(product) // (span << fraction))
     else:
-        scaled = (np.sign(product) * (np.abs(product) // span)) << -value.fraction
-    index = np.clip(scaled + layer.table_size // 2, 0, layer.table_size - 1)
-    return cast(layer.table[index], layer.table_type.fraction, layer.result_type)
+        scaled = (np.sign(product) * (np.abs(product) // span)) << -fraction
+    index: Codes = np.clip(scaled + size // 2, 0, size - 1)
+    return index
+
+
+def _gru(layer: FixedGRU, value: Value) -> Codes:
+    u, state, accum = layer.units, layer.result_type, layer.accum_type
+    f, size = accum.fraction, layer.table_size
+    tables = {name: cast(layer.table(name), layer.table_type.fraction, accum) for name in ("sigmoid", "tanh")}
+
+    def sums(codes: Codes, fraction: int, kernel: Codes, kind: FixedPoint, bias: Codes) -> Codes:
+        total: Codes = (codes @ kernel << f - fraction - kind.fraction) + (bias << f - layer.bias_type.fraction)
+        return total
+
+    def gate(function: str, codes: Codes) -> Codes:
+        found: Codes = tables[function][_index(function, codes, f, size)]
+        return found
+
+    h, seen = np.zeros((len(value.codes), u), dtype=np.int64), []
+    for x in np.moveaxis(value.codes, 1, 0):
+        a = sums(x, value.fraction, layer.kernel, layer.kernel_type, layer.bias[0])
+        c = sums(h, state.fraction, layer.recurrent_kernel, layer.recurrent_type, layer.bias[1])
+        z, r = gate("sigmoid", a[:, :u] + c[:, :u]), gate("sigmoid", a[:, u : 2 * u] + c[:, u : 2 * u])
+        g = gate("tanh", a[:, 2 * u :] + cast(r * c[:, 2 * u :], 2 * f, accum))
+        finer = max(f, state.fraction)
+        mixed = (g * ((1 << f) - z) << finer - f) + (h * z << finer - state.fraction)
+        h = cast(mixed, f + finer, state)
+        seen.append(h)
+    return np.stack(seen, axis=1) if layer.return_sequences else h
 
 
 def _softmax(layer: FixedSoftmax, value: Value) -> Codes:

@@ -16,6 +16,7 @@ from qkdflow.fixed import (
     FixedDense,
     FixedDepthwiseConv,
     FixedEmbedding,
+    FixedGRU,
     FixedLayer,
     FixedModel,
     FixedPooling,
@@ -157,6 +158,14 @@ class Build:
         name = self.name("rows")
         table = codes(self.key.fold(name), kind, (rows, width))
         return self.put(FixedEmbedding(name, table, kind, (self.last,)))
+
+    def gru(self, units: int, return_sequences: bool, state: FixedPoint, accum: FixedPoint) -> str:
+        name, n = self.name("gru"), self.emulator.shape(self.last)[-1]
+        kernel, first, *_ = self.drawn(name, (n, 3 * units), 3 * units)
+        inner, second, *_ = self.drawn(f"{name}_inner", (units, 3 * units), 3 * units)
+        types = WEIGHT, WEIGHT, BIAS, accum, state
+        layer = FixedGRU(name, kernel, inner, np.stack([first, second]), *types, return_sequences, inputs=(self.last,))
+        return self.put(layer)
 
     def add(self, a: str, b: str) -> str:
         return self.put(sized(self.emulator, FixedAdd(self.name("add"), UNSIZED, (a, b))))
@@ -326,6 +335,16 @@ def embedding(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
     return b.model()
 
 
+def gru(key: Key, kind: FixedPoint = PIXEL) -> FixedModel:
+    """Two, the first of which gives every state; states that round and saturate, an accumulator that rounds."""
+    b = Build(key, (5, 3), kind)
+    b.cut(FixedPoint(7, 2, True, "RND", "SAT"))
+    b.gru(4, True, FixedPoint(8, 1, True, "RND", "SAT"), FixedPoint(22, 9))
+    b.gru(3, False, FixedPoint(6, 0, True, "RND_CONV", "SAT_SYM"), FixedPoint(25, 9, True, "RND", "SAT"))
+    b.dense(3)
+    return b.model()
+
+
 GRAPHS = {
     "conv2d": conv2d,
     "conv1d": conv1d,
@@ -338,4 +357,5 @@ GRAPHS = {
     "softmaxes": softmaxes,
     "padded_pooling": padded_pooling,
     "embedding": embedding,
+    "gru": gru,
 }

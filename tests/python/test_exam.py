@@ -15,7 +15,7 @@ from qkdflow.quantizers import quantized_bits
 
 CONV, DEPTHWISE = (3, 2), (2,)
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(("Dense", "QDense", "GRU"), (3,)),
+    **dict.fromkeys(("Dense", "QDense", "GRU", "QGRU"), (3,)),
     **dict.fromkeys((f"{q}{k}" for q in ("", "Q") for k in ("Conv1D", "Conv2D", "SeparableConv2D")), CONV),
     **dict.fromkeys(("DepthwiseConv2D", "QDepthwiseConv2D", "QDepthwiseConv2DBatchnorm"), DEPTHWISE),
     "QConv2DBatchnorm": CONV,

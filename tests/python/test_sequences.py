@@ -1,7 +1,8 @@
-"""Embedding through the whole line: trained, frozen, written, or refused by name."""
+"""Embedding and GRU through the whole line: trained, frozen, written, or refused by name."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from qkdflow.errors import ConfigError
 from qkdflow.export.csim import compare, compile_csim
 from qkdflow.export.hls import HlsConfig, write_hls
 from qkdflow.export.keras import write_keras
+from qkdflow.export.keras_file import keras_file
 from qkdflow.export.qonnx import write_qonnx
-from qkdflow.fixed import FixedEmbedding, FixedModel, FixedReshape
-from qkdflow.freeze import freeze
+from qkdflow.fixed import FixedEmbedding, FixedGRU, FixedModel, FixedReshape
+from qkdflow.freeze import freeze, inexact_layers
 from qkdflow.hardware.estimator import estimate
-from qkdflow.layers import Embedding, Flatten, Input, Layer, QActivation, QDense
+from qkdflow.layers import GRU, QGRU, Embedding, Flatten, Input, Layer, QActivation, QDense
 from qkdflow.models import Sequential
 from qkdflow.quantizers import quantized_bits, quantized_relu, quantized_tanh
 
@@ -39,7 +41,7 @@ def trained(*chain: Layer, kind: FixedPoint = INDEX) -> Sequential:
     """A student of these layers whose classes the series' mean decides."""
     head: tuple[Any, ...] = (Input((STEPS,), type=kind), Embedding(ROWS, 3), *chain)
     model, x = Sequential(head, key=2), series()
-    model.fit(x, (x.mean(axis=1) > ROWS / 2 - 0.5).astype(int), epochs=10)
+    model.fit(x, (x.mean(axis=1) > ROWS / 2 - 0.5).astype(int), epochs=100)
     return model
 
 
@@ -115,18 +117,121 @@ def test_what_hls4ml_cannot_embed_is_refused(fixed: FixedModel, io_type: str, me
 
 def test_other_ways_out_refuse_an_embedding_by_name(tmp_path: Path) -> None:
     fixed = GRAPHS["embedding"](Key(5))
-    with pytest.raises(ConfigError, match=r"\[qonnx\] layer rows1: an embedding cannot be written"):
+    with pytest.raises(ConfigError, match=r"\[qonnx\] layer rows1: embedding cannot be written"):
         write_qonnx(fixed, tmp_path / "net.onnx")
     with pytest.raises(ConfigError, match=r"\[estimate\] .* got rows1, a Embedding"):
-        estimate(fixed)
+        estimate(fixed, board="pynq-z2")
     with pytest.raises(ConfigError, match=r"layer rows1: embedding in hls4ml's Quartus backend"):
         write_hls(fixed, tmp_path / "project", HlsConfig("Quartus"))
 
 
+def gated(**changed: Any) -> QGRU:
+    quantizers: dict[str, Any] = {
+        "kernel_quantizer": quantized_bits(7, 1, alpha=1),
+        "recurrent_quantizer": quantized_bits(6, 1, alpha=1),
+        "bias_quantizer": quantized_bits(9, 2, alpha=1),
+        "state_quantizer": quantized_bits(8, 0, alpha=1, rounding="RND"),
+    }
+    return QGRU(4, **{**quantizers, **changed})
+
+
+ROWS_OF = QActivation(quantized_bits(8, 0, alpha=1))
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_a_quantised_gru_is_trained_and_frozen(return_sequences: bool) -> None:
+    tail = (Flatten(),) if return_sequences else ()
+    model = trained(ROWS_OF, gated(return_sequences=return_sequences), *tail, QDense(2, **QUANTISED))
+    x = series()
+    exact, fixed = model.exact_logits(x), freeze(model)
+    np.testing.assert_allclose(model.predict(x), exact, atol=0.05)  # a state may round the other way in float32
+    state = fixed.trace(x)["q_gru"]
+    np.testing.assert_array_equal(state * 2**7 % 1, 0)
+    assert len(np.unique(state)) > 20
+    codes_in = fixed.input_type.encode(x)
+    np.testing.assert_array_equal(reference.run(fixed, codes_in), fixed.run(codes_in))
+    assert inexact_layers(model, fixed) == ("q_gru",)
+    assert np.abs(fixed.predict(x) - exact).max() < 0.3  # 1024 entries of 10 fraction bits
+    assert fixed.parameters == model.count_params()
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (GRU(3), r"\[gru\] needs kernel_quantizer, recurrent_quantizer and state_quantizer to be frozen; use QGRU"),
+        (gated(state_quantizer=None), r"\[q_gru\] needs kernel_quantizer"),
+        (gated(bias_quantizer=None), r"\[q_gru\] needs a bias_quantizer to be frozen"),
+        (
+            gated(state_quantizer=quantized_bits(24, 0, alpha=1), recurrent_quantizer=quantized_bits(12, 1, alpha=1)),
+            r"\[q_gru\] its sums need \d+ bits; 31 are the most",
+        ),
+    ],
+)
+def test_what_of_a_gru_cannot_be_frozen_is_refused(layer: Layer, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        freeze(trained(ROWS_OF, layer, QDense(2, **QUANTISED)))
+
+
+def test_other_ways_out_refuse_a_gru_by_name(tmp_path: Path) -> None:
+    fixed = GRAPHS["gru"](Key(5))
+    with pytest.raises(ConfigError, match=r"\[qonnx\] layer gru2: gru cannot be written"):
+        write_qonnx(fixed, tmp_path / "net.onnx")
+    with pytest.raises(ConfigError, match=r"\[keras\] layer gru2: a GRU cannot be written"):
+        write_keras(fixed, tmp_path / "net.h5")
+    with pytest.raises(ConfigError, match=r"\[estimate\] .* got gru2, a GRU"):
+        estimate(fixed, board="pynq-z2")
+    with pytest.raises(ConfigError, match=r"layer gru2: gru in hls4ml's Quartus backend"):
+        write_hls(fixed, tmp_path / "project", HlsConfig("Quartus"))
+
+
+def mutants(fixed: FixedModel, name: str) -> dict[str, FixedModel]:
+    """A GRU with one of its types a little wrong."""
+    place = next(i for i, layer in enumerate(fixed.layers) if layer.name == name)
+    layer = fixed.layers[place]
+    assert isinstance(layer, FixedGRU)
+    accum, state = layer.accum_type, layer.result_type
+    wrong = {
+        "accumulator": {"accum_type": FixedPoint(accum.bits, accum.integer, True, "RND", accum.overflow)},
+        "finer": {"accum_type": FixedPoint(accum.bits + 2, accum.integer, True, accum.rounding, accum.overflow)},
+        "tables": {"table_type": FixedPoint(18, 8, True, "RND", "SAT")},
+        "state": {"result_type": FixedPoint(state.bits, state.integer, True, "TRN", state.overflow)},
+    }
+    before, after = fixed.layers[:place], fixed.layers[place + 1 :]
+    return {
+        key: replace(fixed, layers=(*before, replace(layer, **change), *after))  # type: ignore[arg-type]
+        for key, change in wrong.items()
+    }
+
+
 @needs_csim
-def test_csim_of_sequences_equals_the_reference(tmp_path: Path) -> None:
-    fixed = GRAPHS["embedding"](Key(5))
+def test_csim_of_sequences_equals_the_reference_and_no_mutant(tmp_path: Path) -> None:
+    """Embedding and GRU in one project, against the reference; then with each of the GRU's types a little wrong."""
+    fixed = freeze(trained(ROWS_OF, gated(return_sequences=True), Flatten(), QDense(2, **QUANTISED)))
     csim = compile_csim(write_hls(fixed, tmp_path / "project", HlsConfig(io_type="io_stream")))
     x = codes(Key(4), fixed.input_type, (500, *fixed.input_shape))
-    found = compare(fixed.output_type.decode(reference.run(fixed, x)), csim.predict(fixed.input_type.decode(x)))
-    assert found == (500 * fixed.outputs, 0)
+    logits = csim.predict(fixed.input_type.decode(x))
+    assert compare(fixed.output_type.decode(reference.run(fixed, x)), logits) == (500 * fixed.outputs, 0)
+    for name, wrong in mutants(fixed, "q_gru").items():
+        found = compare(wrong.output_type.decode(reference.run(wrong, x)), logits)
+        assert found.mismatches > 10, name
+
+
+def test_a_qgru_is_imported_with_its_quantisers(tmp_path: Path) -> None:
+    """QKeras's configuration of one, its defaults overridden by what can be computed."""
+    text = {"kernel": "quantized_bits(7,1,alpha=1)", "recurrent": "quantized_bits(6,1,alpha=1)"}
+    text |= {"bias": "quantized_bits(9,2,alpha=1)", "state": "quantized_bits(8,0,alpha=1)"}
+    config: dict[str, Any] = {"units": 4, "activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True}
+    config |= {"name": "cell", "use_bias": True, **{f"{key}_quantizer": value for key, value in text.items()}}
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "series", "batch_input_shape": [None, STEPS, 3]}},
+        {"class_name": "QGRU", "config": config},
+    ]
+    shapes = {"kernel": (3, 12), "recurrent_kernel": (4, 12), "bias": (2, 12)}
+    drawn = {k: np.asarray(Key(1).fold(k).uniform(s[0] * s[1]), np.float32).reshape(s) - 0.5 for k, s in shapes.items()}
+    described = {"class_name": "Sequential", "config": {"name": "net", "layers": layers}}
+    (tmp_path / "net.h5").write_bytes(keras_file(described, {"series": {}, "cell": drawn}, {}))
+    model = load_model(tmp_path / "net.h5")
+    cell = model.layers[-1]
+    assert isinstance(cell, QGRU)
+    assert cell == replace(gated(state_quantizer=quantized_bits(8, 0, alpha=1)), name="cell")
+    np.testing.assert_allclose(model.effective("cell/kernel"), drawn["kernel"], atol=2.0**-6)

@@ -35,6 +35,7 @@ from qkdflow.fixed import (
     FixedDense,
     FixedDepthwiseConv,
     FixedEmbedding,
+    FixedGRU,
     FixedModel,
     FixedPooling,
     FixedReshape,
@@ -119,6 +120,8 @@ class _Writer:
                 return self.zeros(name, sources[0], layer.padding)
             case FixedEmbedding():
                 return self.embedding(layer, sources[0])
+        if isinstance(layer, FixedGRU):
+            raise ConfigError(f"[keras] layer {name}: a GRU cannot be written; write hls4ml's project")
         raise ConfigError(
             f"[keras] layer {name}: QKeras has no tables like hls4ml's {layer.kind}; end the network on logits, or use "
             "relu or quantized_bits in its place"

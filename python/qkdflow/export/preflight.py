@@ -12,6 +12,7 @@ from qkdflow.fixed import (
     FixedDense,
     FixedDepthwiseConv,
     FixedEmbedding,
+    FixedGRU,
     FixedLayer,
     FixedModel,
     FixedPooling,
@@ -69,6 +70,9 @@ def check_widths(fixed: FixedModel) -> None:
     """Types that csim or ap_fixed would read differently from us."""
     kinds = [("input", fixed.input_type), ("output", fixed.output_type)]
     for layer in fixed.layers:
+        if isinstance(layer, FixedGRU):
+            own = {"kernel": layer.kernel_type, "recurrent_kernel": layer.recurrent_type, "bias": layer.bias_type}
+            kinds += [(f"{layer.name}'s {what}", kind) for what, kind in own.items()]
         if not isinstance(layer, FixedWeighted):
             continue
         kinds += [(f"{layer.name}'s weight", layer.weight_type), (f"{layer.name}'s bias", layer.bias_type)]

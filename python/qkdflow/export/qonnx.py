@@ -25,6 +25,7 @@ from qkdflow.fixed import (
     FixedDense,
     FixedDepthwiseConv,
     FixedEmbedding,
+    FixedGRU,
     FixedModel,
     FixedPooling,
     FixedReshape,
@@ -102,10 +103,8 @@ class _Writer:
                 sides = [(0, 0), *layer.padding, (0, 0)]
                 pads = graph.constant(f"{layer.name}_pads", [s[i] for i in (0, 1) for s in sides], np.int64)
                 return graph.node("Pad", layer.name, [sources[0], pads], shape)
-        if isinstance(layer, FixedEmbedding):
-            raise ConfigError(
-                f"[qonnx] layer {layer.name}: an embedding cannot be written; write hls4ml's project or Keras"
-            )
+        if isinstance(layer, (FixedEmbedding, FixedGRU)):
+            raise ConfigError(f"[qonnx] layer {layer.name}: {layer.kind} cannot be written; write hls4ml's project")
         raise ConfigError(
             f"[qonnx] layer {layer.name}: QONNX has no tables like hls4ml's {layer.kind}; end the network on logits, "
             "or use relu or quantized_bits in its place"

@@ -92,7 +92,7 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
             "ReuseFactor": hls["reuse_factor"].get(name, 1),
             "Trace": config["TraceOutput"],
         }
-        if layer["kind"] in ("table", "softmax"):
+        if layer["kind"] in ("table", "softmax", "gru"):
             names[name]["TableSize"] = layer["table_size"]
         if layer["kind"] == "softmax":
             names[name] |= {
@@ -125,6 +125,9 @@ def precisions(layer: Entry) -> Entry:
     found = {"result": "result_type"}
     if layer["kind"] in ("dense", "conv", "depthwise_conv"):
         found |= {"accum": "result_type", "weight": "weight_type", "bias": "bias_type"}
+    elif layer["kind"] == "gru":
+        found |= {"accum": "accum_type", "table": "table_type", "weight": "kernel_type", "bias": "bias_type"}
+        found |= {"recurrent_weight": "recurrent_type", "recurrent_bias": "bias_type"}
     elif layer["kind"] == "embedding":
         found |= {"embeddings": "result_type"}
     elif layer["kind"] == "scale":
@@ -263,6 +266,32 @@ def embedding(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: A
     }
 
 
+def gru(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
+    name, bias = layer["name"], values(arrays[f"{layer['name']}.bias"], layer["bias_type"])
+    weights = {
+        "weight": values(arrays[f"{name}.kernel"], layer["kernel_type"]),
+        "recurrent_weight": values(arrays[f"{name}.recurrent_kernel"], layer["recurrent_type"]),
+        "bias": bias[0],
+        "recurrent_bias": bias[1],
+    }
+    return {
+        "class_name": "GRU",
+        "n_timesteps": shapes[0][0],
+        "n_in": shapes[0][1],
+        "n_out": shape[-1],
+        "activation": "tanh",
+        "recurrent_activation": "sigmoid",
+        "return_sequences": layer["return_sequences"],
+        "return_state": False,
+        "pass_initial_states": False,
+        "time_major": False,
+        "direction": "forward",
+        "apply_reset_gate": "after",
+        **{f"{key}_data": data for key, data in weights.items()},
+        **{f"{key}_quantizer": None for key in weights},
+    }
+
+
 def softmax(layer: Entry, shapes: list[list[int]], shape: list[int], arrays: Any) -> Entry:
     entry = {"class_name": "Softmax", "activation": "softmax", "n_in": shape[0], "axis": -1}
     return {
@@ -287,6 +316,7 @@ KINDS = {
     "table": table,
     "softmax": softmax,
     "embedding": embedding,
+    "gru": gru,
 }
 
 

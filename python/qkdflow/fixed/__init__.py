@@ -8,7 +8,7 @@ from __future__ import annotations
 from qkdflow.fixed.layer import Codes, FixedLayer
 from qkdflow.fixed.model import FixedModel, Link
 from qkdflow.fixed.pointwise import ACTIVATIONS, TABLES, FixedActivation, FixedSoftmax, FixedTable
-from qkdflow.fixed.recurrent import FixedEmbedding
+from qkdflow.fixed.recurrent import FixedEmbedding, FixedGRU
 from qkdflow.fixed.shaped import FixedAdd, FixedConcatenate, FixedPooling, FixedReshape, FixedZeroPadding
 from qkdflow.fixed.weighted import FixedConv, FixedDense, FixedDepthwiseConv, FixedScale, FixedWeighted
 
@@ -23,6 +23,7 @@ __all__ = [
     "FixedDense",
     "FixedDepthwiseConv",
     "FixedEmbedding",
+    "FixedGRU",
     "FixedLayer",
     "FixedModel",
     "FixedPooling",

@@ -10,7 +10,7 @@ from qkdflow._core import FixedPoint
 from qkdflow.errors import DataError
 from qkdflow.fixed.layer import Codes, FixedLayer
 from qkdflow.fixed.pointwise import FixedActivation, FixedSoftmax, FixedTable
-from qkdflow.fixed.recurrent import FixedEmbedding
+from qkdflow.fixed.recurrent import FixedEmbedding, FixedGRU
 from qkdflow.fixed.shaped import FixedAdd, FixedConcatenate, FixedPooling, FixedReshape, FixedZeroPadding
 from qkdflow.fixed.weighted import FixedConv, FixedDense, FixedDepthwiseConv, FixedScale
 
@@ -30,6 +30,7 @@ KINDS: dict[str, type[FixedLayer]] = {
         FixedTable,
         FixedSoftmax,
         FixedEmbedding,
+        FixedGRU,
     )
 }
 

@@ -31,6 +31,7 @@ from qkdflow.fixed.model import INPUT, UNSIZED, append, sized
 from qkdflow.fixed.pointwise import SOFTMAX_TYPE
 from qkdflow.freeze import activations
 from qkdflow.freeze.activations import Function
+from qkdflow.freeze.recurrent import gru
 from qkdflow.freeze.rescaling import Affine
 from qkdflow.freeze.weights import SCALE_BITS, Weights, covering, on_grid, trained
 from qkdflow.layers import base, pooling
@@ -116,6 +117,8 @@ class _Freezer:
             self.batch_normalization(layer, inbound[0])
         elif isinstance(layer, pooling._Pool):
             self.pooling(layer, inbound[0])
+        elif isinstance(layer, layers.GRU):
+            self.put(gru(self.model, layer, self.source(inbound[0]), self.emulator), layer.name)
         elif isinstance(layer, layers.Embedding):
             self.at[layer.name] = self.source(inbound[0])
             self.embedding[layer.name] = layer

@@ -55,11 +55,11 @@ def trained(model: Model, layer: layers.Layer) -> Weights:
     else:
         kernel = model.effective(name)
         bias = model.effective(f"{layer.name}/bias") if biased else np.zeros(0, np.float32)
-    codes, kernel_type = _codes(kernel, kernel_quantizer, name)
+    codes, kernel_type = quantized_codes(kernel, kernel_quantizer, name)
     if bias_quantizer is None or not biased:
         channels = math.prod(kernel.shape[-2:]) if depthwise else kernel.shape[-1]
         return Weights(codes, np.zeros(channels, dtype=np.int64), kernel_type, NO_BIAS)
-    bias_codes, bias_type = _codes(bias, bias_quantizer, f"{layer.name}/bias")
+    bias_codes, bias_type = quantized_codes(bias, bias_quantizer, f"{layer.name}/bias")
     return Weights(codes, bias_codes, kernel_type, bias_type)
 
 
@@ -76,7 +76,7 @@ def on_grid(values: Reals, fraction: int) -> FixedPoint:
     return FixedPoint(min(max(reach + fraction, 1), 62), reach, True, "RND", "SAT")
 
 
-def _codes(values: NDArray[np.float32], quantizer: Quantizer, name: str) -> tuple[Codes, FixedPoint]:
+def quantized_codes(values: NDArray[np.float32], quantizer: Quantizer, name: str) -> tuple[Codes, FixedPoint]:
     """A tensor's integers and their type."""
     if quantizer.scaled() is not None or quantizer.learned() is not None:
         return narrowest(values, name)

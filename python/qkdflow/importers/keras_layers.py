@@ -335,13 +335,17 @@ def _gru(layer: Layer) -> None:
     for key in ("go_backwards", "stateful", "return_state", "time_major"):
         o.must(key, False)
     use_bias = o.flag("use_bias", True)
-    arguments = {
+    arguments: dict[str, Any] = {
         "units": o.whole("units"),
         "return_sequences": o.flag("return_sequences", False),
         "reset_after": o.flag("reset_after", layer.is_keras3),
         "use_bias": use_bias,
     }
-    layer.add("GRU", arguments, layer.tensors(("kernel", "recurrent_kernel", "bias"), use_bias))
+    quantized = layer.spec.class_name.split(">")[-1].startswith("Q")
+    for key in ("kernel", "recurrent", "bias", "state") if quantized else ():
+        arguments[f"{key}_quantizer"] = o.quantizer(f"{key}_quantizer", key in ("kernel", "recurrent"))
+    kind = "QGRU" if quantized else "GRU"
+    layer.add(kind, arguments, layer.tensors(("kernel", "recurrent_kernel", "bias"), use_bias))
 
 
 RULES: dict[str, Rule] = {
@@ -374,5 +378,5 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(_NO_EFFECT, _dropped),
     "Rescaling": _rescaling,
     "Embedding": _embedding,
-    "GRU": _gru,
+    **{f"{q}GRU": _gru for q in ("", "Q")},
 }

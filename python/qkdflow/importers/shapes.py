@@ -156,7 +156,7 @@ _RULES: dict[str, Callable[..., Inferred]] = {
     "Flatten": _flatten,
     "Reshape": _reshape,
     "Embedding": _embedding,
-    "GRU": _gru,
+    **dict.fromkeys(("GRU", "QGRU"), _gru),
     "Add": _add,
     "Concatenate": _concatenate,
 }

@@ -32,12 +32,13 @@ from qkdflow.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
-from qkdflow.layers.recurrent import GRU, Embedding
+from qkdflow.layers.recurrent import GRU, QGRU, Embedding
 from qkdflow.layers.regularization import Dropout
 from qkdflow.layers.reshaping import Flatten, Reshape, ZeroPadding1D, ZeroPadding2D
 
 __all__ = [
     "GRU",
+    "QGRU",
     "Activation",
     "Add",
     "AveragePooling1D",

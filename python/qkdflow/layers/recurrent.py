@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from qkdflow import _core
+from qkdflow import _core, quantizers
 from qkdflow.errors import ConfigError
-from qkdflow.layers.base import Layer, Shape, param
+from qkdflow.layers.base import Layer, Shape, param, set_quantizers
+from qkdflow.quantizers import Quantizer
 from qkdflow.regularizers import L1L2
 
 
@@ -47,13 +48,35 @@ class GRU(Layer):
                 raise ConfigError(f"[{self.name or 'GRU'}] {key} must be {only!r}; got {getattr(self, key)!r}")
 
     def core(self, src: Shape) -> list[_core.Layer]:
+        state: Quantizer | str | None = getattr(self, "state_quantizer", None)
         gru = _core.Gru(
             self.name,
             self.units,
             self.return_sequences,
             self.use_bias,
-            param("glorot_uniform", None, self.kernel_regularizer),
-            param("glorot_uniform"),
-            param("zeros"),
+            param("glorot_uniform", getattr(self, "kernel_quantizer", None), self.kernel_regularizer),
+            param("glorot_uniform", getattr(self, "recurrent_quantizer", None)),
+            param("zeros", getattr(self, "bias_quantizer", None)),
+            None if state is None else quantizers.get(state).type(),
         )
         return [gru]
+
+
+@dataclass(frozen=True)
+class QGRU(GRU):
+    """GRU with quantised kernels, bias and state, in QKeras's words.
+
+    As in hls4ml, and unlike QKeras, what leaves the layer is the quantised state. tanh and sigmoid with reset_after
+    alone, where QKeras's defaults are quantized_tanh, hard_sigmoid and reset_after=False: hls4ml has no others.
+    """
+
+    kernel_quantizer: Quantizer | str | None = None
+    recurrent_quantizer: Quantizer | str | None = None
+    bias_quantizer: Quantizer | str | None = None
+    state_quantizer: Quantizer | str | None = None
+    base_name: ClassVar[str] = "q_gru"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        kernels, others = ["kernel_quantizer", "recurrent_quantizer"], ["bias_quantizer", "state_quantizer"]
+        set_quantizers(self, kernels, others)
