@@ -17,6 +17,7 @@ from qkdflow.export.csim import compare, compile_csim
 from qkdflow.export.hls import HlsConfig, write_hls
 from qkdflow.export.keras import write_keras
 from qkdflow.export.keras_file import keras_file
+from qkdflow.export.preflight import alone_warnings
 from qkdflow.export.qonnx import write_qonnx
 from qkdflow.fixed import FixedEmbedding, FixedGRU, FixedModel, FixedReshape
 from qkdflow.freeze import freeze, inexact_layers
@@ -170,6 +171,13 @@ def test_a_quantised_gru_is_trained_and_frozen(return_sequences: bool) -> None:
 def test_what_of_a_gru_cannot_be_frozen_is_refused(layer: Layer, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         freeze(trained(ROWS_OF, layer, QDense(2, **QUANTISED)))
+
+
+def test_what_a_gru_is_not_given_is_said() -> None:
+    fixed = GRAPHS["gru"](Key(5))
+    assert list(alone_warnings(fixed, 1, "Latency")) == []
+    said = list(alone_warnings(fixed, 4, "Resource"))
+    assert [text.split(",")[0] for text in said] == [f"layer {x.name}" for x in fixed.layers if isinstance(x, FixedGRU)]
 
 
 def test_other_ways_out_refuse_a_gru_by_name(tmp_path: Path) -> None:

@@ -208,7 +208,10 @@ def write_hls(
     if preflight.DISTRIBUTED in strategies.values() and importlib.util.find_spec("da4ml") is None:
         raise ToolError(f"[hls] strategy {preflight.DISTRIBUTED} needs da4ml 0.5; pip install 'qkdflow[da]'")
     preflight.check_unrolling(fixed, config.backend, factors, strategies)
-    cautions = tuple(preflight.unroll_warnings(fixed, config.backend, config.io_type, factors, strategies))
+    cautions = (
+        *preflight.alone_warnings(fixed, config.reuse_factor, config.strategy),
+        *preflight.unroll_warnings(fixed, config.backend, config.io_type, factors, strategies),
+    )
     if announce is not None:
         for caution in cautions:
             announce(caution)

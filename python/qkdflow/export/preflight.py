@@ -159,6 +159,13 @@ def _check_embedding(fixed: FixedModel, link: Link, stream: bool) -> None:
         raise ConfigError(f"{where}: io_stream takes a vector of indices; got {link.input_shapes[0]}; use io_parallel")
 
 
+def alone_warnings(fixed: FixedModel, reuse_factor: object, strategy: object) -> Iterator[str]:
+    """One sentence for each GRU that a setting of the whole project does not reach."""
+    for layer in fixed.layers:
+        if isinstance(layer, FixedGRU) and (reuse_factor, strategy) != (1, "Latency"):
+            yield f"layer {layer.name}, a GRU, keeps strategy Latency and reuse factor 1, whatever the others have"
+
+
 def check_unrolling(fixed: FixedModel, backend: str, reuse_factors: dict[str, int], strategies: dict[str, str]) -> None:
     """Raises ConfigError, with what would do, where Vivado HLS stops with "Stop unrolling loop" (XFORM 203-504)."""
     if backend not in VIVADO_HLS:
