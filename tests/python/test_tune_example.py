@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def test_depth_widths_and_bits_are_searched_at_once(tmp_path: Path) -> None:
+def test_depth_kernels_widths_and_bits_are_searched_at_once(tmp_path: Path) -> None:
     journal = tmp_path / "nas.jsonl"
     command = [sys.executable, str(ROOT / "examples/architecture_search.py"), "--journal", str(journal)]
     command += ["--trials", "12", "--pulses", "1500", "--epochs", "2"]
@@ -23,7 +23,7 @@ def test_depth_widths_and_bits_are_searched_at_once(tmp_path: Path) -> None:
     assert all(0 < float(row[0]) <= 1 and len(row) >= 4 for row in rows)
     assert [float(row[1].replace(",", "")) for row in rows] == sorted(float(row[1].replace(",", "")) for row in rows)
     text = journal.read_text()
-    assert {f'"units{i}"' in text for i in range(4)} == {True}
+    assert {f'"units{i}"' in text for i in range(4)} | {f'"kernel{i}"' in text for i in range(2)} == {True}
     assert text.count('"ask"') == text.count('"tell"') == 12
 
 
