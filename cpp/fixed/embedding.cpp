@@ -18,8 +18,8 @@ Reach Embedding::reach(std::span<const Tensor> src) const {
   const std::size_t width = table_.size() / static_cast<std::size_t>(rows_);
   Intervals codes(width);
   for (std::size_t c = 0; c < width; ++c) codes[c] = {table_[c], table_[c]};
-  for (std::size_t i = 0; i < table_.size(); ++i)
-    codes[i % width] = codes[i % width] | Interval{table_[i], table_[i]};
+  for (std::size_t row = 0; row < table_.size(); row += width)
+    for (std::size_t c = 0; c < width; ++c) codes[c] = codes[c] | Interval{table_[row + c], table_[row + c]};
   if (indices.high >= rows_)
     for (Interval& c : codes) c = c | Interval{};
   std::vector<int> sizes = src[0].shape.sizes();

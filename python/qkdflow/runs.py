@@ -64,6 +64,9 @@ class Run:
             return load(folder)
         going_on = partial and _record(begun, "key").get("key") == key
         if folder.exists() and not going_on:
+            if not self._steps[name].aside:  # a report must not outlive what it speaks of
+                for report in ("report.json", "report.html"):
+                    (self.path / report).unlink(missing_ok=True)
             shutil.rmtree(folder)
         write_json(begun, {"key": key})
         self.made.append(name)
@@ -81,7 +84,7 @@ def open_run(path: Path, config: dict[str, Any], steps: Sequence[Step]) -> Itera
     """A new run in an empty or absent directory, or the one there.
 
     ConfigError where the directory holds results of other settings (and which), something else, or is in use by
-    another process.
+    another process; ToolError where it cannot be written or locked.
     """
     about = path / "run.json"
     if path.exists() and not path.is_dir():
@@ -96,8 +99,11 @@ def open_run(path: Path, config: dict[str, Any], steps: Sequence[Step]) -> Itera
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise ConfigError(f"[--out {path}] another process is running there. Wait for it to end") from error
+        except OSError as error:
+            cure = "Choose a folder on a local disk"
+            raise ToolError(f"[--out {path}] must allow locks: {error.strerror}. {cure}") from error
         run = Run(path, config, {step.name: step for step in steps}, _keys(steps))
         if about.exists():
             _check_kept(run, _record(about, "config")["config"], json.loads(json.dumps(config)))

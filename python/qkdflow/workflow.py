@@ -137,15 +137,15 @@ def _steps(config: RunConfig) -> list[Step]:
     compiled = {"hls": hls, "compiler": compiler_problem(config.hls.backend) is None}
     return [
         Step("01_dataset", data, remade_for=None),
-        Step("01_baselines", linear, aside=True),
+        Step("01_baselines", linear, aside=True, remade_for=None),
         *_teacher_steps(config),
         Step("04_student_search", students, begun=_has_trials),
         Step("05_student", student),
         Step("06_fixed", {}),
         # A wrong reuse factor must not cost a search.
         Step("07_hls", compiled, remade_for=("hls",)),
-        Step("08_overlay", {"transport": config.transport}, remade_for=("hls",)),
-        Step("09_assessment", {}, remade_for=("hls",)),
+        Step("08_overlay", {"transport": config.transport}, remade_for=("hls", "transport")),
+        Step("09_assessment", {}, remade_for=("hls", "transport")),
     ]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,33 @@ def test_every_setting_is_one_that_a_stage_depends_on(whole: tuple[Path, dict[st
     assert {name for name in own if own[name] != late[name]} == {"07_hls", "08_overlay", "09_assessment"}
     aside = keys(replace(PSD, effort={"baseline_epochs": 9}))
     assert {name for name in own if own[name] != aside[name]} == {"01_baselines"}
+
+
+def test_a_report_does_not_outlive_what_it_speaks_of(tmp_path: Path) -> None:
+    def stop(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    overlays = (PSD, replace(PSD, transport="axi_dma"))  # which costs no training: taken without a question
+    for config, compute in zip(overlays, (lambda _: None, stop), strict=True):
+        with (
+            open_run(tmp_path, config.to_dict(), workflow._steps(config)) as run,
+            suppress(KeyboardInterrupt),
+        ):
+            run.stage("08_overlay", compute, lambda _: None)
+            (tmp_path / "report.json").write_text("{}")
+    assert not (tmp_path / "report.json").exists()
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with (
+        pytest.raises(ToolError, match=r"must allow locks: No locks available. Choose a folder on a local disk"),
+        open_run(tmp_path, PSD.to_dict(), workflow._steps(PSD)),
+    ):
+        pass
 
 
 def test_a_second_process_in_one_run_directory_is_refused(tmp_path: Path) -> None:

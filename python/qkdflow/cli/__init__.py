@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -103,7 +104,9 @@ def _one_line(error: Exception) -> str:
         from qkdflow.files import reason
 
         path = error.filename2 or error.filename  # of a copy the one that is written
-        where = f"[{path}] " if path else ""
+        if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # a tree's: (from, to, why) a file
+            path = error.args[0][0][1]
+        where = f"[{path}] " if path else "[disk] "
         cure = "Nothing finished is lost; make room or fix the rights, then run again"
         return f"{where}{reason(error)}. {cure}"
     return " ".join(str(error).split())

@@ -13,6 +13,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from qkdflow.errors import ToolError
+
 
 class Claims:
     """This study's claims; without a path those of one process alone."""
@@ -34,9 +36,13 @@ class Claims:
         descriptor = os.open(self._path(number), os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(descriptor)
             return False
+        except OSError as error:
+            os.close(descriptor)
+            where = f"[journal {self._journal}]"
+            raise ToolError(f"{where} must allow locks: {error.strerror}. Choose a folder on a local disk") from error
         self._held[number] = descriptor
         return True
 
