@@ -61,9 +61,9 @@ def speed(results: Path = RESULTS) -> str:
     rows = [
         (
             row["workload"],
-            f"{row['qkdflow']['wall_median_ms']:.3g}",
-            f"{row['torch']['wall_median_ms']:.3g}",
-            f"{row['torch_compile']['wall_median_ms']:.3g}" if row["torch_compile"] else "",
+            f"{row['qkdflow']['wall_median_ms']:.4g}",
+            f"{row['torch']['wall_median_ms']:.4g}",
+            f"{row['torch_compile']['wall_median_ms']:.4g}" if row["torch_compile"] else "",
             f"{row['ratio']['wall']['median']:.2f}",
             f"{row['ratio']['wall']['least']:.2f} to {row['ratio']['wall']['most']:.2f}",
             f"{row['memory_mb']['qkdflow']:.3g}, {row['memory_mb']['torch']:.3g}",
@@ -73,7 +73,10 @@ def speed(results: Path = RESULTS) -> str:
     head = ("workload", "ms a step", "PyTorch", "compiled", "ratio", "of the bursts", "MB: here, PyTorch")
     loads = [row["load"] for row in found["results"]]
     threads = found["results"][0]["threads"]
-    note = f"`{command}`: {threads} thread(s), medians, load {min(loads):.1f} to {max(loads):.1f}.\n"
+    note = f"`{command}`: {threads} thread(s), medians, load {min(loads):.1f} to {max(loads):.1f}"
+    scaled = [f"{row['workload']} {row['two_threads']:.2f}" for row in found["results"] if row.get("two_threads")]
+    note += f"; {found['runs']}" if "runs" in found else ""
+    note += f". A second thread gains: {', '.join(scaled)}.\n" if scaled else ".\n"
     return f"{_table(head, rows, right=range(1, 7))}\n{note}"
 
 

@@ -208,6 +208,8 @@ def _check_claim(file: IO[bytes], size: int, name: str) -> int:
         raise ValueError(f"the header of {name} claims {length:,} bytes; at most {SLACK:,} are read")
     read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(io.BytesIO(prefix + file.read(length)))
+    if any(n > sys.maxsize for n in shape):  # beside a 0 the product says nothing
+        raise ValueError(f"{name} claims the shape {shape}")
     claimed = math.prod(shape) * dtype.itemsize
     if claimed > size:
         raise ValueError(f"{name} claims {claimed:,} bytes, shape {shape}; it has {size:,}")

@@ -6,6 +6,7 @@ import operator
 import types
 import typing
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from qkdflow.errors import ConfigError
@@ -28,7 +29,8 @@ def fitted(value: Any, hint: Any, place: str) -> Any:
         if kind is tuple and isinstance(value, (list, tuple)):
             return _items(value, choice, place)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+            with suppress(OverflowError):  # of more than 308 digits
+                return float(value)
         if kind in (dict, Mapping):
             if isinstance(value, Mapping):
                 return dict(value)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -21,6 +22,8 @@ from qkdflow.datasets.idx import read_idx
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.explain import run_config, students
 from qkdflow.files import npz_bytes, read_npy, read_npz
+from qkdflow.fitted import fitted
+from qkdflow.hardware.boards import find_part
 from qkdflow.hardware.vendor_reports import read_report
 from qkdflow.importers import keras_h5
 from qkdflow.overlay import Overlay
@@ -267,3 +270,18 @@ def test_an_assessment_that_is_none_is_refused(change: dict[str, object], tmp_pa
     (tmp_path / "assessment.json").write_text(json.dumps({**about, **change}))
     with pytest.raises(DataError, match="an assessment is required"):
         Assessment.load(tmp_path)
+
+
+def test_numbers_beyond_what_a_machine_holds_are_refused(tmp_path: Path) -> None:
+    header = "{'descr': '<f4', 'fortran_order': False, 'shape': (0, %d), }" % 10**30  # noqa: UP031 - braces
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    with pytest.raises(DataError, match="claims the shape"):
+        read_npy(tmp_path / "x.npy")
+    with pytest.raises(ConfigError, match="must be a number; got 1000"):
+        fitted(10**400, float, "settings: rate")
+
+
+@pytest.mark.parametrize("given", [{"part": 7}, {"part": ["xc7z020clg400-1"]}, {"board": 7}])
+def test_a_part_that_is_no_text_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"known (part|board) is required; got"):
+        find_part(**given)

@@ -54,19 +54,19 @@ def boards() -> dict[str, str]:
 
 def find_part(part: str | None = None, board: str | None = None) -> Part:
     """The part named, or the one on a board. Raises ConfigError that lists near matches."""
-    if board is not None and board not in boards():
+    if board is not None and (not isinstance(board, str) or board not in boards()):
         raise ConfigError(f"[board] a known board is required; got {board!r}; {_near(board, list(boards()))}")
     if part is None:
         if board is None:
             raise ConfigError("[part] a part or a board is required; got neither; try board='pynq-z2'")
         return parts()[boards()[board]]
-    if part not in parts():
+    if not isinstance(part, str) or part not in parts():
         raise ConfigError(f"[part] a known part is required; got {part!r}; {_near(part, list(parts()))}")
     if board is not None and boards()[board] != part:
         raise ConfigError(f"[part] {board} carries {boards()[board]}; got part {part!r}; give one of the two")
     return parts()[part]
 
 
-def _near(name: str, known: list[str]) -> str:
-    near = get_close_matches(name.lower(), known, n=4, cutoff=0.5)
+def _near(name: object, known: list[str]) -> str:
+    near = get_close_matches(str(name).lower(), known, n=4, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(known))}"
