@@ -139,6 +139,25 @@ threading.Thread(target=search, daemon=True).start()
 time.sleep(1)
 """
 
+INTERRUPTED = """
+import signal
+
+model, other = trained(), trained(1)
+
+def handler(*_):
+    other.get_weights()
+    model.get_weights()  # well between two epochs, and refused within one
+
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.2, 0.03)
+try:
+    model.fit(np.tile(x, (40, 1)), np.tile(y, 40), batch_size=8, epochs=10**3)  # a second an epoch
+except ValueError as error:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert "a signal's handler must not use the model that it interrupts" in str(error)
+model.fit(x, y, epochs=1)
+"""
+
 SAVES_AT_EXIT = """
 import atexit
 
@@ -159,9 +178,20 @@ time.sleep(0.3)
         ENDS_WHILE_TRAINING,
         ENDS_WHILE_READING,
         ENDS_WHILE_SEARCHING,
+        INTERRUPTED,
         SAVES_AT_EXIT,
     ],
-    ids=["after_a_fork", "at_work", "joblib", "second_libgomp", "training", "reading", "searching", "saving"],
+    ids=[
+        "after_a_fork",
+        "at_work",
+        "joblib",
+        "second_libgomp",
+        "training",
+        "reading",
+        "searching",
+        "interrupted",
+        "saving",
+    ],
 )
 def test_a_process_that_forks_shares_or_ends_is_well(script: str, tmp_path: Path) -> None:
     if "sklearn" in script:
