@@ -173,6 +173,14 @@ def test_what_of_a_gru_cannot_be_frozen_is_refused(layer: Layer, message: str) -
         freeze(trained(ROWS_OF, layer, QDense(2, **QUANTISED)))
 
 
+@pytest.mark.parametrize(
+    "state", ["quantized_tanh(8,use_real_tanh=True)", "quantized_sigmoid(8)", "quantized_relu(8,0)"]
+)
+def test_a_state_is_rounded_and_nothing_else(state: str) -> None:
+    with pytest.raises(ConfigError, match="state_quantizer must be a quantized_bits"):
+        gated(state_quantizer=state)
+
+
 def test_what_a_gru_is_not_given_is_said() -> None:
     fixed = GRAPHS["gru"](Key(5))
     assert list(alone_warnings(fixed, 1, "Latency")) == []

@@ -80,3 +80,8 @@ class QGRU(GRU):
         super().__post_init__()
         kernels, others = ["kernel_quantizer", "recurrent_quantizer"], ["bias_quantizer", "state_quantizer"]
         set_quantizers(self, kernels, others)
+        state = self.state_quantizer
+        if state is not None and type(quantizers.get(state)) is not quantizers.quantized_bits:
+            raise ConfigError(  # of another only the type would be kept, not its function
+                f"[{self.name or 'QGRU'}] state_quantizer must be a quantized_bits; got {quantizers.get(state)}"
+            )
