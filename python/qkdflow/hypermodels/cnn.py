@@ -13,6 +13,7 @@ from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import (
     KERNEL,
     Bits,
+    check_images,
     check_ranges,
     check_rate,
     distillation,
@@ -63,8 +64,7 @@ class _CNN:
 
     def __post_init__(self) -> None:
         where, shape = f"[{type(self).__name__}]", self.dataset.shape
-        if len(shape) != 3:
-            raise ConfigError(f"{where} needs images (height, width, channels); got {shape}")
+        check_images(where, self.dataset)
         if self.convolutions < 1 or self.pool_every < 1 or self.dense < 0:
             raise ConfigError(
                 f"{where} convolutions and pool_every must be at least 1 and dense at least 0; "

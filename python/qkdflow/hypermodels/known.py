@@ -10,7 +10,7 @@ from qkdflow import zoo
 from qkdflow._core import Key
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
-from qkdflow.hypermodels.parts import check_rate, learning_rate
+from qkdflow.hypermodels.parts import check_images, check_rate, learning_rate
 from qkdflow.hypermodels.scaling import standardization
 from qkdflow.layers import Input, Rescaling
 from qkdflow.models import Model
@@ -35,8 +35,7 @@ class TeacherZoo:
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise ConfigError(f"[TeacherZoo] the network must be one of {', '.join(NETWORKS)}; got {self.network!r}")
-        if len(self.dataset.shape) != 3:
-            raise ConfigError(f"[TeacherZoo] needs images (height, width, channels); got {self.dataset.shape}")
+        check_images("[TeacherZoo]", self.dataset)
         check_rate(self.learning_rate)
 
     @cached_property

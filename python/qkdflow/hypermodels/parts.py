@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
 from qkdflow.layers import BatchNormalization, QActivation, QConv2D, QDense
 from qkdflow.quantizers import csd_bits, quantized_bits, quantized_relu
@@ -83,6 +84,11 @@ def check_ranges(what: str, ranges: Iterable[Range]) -> None:
     for given in ranges:
         if len(given) != 3 or not 1 <= given[0] <= given[1] or given[2] < 1:
             raise ConfigError(f"{what} must be (least, most, step), 1 <= least <= most and step >= 1; got {given}")
+
+
+def check_images(where: str, dataset: Dataset) -> None:
+    if len(dataset.shape) != 3:
+        raise ConfigError(f"{where} needs images (height, width, channels); got {dataset.shape}")
 
 
 def check_rate(first: float) -> None:

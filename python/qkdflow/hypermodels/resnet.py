@@ -10,6 +10,7 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import (
     Bits,
+    check_images,
     check_rate,
     distillation,
     layer_bits,
@@ -44,8 +45,7 @@ class StudentResNet:
     learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
-        if len(self.dataset.shape) != 3:
-            raise ConfigError(f"[StudentResNet] needs images (height, width, channels); got {self.dataset.shape}")
+        check_images("[StudentResNet]", self.dataset)
         if self.blocks < 1 or self.width < 2:
             raise ConfigError(
                 f"[StudentResNet] blocks must be at least 1 and width at least 2; got {self.blocks} and {self.width}"
