@@ -59,11 +59,23 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
 
 def reason(error: OSError) -> str:
     """Why the system refused, without the files; of shutil's list, which has a line a file, the first."""
-    if not isinstance(error, shutil.Error) or not isinstance(error.args[0], list):
+    first = _first(error)
+    if first is None:
         return error.strerror or str(error)
-    first = str(error.args[0][0][-1])
-    number = re.match(r"\[Errno (\d+)\]", first)
-    return os.strerror(int(number[1])) if number else first
+    number = re.match(r"\[Errno (\d+)\]", str(first[-1]))
+    return os.strerror(int(number[1])) if number else str(first[-1])
+
+
+def place(error: OSError) -> str:
+    """The file that the system refused, of a copy the one that is written; empty where it is not told."""
+    first = _first(error)
+    return str((error.filename2 or error.filename or "") if first is None else first[1])
+
+
+def _first(error: OSError) -> tuple[str, str, str] | None:
+    """(from, to, why) of the first file of a tree that was copied in part."""
+    is_tree = isinstance(error, shutil.Error) and isinstance(error.args[0], list)
+    return error.args[0][0] if is_tree else None
 
 
 def _sync_folder(folder: Path) -> None:

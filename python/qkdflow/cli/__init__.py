@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -101,12 +100,9 @@ def _is_ours(error: Exception) -> bool:
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError):
-        from qkdflow.files import reason
+        from qkdflow.files import place, reason
 
-        path = error.filename2 or error.filename  # of a copy the one that is written
-        if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # a tree's: (from, to, why) a file
-            path = error.args[0][0][1]
-        where = f"[{path}] " if path else "[disk] "
+        where = f"[{place(error) or 'disk'}] "
         cure = "Nothing finished is lost; make room or fix the rights, then run again"
         return f"{where}{reason(error)}. {cure}"
     return " ".join(str(error).split())
