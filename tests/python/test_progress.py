@@ -139,7 +139,7 @@ study = Study(lambda hp: hp.Int("units", 1, 999), seed=1)
 with progress("search <b>", 10_000) as bar:
     study.optimize(train, 10_000, bar)
 """
-    said = kernel.run(search, interrupt_at=r"(?<!\d)[2-9] of 10000.* left")
+    said = kernel.run(search, interrupt_at=r" ([2-9]|\d{2,}) of 10000.* left")
     first, *_, last, error = said
     assert first["data"]["text/plain"] == "search <b>: 0 of 10000"
     assert '<span>search &lt;b&gt;</span> <progress value="0" max="10000"' in first["data"]["text/html"]
