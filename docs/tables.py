@@ -26,7 +26,7 @@ def compression(results: Path = RESULTS) -> str:
     from results import TARGETS  # type: ignore[import-not-found]  # of tests/bench: the rows, and what was published
 
     rows = []
-    for name, (_, published) in TARGETS.items():
+    for name, (*_, published) in TARGETS.items():
         path = results / f"{name}.json"
         if not path.exists():
             continue

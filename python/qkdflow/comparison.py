@@ -21,7 +21,7 @@ from qkdflow.models import Model, load_model
 from qkdflow.progress import progress
 from qkdflow.runs import Run, Step, open_run
 
-COLUMNS = ("method", "accuracy (test)", "parameters", "zeros", "bits", "bytes", "teacher's bytes over these")
+COLUMNS = ("method", "accuracy (test)", "parameters", "zeros", "bits", "EBOPs", "bytes", "teacher's bytes over these")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Comparison:
                 for config in configs:
                     found = []
                     for seed in range(self.seeds):
-                        found.append(self._one(directory, config, seed, logits))
+                        found.append(self._one(directory, config, seed, teacher, logits))
                         bar.update(self.seeds * len(rows) + len(found), found[-1]["accuracy_valid"])
                     rows.append(found)
             report = self._report([_row(found) for found in rows])
@@ -80,12 +80,17 @@ class Comparison:
         return directory.stage("teacher", compute, load)
 
     def _one(
-        self, directory: Run, config: CompressionConfig, seed: int, logits: NDArray[np.float32] | None
+        self,
+        directory: Run,
+        config: CompressionConfig,
+        seed: int,
+        teacher: Model | None,
+        logits: NDArray[np.float32] | None,
     ) -> dict[str, Any]:
         def compute(folder: Path) -> dict[str, Any]:
             key = Key(self.seed).fold("compress").fold(seed)
             try:
-                made = stages.compress(self.student, self.data, logits, config, key)
+                made = stages.compress(self.student, self.data, logits, config, key, teacher=teacher)
             except DataError as error:
                 raise DataError(f"[seed {seed} of 0 to {self.seeds - 1}] {error}") from error
             made.model.save(folder / "model")
@@ -150,7 +155,7 @@ def markdown(report: dict[str, Any]) -> str:
     teacher = report.get("teacher")
     lines = [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS)]
     if teacher:
-        cells = ["teacher", f"{teacher['accuracy_test']:.4f}", f"{teacher['parameters']:,}", "", "float32"]
+        cells = ["teacher", f"{teacher['accuracy_test']:.4f}", f"{teacher['parameters']:,}", "", "float32", ""]
         cells += [f"{teacher['size_bits'] / 8:,.0f}", ""]
         lines.append(f"| {' | '.join(cells)} |")
     for row in report["methods"]:
@@ -158,7 +163,8 @@ def markdown(report: dict[str, Any]) -> str:
         bits = "float32" if row["bits"] == FLOAT_BITS else str(row["bits"])
         ratio = f"{teacher['size_bits'] / row['size_bits']:.1f}" if teacher else ""
         cells = [row["method"], f"{row['accuracy_test']:.4f}{spread}", f"{row['parameters']:,}"]
-        cells += [f"{100 * row['sparsity']:.1f} %", bits, f"{row['size_bits'] / 8:,.0f}", ratio]
+        cells += [f"{100 * row['sparsity']:.1f} %", bits, "" if row["ebops"] is None else f"{row['ebops']:,}"]
+        cells += [f"{row['size_bits'] / 8:,.0f}", ratio]
         lines.append(f"| {' | '.join(cells)} |")
     first = report["methods"][0]
     batch = report["settings"]["batch_size"]

@@ -3,7 +3,8 @@
 q: quantisation-aware training. p: magnitude pruning while it trains. kd: distillation. full: the three in one loop
 (quantisation-aware pruning with knowledge distillation, the letter's). ptq: float32 training, then the quantisers'
 ranges calibrated on the training part, the baseline that q has to beat. All variants have the same topology, initial
-weights, samples and steps.
+weights, samples and steps. How weights are pruned, what of the teacher is learnt and a budget of EBOPs are settings
+beside the method.
 """
 
 from __future__ import annotations
@@ -16,17 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow import layers, precision, recipe
-from qkdflow._core import Key
+from qkdflow._core import Distillation, Key
+from qkdflow.callbacks import TerminateOnNaN, cosine_decay
 from qkdflow.datasets import Dataset
-from qkdflow.errors import ConfigError
+from qkdflow.ebops import ebops, fit_to_budget
+from qkdflow.errors import ConfigError, DataError
 from qkdflow.fixed import FixedModel
 from qkdflow.freeze import freeze
 from qkdflow.hypermodels import power_of_two_scaling
 from qkdflow.models import Model, Sequential
+from qkdflow.models.teaching import hint
 from qkdflow.models.topology import Topology
 from qkdflow.optimizers import Adam
 from qkdflow.recipe import Trained
-from qkdflow.sparsity import prune_low_magnitude
+from qkdflow.shrinking import shrink
+from qkdflow.sparsity import Neurons, prune_low_magnitude, structure
 
 SWITCHES = ("q", "p", "kd", "ptq")
 METHODS = ("full", "q", "p", "kd", "q+p", "q+kd", "p+kd", "none", "ptq")
@@ -39,8 +44,12 @@ class CompressionConfig:
 
     method: str = "full"
     sparsity: float = 0.5  # least share of zero kernel numbers, where p is on
+    pruning: str = "layer"  # what goes together, where p is on: `sparsity.structure` has the words
     temperature: float = 2.0
     alpha: float = 0.5  # of the labels, where kd is on
+    distillation: str = "logits"  # what is learnt of the teacher's logits: `fit` has the words
+    hints: tuple[str, ...] = ()  # of the teacher's inside: `models.teaching.hint` has the words
+    ebops: int | None = None  # where q is on: kernels' bits are learned too, towards so many EBOPs
     epochs: int = 60
     batch_size: int = 32
     learning_rate: float = 1e-2
@@ -55,6 +64,15 @@ class CompressionConfig:
             )
         if not 0 < self.sparsity < 1:
             raise ConfigError(f"[--sparsity] must be above 0 and below 1; got {self.sparsity}")
+        structure(self.pruning)
+        try:
+            Distillation(self.alpha, self.temperature, self.distillation)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        for text in self.hints:
+            hint(text)
+        if self.ebops is not None and self.ebops < 1:
+            raise ConfigError(f"[--ebops] must be at least 1; got {self.ebops}")
         if self.epochs < 1 or self.batch_size < 1:
             raise ConfigError(
                 f"[--epochs] epochs and batch_size must be positive; got {self.epochs}, {self.batch_size}"
@@ -118,6 +136,7 @@ class Compressed:
             if fixed
             else max((widths.get(names[i], FLOAT_BITS) for i in self._kernels()), default=0),
             "size_bits": fixed.size_bits if fixed else stored,
+            "ebops": sum(ebops(fixed).values()) if fixed else None,
             "epochs": self.config.epochs,
             "steps": self.trained.history.epochs * -(-len(data.train.x) // self.config.batch_size),
         }
@@ -130,29 +149,42 @@ def compress(
     config: CompressionConfig,
     key: Key,
     start: Model | None = None,
+    teacher: Model | None = None,
 ) -> Compressed:
     """A new network of the quantised `student`'s topology, trained as `config` says; the student is left alone.
 
-    teacher_logits (training samples, classes) are needed where kd is on. It begins with new weights, or with those of
-    `start`, the same network in any precision. ConfigError where logits or tensors are missing, DataError where the
-    loss is no longer a number.
+    teacher_logits (training samples, classes) are needed where kd is on, the `teacher` itself where there are hints.
+    It begins with new weights, or with those of `start`, the same network in any precision. ConfigError where logits,
+    teacher or tensors are missing, DataError where the loss is no longer a number or a budget of EBOPs is not reached.
     """
-    if config.distils and teacher_logits is None:
+    if config.distils and (teacher_logits is None or (config.hints and teacher is None)):
         raise ConfigError("[compress] distillation needs a teacher. Give --teacher, or leave kd out")
     student = fitted_to(student, data)
     own = key.fold("weights")
-    blank = precision.rebuilt(student, student.layers, own)
+    budget = config.ebops if config.quantizes else None
+    made = student if budget is None else precision.with_learned_bits(student)
+    blank = precision.rebuilt(made, made.layers, own)
     model = blank if config.quantizes else precision.floated(student, own)
     if start is not None:
         precision.copy_weights(start, model)
     model.compile(Adam(config.learning_rate))
+    together, scope = structure(config.pruning)
     if config.prunes:
-        prune_low_magnitude(model, recipe.pruning(config.sparsity, config.epochs, data, config.batch_size))
+        schedule = recipe.pruning(config.sparsity, config.epochs, data, config.batch_size)
+        prune_low_magnitude(model, schedule, together, scope)
     teaching: dict[str, Any] = {}
     if config.distils:
         teaching = {"teacher_logits": teacher_logits, "temperature": config.temperature, "alpha": config.alpha}
-    trained = recipe.fit(model, data, config.epochs, config.batch_size, key.fold("fit"), **teaching)
+        teaching |= {"distillation": config.distillation}
+    if config.distils and config.hints:
+        teaching |= {"teacher": teacher, "hints": [hint(text) for text in config.hints]}
+    if budget is None:
+        trained = recipe.fit(model, data, config.epochs, config.batch_size, key.fold("fit"), **teaching)
+    else:
+        trained = _fit_to_budget(model, data, budget, config, key.fold("fit"), **teaching)
     recipe.finite(trained, f"compress, method {config.method}, key {key.value}")
+    if config.prunes and isinstance(together, Neurons):
+        trained = replace(trained, model=shrink(trained.model))
     if config.calibrates:
         trained = replace(trained, model=precision.calibrated(blank, trained.model, data.train.x))
     if not (config.quantizes or config.calibrates):
@@ -164,6 +196,21 @@ def compress(
             raise
         fixed = None
     return Compressed(config, trained, fixed)
+
+
+def _fit_to_budget(
+    model: Model, data: Dataset, target: int, config: CompressionConfig, key: Key, **teaching: Any
+) -> Trained:
+    epochs, callbacks = config.epochs, [cosine_decay(config.epochs), TerminateOnNaN()]
+    history, budget = fit_to_budget(
+        model, *data.train, target, config.batch_size, epochs, data.valid, callbacks, key=key, **teaching
+    )
+    if budget.best is None:
+        raise DataError(
+            f"[compress] no epoch had {target:,} EBOPs or fewer; the last had {budget.history[-1]:,}. "
+            f"Raise --ebops, --epochs or --learning-rate"
+        )
+    return Trained(model, history)
 
 
 def compress_teacher(teacher: Model, data: Dataset, bits: int, config: CompressionConfig, key: Key) -> Compressed:

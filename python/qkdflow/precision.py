@@ -20,7 +20,14 @@ from qkdflow.models.arrays import inputs
 from qkdflow.models.normalization import folded
 from qkdflow.models.teaching import copy_shared
 from qkdflow.models.topology import Topology
-from qkdflow.quantizers import Quantizer, quantized_bits, quantized_relu, quantized_sigmoid, quantized_tanh
+from qkdflow.quantizers import (
+    Quantizer,
+    learned_bits,
+    quantized_bits,
+    quantized_relu,
+    quantized_sigmoid,
+    quantized_tanh,
+)
 
 BIAS_BITS = 16  # a bias costs one adder input: more bits than a weight's let it be of any size
 _TRACED = 1 << 26  # numbers that a calibration holds at once, half a gigabyte
@@ -129,6 +136,24 @@ def with_bits(model: Model, bits: Sequence[int] | Mapping[str, int], key: Key | 
                     raise ConfigError(f"[{layer.name}] {quantizer} has no width to change")
                 changes[key_] = replace(quantizer, bits=bits[layer.name])
         made.append(replace(layer, **changes))
+    return rebuilt(model, tuple(made), key)
+
+
+def with_learned_bits(model: Model, key: Key | int = 0) -> Model:
+    """An untrained network of the same topology whose kernels learn their bits, weight by weight, beginning with the
+    grid of the quantiser that each had. ConfigError where no kernel has a fixed grid."""
+    made = []
+    for layer in model.layers:
+        changes: dict[str, Any] = {}
+        for kernel in KERNELS:
+            quantizer = getattr(layer, kernel, None)
+            if isinstance(quantizer, quantized_bits) and quantizer.alpha in (None, 1):
+                changes[kernel] = learned_bits(float(quantizer.bits - quantizer.keep_negative - quantizer.integer))
+        made.append(replace(layer, **changes))
+    if made == list(model.layers):
+        raise ConfigError(
+            f"[{model.name}] learned bits begin with the grid of a quantized_bits with alpha=1; no kernel has one"
+        )
     return rebuilt(model, tuple(made), key)
 
 

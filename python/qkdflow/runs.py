@@ -2,7 +2,7 @@
 
 A stage's folder is complete when its stage.json is there; the file is written last, and holds the stage's key: a hash
 of the settings that the stage depends on and of the keys before it. A complete stage with the same key is loaded, any
-other is computed again. Settings may change as long as no result of training is in their way.
+other is computed again. Settings, files and versions may change as long as no result of training is in their way.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def open_run(path: Path, config: dict[str, Any], steps: Sequence[Step]) -> Itera
             raise ToolError(f"[--out {path}] must allow locks: {error.strerror}. {cure}") from error
         run = Run(path, config, {step.name: step for step in steps}, _keys(steps))
         if about.exists():
-            _check_kept(run, _record(about, "config")["config"], json.loads(json.dumps(config)))
-        write_json(about, {"format": FORMAT, "config": config})
+            _check_kept(run, _record(about, "config"), json.loads(json.dumps(config)))
+        write_json(about, {"format": FORMAT, "version": version("qkdflow"), "config": config})
         yield run
 
 
@@ -147,16 +147,24 @@ def _record(path: Path, *keys: str) -> dict[str, Any]:
     return record
 
 
-def _check_kept(run: Run, there: dict[str, Any], here: dict[str, Any]) -> None:
-    """ConfigError where settings that have changed would cost a result."""
-    differing = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
-    lost = [name for name in _results(run) if not _is_remade(run._steps.get(name), differing)] if differing else []
-    if lost:
-        what = "; ".join(f"{k} is {there.get(k)!r} there and {here.get(k)!r} here" for k in differing)
-        raise ConfigError(
-            f"[--out {run.path}] holds a run with other settings: {what}. Its {lost[0]} would be lost. Choose "
-            "another directory"
+def _check_kept(run: Run, there: dict[str, Any], config: dict[str, Any]) -> None:
+    """ConfigError where something that has changed would cost a result."""
+    before = there["config"]
+    differing = [k for k in sorted({*before, *config}) if before.get(k) != config.get(k)]
+    lost = [name for name in _results(run) if not _is_remade(run._steps.get(name), differing)]
+    if not lost:
+        return
+    if differing:
+        changed = "other settings: " + "; ".join(
+            f"{k} is {before.get(k)!r} there and {config.get(k)!r} here" for k in differing
         )
+    elif there.get("version") != version("qkdflow"):
+        changed = f"another version of qkdflow, {there.get('version')}; this is {version('qkdflow')}"
+    else:
+        changed = "other data or another teacher: a file has changed since"
+    raise ConfigError(
+        f"[--out {run.path}] holds a run with {changed}. Its {lost[0]} would be lost. Choose another directory"
+    )
 
 
 def _results(run: Run) -> Iterator[str]:
@@ -170,4 +178,8 @@ def _results(run: Run) -> Iterator[str]:
 
 
 def _is_remade(step: Step | None, differing: list[str]) -> bool:
-    return step is not None and (step.remade_for is None or {*differing} <= {*step.remade_for})
+    """Whether a result may go. Where no setting differs, but a file, the version or a compiler that is there now: if it
+    cost no training."""
+    if step is None or step.remade_for == ():
+        return False
+    return step.remade_for is None or {*differing} <= {*step.remade_for}

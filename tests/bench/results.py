@@ -38,14 +38,18 @@ and the seeds, on a machine that others used too.
 """
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs/results"
-# What the issue asks of the median, and what the published student reaches (teacher -> student).
-TARGETS = {
-    "psd": (None, "99.70 -> 98.96 %, 529 parameters"),
-    "gamma-neutron": (None, "99.44/98.22 -> 98/97.22 %, 950 parameters"),
-    "mnist-mlp": (0.90, "88.5 -> 78.95 %, 8,847 parameters"),
-    "mnist-cnn": (0.983, "96.8 -> 93.81 %, 3,816 parameters"),
-    "mnist-cnn-1762": (0.97, "99.28 -> 89.74 %, 1,762 parameters"),
-    "pest-cnn": (None, "99.19 -> 94.11 %, 3,699 parameters"),
+# What is asked of the seeds' median, in points: an accuracy, or at most a drop from the teacher, of all or in each
+# class; and what the published student reaches (teacher -> student).
+TARGETS: dict[str, tuple[str, float | None, str]] = {
+    "psd": ("drop", 0.74, "99.70 -> 98.96 %, 529 parameters"),
+    "gamma-neutron": ("drop a class", 1.4, "99.44/98.22 -> 98/97.22 %, 950 parameters"),
+    "mnist-mlp": ("accuracy", 90, "88.5 -> 78.95 %, 8,847 parameters"),
+    "mnist-cnn": ("accuracy", 98.3, "96.8 -> 93.81 %, 3,816 parameters"),
+    "mnist-cnn-1762": ("accuracy", 97, "99.28 -> 89.74 %, 1,762 parameters"),
+    "pest-cnn": ("drop", 3, "99.19 -> 94.11 %, 3,699 parameters"),
+    "vgg16": ("drop", 2.2, "98.87 -> 96.67 %, 3,207 parameters"),
+    "mobilenetv2": ("drop", 1.9, "97.52 -> 95.6 %, 4,595 parameters"),
+    "resnet20": ("accuracy", None, "90.68 -> 89.82 %, skips removed, float32"),
 }
 
 
@@ -137,7 +141,7 @@ def table() -> str:
     ]
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     notes = []
-    for name, (target, published) in TARGETS.items():
+    for name, (measure, limit, published) in TARGETS.items():
         path = RESULTS / f"{name}.json"
         if not path.exists():
             continue
@@ -145,10 +149,7 @@ def table() -> str:
         teacher, student, seeds = row["teacher"], row["student"], row["student"]["seeds"]
         scores = [100 * s["accuracy_test"] for s in seeds]
         median = float(np.median(scores))
-        verdict = "" if target is None else f">= {100 * target:.2f} %: {'yes' if median >= 100 * target else 'missed'}"
-        if target is None:
-            drop = 100 * (np.array(teacher["by_class"]) - np.median([s["by_class"] for s in seeds], axis=0))
-            verdict = "drop a class " + ", ".join(f"{d:.2f}" for d in drop)
+        verdict = asked(measure, limit, row, median)
         synthetic = "synthetic" if row["source"].startswith("Synthetic") else "real"
         lines.append(
             f"| {name} | {synthetic} | {teacher['parameters']:,}, {100 * teacher['accuracy_test']:.2f} % "
@@ -165,6 +166,20 @@ def table() -> str:
             f"{agreed if compared['outputs_compared'] else 'csim not run'}. {row['source']}"
         )
     return "\n".join([*lines, "", *notes])
+
+
+def asked(measure: str, limit: float | None, row: dict[str, Any], median: float) -> str:
+    """A row's target, and whether the median of its seeds meets it."""
+    if limit is None:
+        return ""
+    if measure == "accuracy":
+        return f">= {limit:.2f} %: {'yes' if median >= limit else 'missed'}"
+    drops = [100 * row["teacher"]["accuracy_test"] - median]
+    if measure == "drop a class":
+        seeds = np.median([s["by_class"] for s in row["student"]["seeds"]], axis=0)
+        drops = list(100 * (np.array(row["teacher"]["by_class"]) - seeds))
+    found = ", ".join(f"{drop:.2f}" for drop in drops)
+    return f"{measure} <= {limit:.2f}: {found}, {'yes' if max(drops) <= limit else 'missed'}"
 
 
 def deviation(scores: list[float]) -> float:

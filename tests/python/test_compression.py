@@ -160,7 +160,7 @@ def test_the_command_compares_and_resumes(
     assert "<svg" in (tmp_path / "out/compress.svg").read_text()
     trained = []
     real = stages.compress
-    monkeypatch.setattr(stages, "compress", lambda *a: (trained.append(a[3].method), real(*a))[1])
+    monkeypatch.setattr(stages, "compress", lambda *a, **k: (trained.append(a[3].method), real(*a, **k))[1])
     assert cli.main([*words, "ptq,full,q"]) == 0
     assert trained == ["full", "full"]
     again = {row["method"]: row for row in json.loads((tmp_path / "out/compress.json").read_text())["methods"]}

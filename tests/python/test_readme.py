@@ -22,6 +22,13 @@ def test_the_tables_are_those_of_the_committed_results() -> None:
     assert tables.filled(README) == README, "README.md is stale: python docs/tables.py"
 
 
+def test_the_rows_of_every_application_are_those_of_the_committed_results() -> None:
+    import results  # type: ignore[import-not-found]  # of tests/bench, which docs/tables.py found
+
+    made = (ROOT / "docs/results/compression.md").read_text(encoding="utf-8")
+    assert made == f"{results.HEAD}{results.table()}\n", "stale: python tests/bench/results.py --table"
+
+
 def test_the_picture_is_what_its_script_draws() -> None:
     assert picture.OUT.read_text(encoding="utf-8") == picture.picture(), (
         "docs/line.svg is stale: python docs/picture.py"

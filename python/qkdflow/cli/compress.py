@@ -40,6 +40,25 @@ def add(verbs: Any) -> None:
     verb.add_argument("--label", default="class", help="a CSV's label column (default: class)")
     verb.add_argument("--bits", type=int, default=8, help="of a student that neither a run nor --student gives")
     verb.add_argument("--sparsity", type=float, help="least share of zero kernel numbers (default: 0.5, or the run's)")
+    verb.add_argument(
+        "--pruning",
+        metavar="WORD",
+        help="layer (default), global, neurons, N:M, or dsp:R or bram:R:BITS: what hls4ml's Resource strategy computes "
+        "with or stores together at reuse factor R",
+    )
+    verb.add_argument(
+        "--distillation",
+        metavar="NAME",
+        help="of logits (default), logits_mse, probabilities, or reference: the letter's code as published",
+    )
+    verb.add_argument(
+        "--hint",
+        action="append",
+        dest="hints",
+        metavar="KIND:LAYER=LAYER",
+        help="features or attention of a layer are learnt from one of the teacher's layers, as features:q2=conv4@0.5",
+    )
+    verb.add_argument("--ebops", type=int, metavar="N", help="where q is on: learn each weight's bits, N EBOPs in all")
     verb.add_argument("--temperature", type=float, help="of the distillation (default: 2, or the run's)")
     verb.add_argument("--alpha", type=float, help="the labels' share of the distillation (default: 0.5, or the run's)")
     verb.add_argument("--learning-rate", type=float, help="of Adam (default: 0.01, or the run's)")
@@ -126,6 +145,7 @@ def _config(args: argparse.Namespace, taken: dict[str, Any]) -> CompressionConfi
     from qkdflow.compression import CompressionConfig
 
     said = {f.name: getattr(args, f.name, None) for f in fields(CompressionConfig) if f.name != "method"}
+    said["hints"] = tuple(args.hints or ())
     return CompressionConfig(**{**taken, **{k: v for k, v in said.items() if v is not None}})
 
 

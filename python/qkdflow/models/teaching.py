@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -46,6 +47,19 @@ class AttentionHint:
 
 
 Hint = FeatureHint | AttentionHint
+_HINTS: dict[str, type[FeatureHint] | type[AttentionHint]] = {"features": FeatureHint, "attention": AttentionHint}
+
+
+def hint(text: str) -> Hint:
+    """`features:STUDENT=TEACHER[@WEIGHT]` or `attention:...`, two layers' names. ConfigError for any other text."""
+    found = re.fullmatch(r"(features|attention):([^=@]+)=([^=@]+)(?:@(\d*\.?\d+))?", text)
+    if found is None:
+        raise ConfigError(
+            f"[--hint] must be features:LAYER=TEACHERS_LAYER[@WEIGHT] or attention:LAYER=TEACHERS_LAYER[@WEIGHT]; "
+            f"got {text!r}"
+        )
+    kind, student, teacher, weight = found.groups()
+    return _HINTS[kind](student, teacher, float(weight or 1.0))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qkdflow.sparsity.channels import Channels, removable
 from qkdflow.sparsity.rules import PruningRule, core_rules, prune_low_magnitude
 from qkdflow.sparsity.schedules import ConstantSparsity, PolynomialDecay, PruningSchedule
-from qkdflow.sparsity.structures import BramGroups, DspGroups, Neurons, NofM, Structure, Weights
+from qkdflow.sparsity.structures import BramGroups, DspGroups, Neurons, NofM, Structure, Weights, structure
 
 __all__ = [
     "BramGroups",
@@ -22,4 +22,5 @@ __all__ = [
     "core_rules",
     "prune_low_magnitude",
     "removable",
+    "structure",
 ]

@@ -118,3 +118,27 @@ class BramGroups(DspGroups):
     def weights(self) -> int:
         multipliers = BRAM_BITS // self.bits if BRAM_BITS % self.bits == 0 else -(-2 * BRAM_BITS // self.bits)
         return multipliers * self.reuse_factor
+
+
+def structure(text: str) -> tuple[Structure, str]:
+    """What a word of the command line means, as structure and scope of `prune_low_magnitude`.
+
+    layer (each kernel has the sparsity), global (all together have), neurons, N:M (at most n of every m weights), dsp:R
+    and bram:R:BITS (what one multiplier or one block RAM of hls4ml's Resource strategy holds at reuse factor R).
+    ConfigError for any other.
+    """
+    words: dict[str, tuple[Structure, str]] = {
+        "layer": (Weights(), "layer"),
+        "global": (Weights(), "global"),
+        "neurons": (Neurons(), "layer"),
+    }
+    if text in words:
+        return words[text]
+    kind, *numbers = text.split(":")
+    makers: dict[tuple[str, int], type[Structure]] = {("dsp", 1): DspGroups, ("bram", 2): BramGroups}
+    make = makers.get((kind, len(numbers)))
+    if kind.isdecimal():
+        make, numbers = (NofM if len(numbers) == 1 else None), [kind, *numbers]
+    if make is None or not all(n.isdecimal() for n in numbers):
+        raise ConfigError(f"[--pruning] must be layer, global, neurons, N:M, dsp:R or bram:R:BITS; got {text!r}")
+    return make(*map(int, numbers)), "layer"
