@@ -15,8 +15,7 @@
 extern "C" void omp_set_num_threads(int);
 extern "C" int omp_get_max_threads(void);
 #else
-#include <thread>
-#include <vector>
+#include "base/team.h"
 #endif
 
 namespace qkd {
@@ -40,13 +39,7 @@ int most() { return allowed; }
 
 template <typename Body>
 void spread(int team, int count, const Body& body) {
-  std::vector<std::thread> others;
-  for (int t = 1; t < team; ++t)
-    others.emplace_back([&, t] {
-      for (int i = t; i < count; i += team) body(i);
-    });
-  for (int i = 0; i < count; i += team) body(i);
-  for (std::thread& other : others) other.join();
+  spread_over_team(team, count, body);
 }
 #endif
 

@@ -1,11 +1,10 @@
 // A directed graph of layers, in an order in which every source comes before its readers; the shapes between
 // them, and their parameters.
 #pragma once
-#include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 
+#include "base/process_mutex.h"
 #include "nn/layer.h"
 #include "nn/plan.h"
 
@@ -41,8 +40,7 @@ class Graph {
   int inference_batch() const;  // samples at a time, so that few megabytes are alive
 
   // Held by whoever runs plans or changes parameters: a graph does one thing at a time.
-  std::mutex& mutex() const { return mutex_; }
-  std::atomic<int>& at_work() const { return at_work_; }  // the process that holds the mutex, or 0
+  ProcessMutex& mutex() const { return mutex_; }
 
   // The plan for a batch size, made at its first use and kept.
   Plan& plan(int batch, bool training);
@@ -61,8 +59,7 @@ class Graph {
   Params params_;
   std::map<std::pair<int, bool>, std::unique_ptr<Plan>> plans_;
 
-  mutable std::mutex mutex_;
-  mutable std::atomic<int> at_work_ = 0;
+  mutable ProcessMutex mutex_;
 
   Params make_params() const;
 };

@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qkdflow.callbacks import Callback, FitState, Logs
 from qkdflow.errors import ConfigError
-from qkdflow.fixed import FixedModel
-from qkdflow.fixed.weighted import FixedScale, FixedWeighted
+from qkdflow.fixed import FixedModel, Link
 from qkdflow.freeze import freeze
 from qkdflow.models import History, Model, Weights
 
@@ -34,12 +33,17 @@ def significant_bits(values: ArrayLike) -> NDArray[np.int64]:
 
 
 def ebops(fixed: FixedModel) -> dict[str, int]:
-    """Of each kernel of a frozen network, counted on its integers."""
-    return {
-        link.layer.name: int(significant_bits(link.layer.weights).sum()) * _width(link.input_type)
-        for link in fixed.links
-        if isinstance(link.layer, FixedWeighted) and not isinstance(link.layer, FixedScale)
-    }
+    """Of each layer with a kernel of a frozen network, counted on its integers; a GRU has two."""
+    return {link.layer.name: _layer_ebops(link) for link in fixed.links if link.layer.kernel_codes}
+
+
+def _layer_ebops(link: Link) -> int:
+    # What a layer's kernels are multiplied with: its source, then, in a GRU, its state.
+    widths = _width(link.input_type), _width(link.layer.result_type)
+    return sum(
+        int(significant_bits(codes).sum()) * width
+        for (codes, _), width in zip(link.layer.kernel_codes, widths, strict=False)
+    )
 
 
 @dataclass

@@ -27,6 +27,7 @@ from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.export import preflight
 from qkdflow.export.hls import write_hls
+from qkdflow.export.unrolling import check_unrolling
 from qkdflow.fixed import FixedModel, FixedWeighted
 from qkdflow.freeze import freeze
 from qkdflow.handover import build_overlay
@@ -228,14 +229,16 @@ def check_limit(data: Dataset, config: RunConfig) -> None:
 
 
 def check_project(data: Dataset, study: Study, config: RunConfig) -> None:
-    """ConfigError, before the final training, where hls4ml cannot fold the best student as `config.hls` asks."""
+    """ConfigError, before the final training, where the best student cannot be built as `config.hls` asks: hls4ml
+    cannot fold it so, or Vivado HLS refuses to unroll it."""
     hls, fixed = config.hls, freeze(student_family(data, config)(_best(study), Key(0)))
     try:
         factors, strategies = hls.reuse_factors(fixed), hls.strategies(fixed)
         preflight.check_strategies(fixed, hls.backend, hls.io_type, factors, strategies)
         preflight.check_reuse_factors(fixed, factors, strategies)
+        check_unrolling(fixed, hls.backend, hls.io_type, factors, strategies)
     except ConfigError as error:
-        cure = "Give another --reuse-factor, or LAYER=N,...; the same --out keeps the training"
+        cure = "Give another --strategy or --reuse-factor, or LAYER=...,...; the same --out keeps the training"
         raise ConfigError(f"{error}. {cure}") from error
 
 

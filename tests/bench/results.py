@@ -15,13 +15,16 @@ import json
 import os
 import platform
 import resource
-import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
+from commit import commit
 from qkdflow import Key, _core, load_run, settings, stages, workflow
 from qkdflow.config import RunConfig
 
@@ -94,20 +97,14 @@ def measure(config: RunConfig, out: Path, seeds: int) -> dict[str, Any]:
     }
 
 
-def git(*words: str) -> str:
-    command = ["git", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def machine() -> dict[str, Any]:
     """When, from which commit, where, and at what cost this process measures."""
-    commit, changed = git("rev-parse", "--short=12", "HEAD"), git("status", "--porcelain", "--", "cpp", "python")
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     kind = [platform.machine(), cpu.partition(": ")[2], _core.simd_level(), f"{os.cpu_count()} cores"]
     return {
         "date": date.today().isoformat(),
-        "commit": commit + (" with changes" if changed else ""),
+        "commit": commit("cpp", "python"),
         "machine": ", ".join(kind),
         "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in used)),
     }

@@ -1,12 +1,15 @@
 """Random graphs: reference, emulator, QONNX, Keras file and csim must give the same bits; a mutant must not.
 
-    python tests/hls/random_graphs.py [--count 200] [--first 0] [--csim 4] [--out docs/results]
+    python tests/hls/random_graphs.py [--count 200] [--first 0] [--csim 5] [--mutants 5] [--out docs/results] [--again]
 
-Each graph has at least three layers, and a rounding and a saturation event in what is fed to it; a mutant, in which one
-activation rounds another way, must differ from csim. --csim N compiles every Nth graph (0: none); g++ takes five
-seconds each, unoptimised. With --out, each graph with csim leaves its row in OUT/random_graphs.json and the table
-OUT/random_graphs.md is made anew; graphs that have a row are kept and not run, so the same command goes on where it was
-stopped. Exit code 1 where a graph differs or a mutant does not.
+Each graph has at least three layers, and a rounding and a saturation event in what is fed to it. A mutant is a graph in
+which one activation rounds another way. One that the reference can tell from its graph is written and compiled as the
+graph is: its csim must be the mutant's own bits, and differ from the graph. A mutant that no sample tells from its
+graph cannot show; it is counted and named. --csim N compiles every Nth graph, --mutants N the mutant of every Nth,
+where that is compiled (0: none); g++ takes five seconds each, unoptimised. There are four targets, taken in turn: an
+N that is odd compiles for all of them. With --out, each graph with csim leaves its row in OUT/random_graphs.json and
+the table OUT/random_graphs.md is made anew; graphs that have a row with its commit are kept and not run, so the same
+command goes on where it was stopped; --again runs them all. Exit code 1 where a graph differs or a mutant does not.
 """
 
 from __future__ import annotations
@@ -20,12 +23,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
 import numpy as np
+from commit import commit
 from fixed_graphs import Build
 from fixed_models import codes
 from ladder import made_with, tools
+from numpy.typing import NDArray
 from qkdflow import FixedPoint, Key, _core, load_model, reference
 from qkdflow.export.csim import compare, compile_csim
 from qkdflow.export.hls import HlsConfig, write_hls
@@ -137,8 +143,8 @@ def activations(fixed: FixedModel) -> list[int]:
     return [i for i, layer in enumerate(fixed.layers) if isinstance(layer, FixedActivation)]
 
 
-def caught(fixed: FixedModel, x: Codes) -> list[int]:
-    """The places of activations whose mutants give other logits."""
+def showing(fixed: FixedModel, x: Codes) -> list[int]:
+    """The places of activations whose mutants give other logits by the reference."""
     want = reference.run(fixed, x)
     return [i for i in activations(fixed) if np.any(reference.run(mutant(fixed, i), x) != want)]
 
@@ -149,7 +155,7 @@ def drawn(number: int) -> tuple[FixedModel, Codes]:
         key = Key(2024).fold(number).fold(attempt)
         fixed = graph(key)
         x = codes(key.fold("x"), fixed.input_type, (SAMPLES, *fixed.input_shape))
-        if min(events(fixed, reference.trace(fixed, x))) > 0 and caught(fixed, x):
+        if min(events(fixed, reference.trace(fixed, x))) > 0 and showing(fixed, x):
             return fixed, x
     raise RuntimeError(f"graph {number}: none of {TRIES} seeds rounds and saturates, and shows it")
 
@@ -182,20 +188,23 @@ def quicken(script: Path) -> None:
     script.write_text(re.sub(r"-shared (\S+\.o )+", f'-shared -D WEIGHTS_DIR="${{WEIGHTS_DIR}}" {together} ', link))
 
 
-def simulated(fixed: FixedModel, wrong: FixedModel, x: Codes, number: int, folder: Path) -> tuple[int, int]:
-    """csim's outputs that differ from the network, and from the mutant."""
-    project = write_hls(fixed, folder / "project", TARGETS[number % len(TARGETS)])
+def simulated(fixed: FixedModel, x: Codes, number: int, folder: Path) -> NDArray[np.float64]:
+    """The logits of hls4ml's csim, in the target that the number has."""
+    project = write_hls(fixed, folder, TARGETS[number % len(TARGETS)])
     quicken(project.directory / "build_lib.sh")
-    got = compile_csim(project).predict(fixed.input_type.decode(x))
-    right, other = (fixed.output_type.decode(reference.run(f, x)) for f in (fixed, wrong))
-    return compare(right, got).mismatches, compare(other, got).mismatches
+    return compile_csim(project).predict(fixed.input_type.decode(x))
 
 
-def climb(number: int, with_csim: bool) -> dict[str, Any]:
-    """The graph's row: what was compared with the reference, how many outputs differ, which mutants do."""
+def logits(fixed: FixedModel, x: Codes) -> NDArray[np.float64]:
+    """What the reference gives."""
+    return fixed.output_type.decode(reference.run(fixed, x))
+
+
+def climb(number: int, with_csim: bool, with_mutant: bool) -> dict[str, Any]:
+    """The graph's row: what was compared with the reference, how many outputs differ, which mutants can show."""
     fixed, x = drawn(number)
     rounded, saturated = events(fixed, reference.trace(fixed, x))
-    places = caught(fixed, x)
+    places = showing(fixed, x)
     config = TARGETS[number % len(TARGETS)]
     row: dict[str, Any] = {
         "graph": number,
@@ -205,55 +214,89 @@ def climb(number: int, with_csim: bool) -> dict[str, Any]:
         "saturated": saturated,
         "outputs": SAMPLES * fixed.outputs,
         "mutants": len(activations(fixed)),
-        "mutants_differ": len(places),
+        "cannot_show": [fixed.layers[i].name for i in activations(fixed) if i not in places],
     }
     with tempfile.TemporaryDirectory() as directory:
-        row["mismatches"] = readers(fixed, x, Path(directory))
+        folder = Path(directory)
+        row["mismatches"] = readers(fixed, x, folder)
         if with_csim:
-            wrong, other = simulated(fixed, mutant(fixed, places[0]), x, number, Path(directory))
-            row["mismatches"]["csim"] = wrong
+            found = compare(logits(fixed, x), simulated(fixed, x, number, folder / "project"))
+            row["mismatches"]["csim"] = found.mismatches
             row |= {
                 "target": f"{config.backend}, {config.io_type}",
-                "csim_differs_from_mutant": other,
                 "tools": tools(),
+                "commit": commit("cpp", "python", "tests/python", "tests/hls"),
+            }
+        if with_csim and with_mutant:
+            place = places[number % len(places)]
+            wrong = mutant(fixed, place)
+            got = simulated(wrong, x, number, folder / "mutant")
+            row["compiled_mutant"] = {
+                "layer": fixed.layers[place].name,
+                "mismatches": compare(logits(wrong, x), got).mismatches,
+                "differ": compare(logits(fixed, x), got).mismatches,
             }
     return row
 
 
+def caught(row: dict[str, Any]) -> bool:
+    """Whether the row has a compiled mutant that differs from its graph, by its own wrong rounding alone."""
+    made = row.get("compiled_mutant")
+    return bool(made and made["differ"] and not made["mismatches"])
+
+
 def held(row: dict[str, Any]) -> bool:
-    return not any(row["mismatches"].values()) and row.get("csim_differs_from_mutant", 1) > 0
+    return not any(row["mismatches"].values()) and caught(row) == ("compiled_mutant" in row)
 
 
 def line(row: dict[str, Any]) -> str:
     counts = " ".join(f"{name} {wrong}" for name, wrong in row["mismatches"].items())
-    mutants = f"{row['mutants_differ']} of {row['mutants']} mutants differ"
-    if row.get("csim_differs_from_mutant"):
-        mutants += ", csim's caught"
+    hidden = row["cannot_show"]
+    mutants = f"{row['mutants'] - len(hidden)} of {row['mutants']} mutants show"
+    if hidden:
+        mutants += f", not {', '.join(hidden)}"
+    if "compiled_mutant" in row:
+        made = row["compiled_mutant"]
+        mutants += f"; {made['layer']}'s compiled: {made['differ']} differ" + (", caught" if caught(row) else "")
     about = f"{row['graph']:4} {row['layers']:3} layers {row['rounded']:6} rounded {row['saturated']:6} saturated"
     return f"{about}; {counts}; {mutants}{'' if held(row) else '  WRONG'}"
 
 
+def said_of_mutants(rows: list[dict[str, Any]]) -> str:
+    """How many were caught of how many, and how many could not show."""
+    compiled = sum("compiled_mutant" in row for row in rows)
+    hidden = sum(len(row["cannot_show"]) for row in rows)
+    return (
+        f"{sum(map(caught, rows))} of {compiled} compiled mutants caught; "
+        f"{hidden} of {sum(row['mutants'] for row in rows)} mutants could not show: no sample's logits tell them"
+    )
+
+
 def table(rows: list[dict[str, Any]]) -> str:
-    """By target: what was compared, what differs, and the least that any of its graphs has."""
+    """By target: what was compared, what differs, the mutants, and the least that any of its graphs has."""
     readers = ("emulator", "qonnx", "keras", "csim")
-    head = ("target", "graphs", "outputs of each", *readers, "mutants caught", "least layers", "rounded", "saturated")
+    mutants = ("mutants compiled", "caught")
+    head = ("target", "graphs", "outputs of each", *readers, *mutants, "least layers", "rounded", "saturated")
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     targets = sorted({row["target"] for row in rows})
     for target in (*targets, "all"):
         of = [row for row in rows if target in (row["target"], "all")]
-        caught = sum(row["csim_differs_from_mutant"] > 0 for row in of)
         cells = [len(of), sum(row["outputs"] for row in of)]
         cells += [sum(row["mismatches"][reader] for row in of) for reader in readers]
-        cells += [caught, *(min(row[what] for row in of) for what in ("layers", "rounded", "saturated"))]
+        cells += [sum("compiled_mutant" in row for row in of), sum(map(caught, of))]
+        cells += [min(row[what] for row in of) for what in ("layers", "rounded", "saturated")]
         lines.append("| " + " | ".join((target, *(f"{cell:,}" for cell in cells))) + " |")
+    commits = ", ".join(sorted({row["commit"] for row in rows}))
     return (
         "# Random graphs\n\n"
         "Networks drawn by number, held against the NumPy reference bit for bit: outputs that differ, by what\n"
         "computed them (C++ emulator, qonnx's executor, the exported Keras file read back, hls4ml's C simulation).\n"
-        "Each has a mutant, in which one activation rounds another way; it is caught where csim's outputs differ from\n"
-        "it. The last columns are the least of any graph. By\n"
-        "`python tests/hls/random_graphs.py --csim 1 --out docs/results`,\n"
-        f"{made_with(rows)}\n" + "\n".join(lines) + "\n"
+        "A mutant is a graph in which one activation rounds another way, exported and compiled as the graph is; it is\n"
+        "caught where its C simulation differs from the graph, by that rounding alone.\n"
+        f"{said_of_mutants(rows)}.\n"
+        "The last columns are the least of any graph. By\n"
+        "`python tests/hls/random_graphs.py --csim 1 --out docs/results`, of commit "
+        f"{commits},\n{made_with(rows)}\n" + "\n".join(lines) + "\n"
     )
 
 
@@ -261,23 +304,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="the number of the first graph")
-    parser.add_argument("--csim", type=int, default=4, help="compile every Nth; 0: none")
+    parser.add_argument("--csim", type=int, default=5, help="compile every Nth; 0: none")
+    parser.add_argument("--mutants", type=int, default=5, help="compile the mutant of every Nth, if that is; 0: none")
     parser.add_argument("--out", type=Path, help="a folder for the rows of graphs that are compiled")
+    parser.add_argument("--again", action="store_true", help="run graphs that have a row, too")
     arguments = parser.parse_args()
     path = arguments.out / "random_graphs.json" if arguments.out else None
-    kept = {row["graph"]: row for row in read_json(path)["rows"]} if path and path.is_file() else {}
-    failed = 0
+    earlier = read_json(path)["rows"] if path and path.is_file() else []
+    kept = {row["graph"]: row for row in earlier if "commit" in row}
+    rows = []
     for number in range(arguments.first, arguments.first + arguments.count):
-        with_csim = bool(arguments.csim) and number % arguments.csim == 0
-        row = kept.get(number) or climb(number, with_csim)
-        failed += not held(row)
+        with_csim, with_mutant = (bool(n) and number % n == 0 for n in (arguments.csim, arguments.mutants))
+        known = number in kept and not arguments.again
+        row = kept[number] if known else climb(number, with_csim, with_mutant)
+        rows.append(row)
         print(line(row), flush=True)
-        if path and with_csim and number not in kept:
+        if path and with_csim and not known:
             kept[number] = row
-            rows = [kept[graph] for graph in sorted(kept)]
-            write_json(path, {"rows": rows})
-            write_atomic(path.with_suffix(".md"), table(rows))
-    print(f"{arguments.count} graphs, {failed} wrong")
+            of_all = [kept[graph] for graph in sorted(kept)]
+            write_json(path, {"rows": of_all})
+            write_atomic(path.with_suffix(".md"), table(of_all))
+    failed = sum(not held(row) for row in rows)
+    print(f"{arguments.count} graphs, {failed} wrong; {said_of_mutants(rows)}")
     return 1 if failed else 0
 
 

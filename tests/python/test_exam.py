@@ -26,6 +26,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "Dropout": (0.3,),
     "Reshape": ((5, 5),),
 }
+OPTIONS: dict[str, dict[str, Any]] = {"QGRU": {"state_quantizer": quantized_bits(5, 0, alpha=1)}}
 KINDS = {
     name: kind
     for name, kind in vars(layers).items()
@@ -36,7 +37,7 @@ SHAPES = ((7,), (7, 3), (7, 3, 2), (7, 3, 2, 2))
 
 def refusal(name: str, shape: tuple[int, ...]) -> str:
     """What a layer says of a source of this shape; nothing where it computes."""
-    layer = KINDS[name](*ARGUMENTS.get(name, ()), name="my_layer")
+    layer = KINDS[name](*ARGUMENTS.get(name, ()), **OPTIONS.get(name, {}), name="my_layer")
     source = Input(shape)
     try:
         model = Model(source, layer([source, source] if name in ("Add", "Concatenate") else source))
@@ -45,6 +46,8 @@ def refusal(name: str, shape: tuple[int, ...]) -> str:
         return str(error)
     assert y.shape == (2, *model.output_shape)
     assert np.isfinite(y).all()
+    if "state_quantizer" in OPTIONS.get(name, {}):
+        np.testing.assert_array_equal(y * 2**4 % 1, 0)
     return ""
 
 

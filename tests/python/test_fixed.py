@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,11 @@ def test_a_model_says_its_size_and_how_often_it_is_right() -> None:
     said = model.predict(x).argmax(axis=1)
     assert model.accuracy(x, said) == 1.0
     assert model.accuracy(x, np.where(np.arange(8) < 2, (said + 1) % 4, said)) == 0.75
+    for labels in (said[:1], said[:, np.newaxis], said[0], np.eye(4)[said]):
+        with pytest.raises(
+            DataError, match=rf"one label a sample is required: \(8,\); got {re.escape(str(labels.shape))}$"
+        ):
+            model.accuracy(x, labels)
 
 
 def test_arrays_are_copied_and_locked() -> None:

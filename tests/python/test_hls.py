@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -19,10 +20,11 @@ from fixed_graphs import GRAPHS, Build
 from fixed_models import COUNTS, mlp
 from qkdflow import FixedPoint, Key
 from qkdflow.errors import ConfigError, DataError, ToolError
-from qkdflow.export import preflight
+from qkdflow.export import recreate
 from qkdflow.export.hls import BACKENDS, HlsConfig, HlsProject, write_hls
-from qkdflow.export.preflight import valid_reuse_factors
-from qkdflow.fixed import FixedModel
+from qkdflow.export.preflight import alone_warnings, valid_reuse_factors
+from qkdflow.export.unrolling import UNROLL_LIMIT, check_unrolling
+from qkdflow.fixed import FixedDepthwiseConv, FixedModel
 from qkdflow.hardware.boards import boards, find_part, parts
 
 DENSE_LAYERS = Path(__file__).parents[3] / "shared/data/hls_reports/dense_layers.csv"
@@ -101,6 +103,11 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
     model = mlp(Key(1), (30, 15, 4))
     wide = mlp(Key(1), (30, 4), weight_type=FixedPoint(40, 4), bias_type=FixedPoint(60, 6))
     one_bit = mlp(Key(1), (30, 15, 4), activation="linear", activation_type=FixedPoint(1, 1, True, "RND", "SAT_SYM"))
+    b = Build(Key(1), (4,), FixedPoint(3, 3, False))
+    rows = b.embedding(5, 2, FixedPoint(54, 3))
+    b.cut()
+    b.reshape()
+    b.dense(2)
     resource = HlsConfig(strategy="Resource", reuse_factor=8)
     cases: list[tuple[FixedModel, HlsConfig, str]] = [
         (
@@ -137,6 +144,7 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
         (model, HlsConfig(project_name="my project"), r"C identifier .* got 'my project'"),
         (wide, HlsConfig(), r"output type must have at most 53 bits"),
         (one_bit, HlsConfig(), r"act1's result type .* no symmetric range"),
+        (b.model(), HlsConfig(), rf"the {rows}'s embeddings type must have at most 53 bits"),
     ]
     for fixed, config, message in cases:
         with pytest.raises(ConfigError, match=message):
@@ -165,8 +173,7 @@ def test_unroll_limit_is_said_before_anything_is_written(tmp_path: Path) -> None
 def unrolled(fixed: FixedModel, config: HlsConfig) -> list[str]:
     """The warnings. Raises ConfigError."""
     factors, strategies = config.reuse_factors(fixed), config.strategies(fixed)
-    preflight.check_unrolling(fixed, config.backend, factors, strategies)
-    return list(preflight.unroll_warnings(fixed, config.backend, config.io_type, factors, strategies))
+    return list(check_unrolling(fixed, config.backend, config.io_type, factors, strategies))
 
 
 def test_what_vivado_hls_cannot_unroll_is_refused(tmp_path: Path) -> None:
@@ -191,6 +198,42 @@ def test_what_vivado_hls_cannot_unroll_is_refused(tmp_path: Path) -> None:
     assert "fc1 has 4096 products at once under Latency: in public reports Vivado HLS never built" in at_the_limit
 
 
+def gated(width: int, units: int) -> FixedModel:
+    b = Build(Key(4), (2, width))
+    b.gru(units, False, FixedPoint(8, 1), FixedPoint(30, 17))
+    b.dense(2)
+    return b.model()
+
+
+def test_a_grus_products_are_counted_by_kernel() -> None:
+    """hls4ml makes a dense layer of each kernel of a GRU, whole at any reuse factor."""
+    pynq, vitis = HlsConfig("VivadoAccelerator", board="pynq-z2"), HlsConfig()
+    message = r"layer gru1's recurrent_kernel must have at most 4096 products .* got 4107 under Latency; use fewer"
+    with pytest.raises(ConfigError, match=message):
+        unrolled(gated(3, 37), pynq)
+    (said,) = unrolled(gated(3, 37), vitis)
+    assert said.startswith("layer gru1's recurrent_kernel has 4107 products at once under Latency: Vivado HLS refuses")
+    (said,) = unrolled(gated(683, 2), vitis)
+    assert said.startswith("layer gru1's kernel has 4098 products at once")
+    assert unrolled(gated(3, 36), pynq) == []
+
+
+def test_a_depthwise_layer_keeps_latency_and_that_is_said() -> None:
+    fixed = GRAPHS["depthwise"](Key(1))
+    depthwise = [layer.name for layer in fixed.kernels if isinstance(layer, FixedDepthwiseConv)]
+    said = [
+        f"layer {name}, a depthwise convolution, keeps strategy Latency, whatever others have" for name in depthwise
+    ]
+    assert list(alone_warnings(fixed, 1, "Resource")) == said
+    assert list(alone_warnings(fixed, 2, "Latency")) == []
+    name = depthwise[-1]
+    with pytest.raises(ConfigError, match=rf"layer {name}: .* Latency alone .* got Resource; leave it out"):
+        HlsConfig(strategy={name: "Resource"}).strategies(fixed)
+    others = {layer.name: "Resource" for layer in fixed.kernels if layer.name not in depthwise}
+    assert list(alone_warnings(fixed, 1, others)) == []
+    assert HlsConfig(strategy={name: "Latency", **others}).strategies(fixed)[name] == "Latency"
+
+
 @pytest.mark.skipif(not DENSE_LAYERS.is_file(), reason="needs the developers' shared folder beside the checkout")
 def test_the_unroll_limit_is_that_of_public_reports() -> None:
     """Vivado HLS on single dense layers: all that had as many products at once failed, those with fewer rarely."""
@@ -199,7 +242,7 @@ def test_the_unroll_limit_is_that_of_public_reports() -> None:
         for row in csv.DictReader(file):
             products = int(row["d_in"]) * int(row["d_out"])
             at_once = products if row["strategy"] == "latency" else products // int(row["rf"])
-            ended[at_once >= preflight.UNROLL_LIMIT][row["hls_synth_success"] == "True"] += 1
+            ended[at_once >= UNROLL_LIMIT][row["hls_synth_success"] == "True"] += 1
     assert ended[True] == {False: 1428}
     assert ended[False] == {True: 875, False: 48}
 
@@ -320,6 +363,22 @@ def test_without_hls4ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "hls4ml.model.graph", None)
     with pytest.raises(ToolError, match=r"hls4ml 1.3 is required; .* pip install 'hls4ml>=1.3,<1.4'"):
         write_hls(mlp(Key(2), (30, 15, 4)), tmp_path / "p", HlsConfig())
+
+
+def test_what_draws_graphs_of_adders_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a stand-in that is installed as da4ml would be; hls4ml, which calls it, is left out."""
+    (tmp_path / "da4ml").mkdir()
+    (tmp_path / "da4ml/__init__.py").touch()
+    (tmp_path / "da4ml-0.5.9.dist-info").mkdir()
+    (tmp_path / "da4ml-0.5.9.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: da4ml\nVersion: 0.5.9\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(recreate, "write_project", lambda *_: None)
+    model = mlp(Key(2), (6, 3, 2))
+    for strategy, tools in (("Latency", {"hls4ml", "qkdflow"}), (DISTRIBUTED, {"da4ml", "hls4ml", "qkdflow"})):
+        write_hls(model, tmp_path / strategy, HlsConfig(strategy={"fc2": strategy}))
+        versions = json.loads((tmp_path / strategy / "source/hls.json").read_text(encoding="utf-8"))["versions"]
+        assert set(versions) == tools
+    assert versions["da4ml"] == "0.5.9"
 
 
 def test_without_da4ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from csim_models import needs_csim
 from fixed_graphs import GRAPHS
 from fixed_models import codes
 from qkdflow import FixedPoint, Key, load_model, reference
+from qkdflow.ebops import ebops, significant_bits
 from qkdflow.errors import ConfigError
 from qkdflow.export.csim import compare, compile_csim
 from qkdflow.export.hls import HlsConfig, write_hls
@@ -19,7 +20,7 @@ from qkdflow.export.keras import write_keras
 from qkdflow.export.keras_file import keras_file
 from qkdflow.export.preflight import alone_warnings
 from qkdflow.export.qonnx import write_qonnx
-from qkdflow.fixed import FixedEmbedding, FixedGRU, FixedModel, FixedReshape
+from qkdflow.fixed import FixedDense, FixedEmbedding, FixedGRU, FixedModel, FixedReshape
 from qkdflow.freeze import freeze, inexact_layers
 from qkdflow.hardware.estimator import estimate
 from qkdflow.layers import GRU, QGRU, Embedding, Flatten, Input, Layer, QActivation, QDense
@@ -186,6 +187,27 @@ def test_what_a_gru_is_not_given_is_said() -> None:
     assert list(alone_warnings(fixed, 1, "Latency")) == []
     said = list(alone_warnings(fixed, 4, "Resource"))
     assert [text.split(",")[0] for text in said] == [f"layer {x.name}" for x in fixed.layers if isinstance(x, FixedGRU)]
+
+
+def test_a_grus_kernels_are_counted(tmp_path: Path) -> None:
+    """Widest kernel, zeros and EBOPs of both, the inner one times the state's bits; hls4ml's tables of both types."""
+    fixed = GRAPHS["gru"](Key(5))
+    first, second, dense = (layer for layer in fixed.layers if isinstance(layer, (FixedGRU, FixedDense)))
+    assert isinstance(first, FixedGRU)
+    kept = np.where(np.arange(first.recurrent_kernel.size) % 2, 0, 3).reshape(first.recurrent_kernel.shape)
+    kind = first.recurrent_type
+    wide = FixedPoint(11, kind.integer + 11 - kind.bits)  # of the same grid
+    changed = replace(first, recurrent_kernel=kept, recurrent_type=wide)
+    fixed = replace(fixed, layers=tuple(changed if layer is first else layer for layer in fixed.layers))
+    assert fixed.bits == 11
+    kernels = [changed.kernel, kept, second.kernel, second.recurrent_kernel, dense.weights]  # type: ignore[union-attr]
+    zeros, size = sum(int((k == 0).sum()) for k in kernels), sum(k.size for k in kernels)
+    assert fixed.sparsity == zeros / size
+    counted = ebops(fixed)
+    assert set(counted) == {first.name, second.name, dense.name}
+    inner = 2 * kept.size // 2 * 7  # threes, of two bits, times a state of a sign and seven bits
+    assert counted[first.name] == int(significant_bits(changed.kernel).sum()) * 6 + inner
+    assert f"ap_fixed&lt;11,{wide.integer}&gt;" in fixed._repr_html_()
 
 
 def test_other_ways_out_refuse_a_gru_by_name(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from qkdflow import Key, _core, hypermodels, load_run, reference, stages, workfl
 from qkdflow.config import BUDGETS, RunConfig
 from qkdflow.datasets import psd
 from qkdflow.errors import ConfigError, DataError, ToolError
-from qkdflow.export import csim
+from qkdflow.export import csim, unrolling
 from qkdflow.export.hls import HlsConfig
 from qkdflow.files import write_json
 from qkdflow.hardware import simulated
@@ -410,6 +410,17 @@ def test_a_wrong_reuse_factor_is_said_before_the_last_training(
     wrong = replace(PSD, hls=HlsConfig(strategy=strategy, reuse_factor=factor))
     with pytest.raises(ConfigError, match="same --out keeps the training"):
         stages.check_project(data, None, wrong)  # type: ignore[arg-type]
+
+
+def test_what_vivado_hls_cannot_unroll_is_said_before_the_last_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = psd.simulate(Key(1), 200)
+    family = stages.student_family(data, PSD)
+    monkeypatch.setattr(stages, "_best", lambda _: HyperParameters(hypermodels.least_values(family)))
+    monkeypatch.setattr(unrolling, "UNROLL_LIMIT", 10)  # students are small
+    vivado = HlsConfig("VivadoAccelerator", board="pynq-z2")
+    with pytest.raises(ConfigError, match=r"fc1 must have at most 10 products .* same --out keeps the training"):
+        stages.check_project(data, None, replace(PSD, hls=vivado))  # type: ignore[arg-type]
+    stages.check_project(data, None, PSD)  # type: ignore[arg-type]
 
 
 def test_intels_backends_are_run_where_nothing_is_estimated(

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from qkdflow.cards import card, facts
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export import preflight, recreate
+from qkdflow.export.unrolling import check_unrolling
 from qkdflow.files import CURE, read_json, reason, write_atomic, write_json
 from qkdflow.fixed import FixedDepthwiseConv, FixedModel
 from qkdflow.fixed.model import INPUT
@@ -110,9 +111,15 @@ class HlsConfig:
 
     def strategies(self, fixed: FixedModel) -> dict[str, str]:
         """The strategy of each layer, Latency of those that hold no kernel; Latency is all that hls4ml 1.3 has for
-        depthwise convolutions."""
+        depthwise convolutions. Raises ConfigError where one of these is given another by its name."""
         asked = _each("strategy", self.strategy, "Latency", fixed)
         alone = [layer.name for layer in fixed.kernels if isinstance(layer, FixedDepthwiseConv)]
+        for name in alone:
+            if isinstance(self.strategy, Mapping) and asked[name] != "Latency":
+                raise ConfigError(
+                    f"[hls] layer {name}: hls4ml 1.3 has strategy Latency alone for a depthwise convolution; got "
+                    f"{asked[name]}; leave it out"
+                )
         return {
             layer.name: "Latency" if layer.name in alone else asked.get(layer.name, "Latency") for layer in fixed.layers
         }
@@ -207,11 +214,8 @@ def write_hls(
     preflight.check_reuse_factors(fixed, factors, strategies)
     if preflight.DISTRIBUTED in strategies.values() and importlib.util.find_spec("da4ml") is None:
         raise ToolError(f"[hls] strategy {preflight.DISTRIBUTED} needs da4ml 0.5; pip install 'qkdflow[da]'")
-    preflight.check_unrolling(fixed, config.backend, factors, strategies)
-    cautions = (
-        *preflight.alone_warnings(fixed, config.reuse_factor, config.strategy),
-        *preflight.unroll_warnings(fixed, config.backend, config.io_type, factors, strategies),
-    )
+    unrolled = check_unrolling(fixed, config.backend, config.io_type, factors, strategies)
+    cautions = (*preflight.alone_warnings(fixed, config.reuse_factor, config.strategy), *unrolled)
     if announce is not None:
         for caution in cautions:
             announce(caution)
@@ -247,16 +251,22 @@ def _plan(fixed: FixedModel, config: HlsConfig, factors: dict[str, int], caution
         # As fixed-point types, hls4ml 1.3 spells AXI words in a way that does not compile.
         "axi": "double" if wide else "float",
         "config": asdict(config),
-        "versions": {"qkdflow": version("qkdflow"), "hls4ml": _hls4ml_version()},
+        "versions": {"qkdflow": version("qkdflow"), **_tools(config.strategies(fixed))},
         "warnings": list(cautions),
     }
     content = json.dumps([fixed.digest, plan], sort_keys=True)
     return {**plan, "stamp": hashlib.sha256(content.encode()).hexdigest()[:8]}
 
 
-def _hls4ml_version() -> str:
+def _tools(strategies: dict[str, str]) -> dict[str, str]:
+    """The versions of what writes the project: hls4ml, and da4ml where it draws a layer's graph of adders."""
+    drawn = preflight.DISTRIBUTED in strategies.values()
+    return {tool: _version(tool) for tool in (("hls4ml", "da4ml") if drawn else ("hls4ml",))}
+
+
+def _version(tool: str) -> str:
     try:
-        return version("hls4ml")
+        return version(tool)
     except PackageNotFoundError:
         return "none"  # said properly where it is imported
 

@@ -1,11 +1,11 @@
-"""What must hold before an hls4ml project is written: names, reuse factors, unroll limits, widths."""
+"""What must hold before an hls4ml project is written: names, reuse factors, strategies, widths."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 
+from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError
 from qkdflow.fixed import (
     FixedActivation,
@@ -23,9 +23,7 @@ from qkdflow.fixed import (
 from qkdflow.fixed.model import INPUT
 
 MOST_INDEX_BITS = 16  # of an embedding: hls4ml gets a row for every code of the index's type
-UNROLL_LIMIT = 4096  # elements of one loop or array that Vivado HLS unrolls or partitions; MaximumSize in project.tcl
-VIVADO_HLS = ("Vivado", "VivadoAccelerator")
-AMD = ("Vitis", *VIVADO_HLS)
+AMD = ("Vitis", "Vivado", "VivadoAccelerator")
 EXACT_BITS = 53  # csim's inputs, outputs and weights pass through a double
 DISTRIBUTED = "distributed_arithmetic"  # a layer as da4ml's graph of adders
 SIMPLE = ("linear", "relu")
@@ -70,12 +68,14 @@ def check_widths(fixed: FixedModel) -> None:
     """Types that csim or ap_fixed would read differently from us."""
     kinds = [("input", fixed.input_type), ("output", fixed.output_type)]
     for layer in fixed.layers:
+        own: dict[str, FixedPoint] = {}
         if isinstance(layer, FixedGRU):
             own = {"kernel": layer.kernel_type, "recurrent_kernel": layer.recurrent_type, "bias": layer.bias_type}
-            kinds += [(f"{layer.name}'s {what}", kind) for what, kind in own.items()]
-        if not isinstance(layer, FixedWeighted):
-            continue
-        kinds += [(f"{layer.name}'s weight", layer.weight_type), (f"{layer.name}'s bias", layer.bias_type)]
+        elif isinstance(layer, FixedEmbedding):
+            own = {"embeddings": layer.result_type}
+        elif isinstance(layer, FixedWeighted):
+            own = {"weight": layer.weight_type, "bias": layer.bias_type}
+        kinds += [(f"{layer.name}'s {what}", kind) for what, kind in own.items()]
     for what, kind in kinds:
         if kind.bits > EXACT_BITS:
             raise ConfigError(
@@ -160,72 +160,15 @@ def _check_embedding(fixed: FixedModel, link: Link, stream: bool) -> None:
 
 
 def alone_warnings(fixed: FixedModel, reuse_factor: object, strategy: object) -> Iterator[str]:
-    """One sentence for each GRU that a setting of the whole project does not reach."""
+    """One sentence for each layer that a setting of the whole project does not reach: GRUs, depthwise convolutions.
+
+    A strategy that was given layer by layer cannot name one of them (see `HlsConfig.strategies`).
+    """
     for layer in fixed.layers:
         if isinstance(layer, FixedGRU) and (reuse_factor, strategy) != (1, "Latency"):
             yield f"layer {layer.name}, a GRU, keeps strategy Latency and reuse factor 1, whatever the others have"
-
-
-def check_unrolling(fixed: FixedModel, backend: str, reuse_factors: dict[str, int], strategies: dict[str, str]) -> None:
-    """Raises ConfigError, with what would do, where Vivado HLS stops with "Stop unrolling loop" (XFORM 203-504)."""
-    if backend not in VIVADO_HLS:
-        return
-    for layer in fixed.kernels:
-        strategy = strategies[layer.name]
-        products = _at_once(layer, reuse_factors[layer.name], strategy)
-        if products > UNROLL_LIMIT:
-            raise ConfigError(
-                f"[hls] layer {layer.name} must have at most {UNROLL_LIMIT} products at once, more of which Vivado HLS "
-                f"refuses to unroll; got {products} under {strategy}; {_cure(layer, strategy)}, or backend Vitis"
-            )
-
-
-def unroll_warnings(
-    fixed: FixedModel, backend: str, io_type: str, reuse_factors: dict[str, int], strategies: dict[str, str]
-) -> Iterator[str]:
-    """One sentence for each layer that the vendor's tools may fail to unroll, or arrays that they may not partition."""
-    if backend not in AMD:
-        return
-    for layer in fixed.kernels:
-        strategy = strategies[layer.name]
-        products = _at_once(layer, reuse_factors[layer.name], strategy)
-        if backend == "Vitis" and products > UNROLL_LIMIT:
-            yield (  # 11,220 are the most in public reports: HAR's first layer, Vitis HLS 2022.1
-                f"layer {layer.name} has {products} products at once under {strategy}: Vivado HLS refuses more than "
-                f"{UNROLL_LIMIT}, Vitis HLS may take long or fail; {_cure(layer, strategy)}"
-            )
-        elif backend in VIVADO_HLS and products == UNROLL_LIMIT:  # 0 of 84 in wa-hls4ml's dense layers
-            yield (
-                f"layer {layer.name} has {products} products at once under {strategy}: in public reports Vivado HLS "
-                f"never built so many; {_cure(layer, strategy)}"
-            )
-    if backend in VIVADO_HLS and io_type == "io_parallel":  # csim runs all the same: said, not refused
-        for link in fixed.links:
-            elements = math.prod(link.shape)
-            if elements > UNROLL_LIMIT:
-                yield (
-                    f"layer {link.layer.name} gives {elements} values, more than the {UNROLL_LIMIT} that Vivado HLS "
-                    "partitions an array into: synthesis will fail; use io_stream, or backend Vitis"
-                )
-
-
-def _at_once(layer: FixedWeighted, reuse_factor: int, strategy: str) -> int:
-    """Products that hls4ml's code unrolls in one loop. Latency's array of products is whole at any reuse factor."""
-    if strategy == DISTRIBUTED:  # no loop, no product
-        return 0
-    if strategy == "Latency":
-        return int(layer.weights.size)
-    n_in, n_out = multipliers(layer)
-    return -(-n_in * n_out // reuse_factor)
-
-
-def _cure(layer: FixedWeighted, strategy: str) -> str:
-    if isinstance(layer, FixedDepthwiseConv):  # Latency is all that there is for them
-        return "use fewer channels or a smaller kernel"
-    n_in, n_out = multipliers(layer)
-    enough = [rf for rf in valid_reuse_factors(n_in, n_out) if -(-n_in * n_out // rf) < UNROLL_LIMIT]
-    other = "strategy Resource with " if strategy == "Latency" else ""
-    return f"use {other}a reuse factor of {' or '.join(map(str, enough[:2]))}, or more"
+        if isinstance(layer, FixedDepthwiseConv) and isinstance(strategy, str) and strategy != "Latency":
+            yield f"layer {layer.name}, a depthwise convolution, keeps strategy Latency, whatever others have"
 
 
 def multipliers(layer: FixedWeighted) -> tuple[int, int]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qkdflow._core import FixedPoint
 from qkdflow.cards import card, grid
+from qkdflow.fixed.recurrent import FixedGRU
 from qkdflow.fixed.weighted import FixedWeighted
-from qkdflow.html import Child, fixed_type
+from qkdflow.html import Child, fixed_type, join
 
 if TYPE_CHECKING:
     from qkdflow.fixed.model import FixedModel, Link
@@ -25,12 +27,18 @@ def fixed_card(fixed: FixedModel) -> str:
 
 def _row(link: Link) -> list[Child]:
     layer = link.layer
-    stored = (layer.weight_type.ap_type, layer.bias_type.ap_type) if isinstance(layer, FixedWeighted) else (None, None)
+    weights, bias = list[FixedPoint](), None
+    if isinstance(layer, FixedWeighted):
+        weights, bias = [layer.weight_type], layer.bias_type
+    elif isinstance(layer, FixedGRU):  # one after the other, where they are two
+        weights, bias = list(dict.fromkeys((layer.kernel_type, layer.recurrent_type))), layer.bias_type
     return [
         layer.name,
         layer.kind,
         str(link.shape),
         f"{layer.parameters:,}" if layer.parameters else None,
         f"{layer.nonzero:,}" if layer.parameters else None,
-        *map(fixed_type, (*stored, layer.result_type.ap_type)),
+        join(*(part for kind in weights for part in (fixed_type(kind.ap_type), " "))) if weights else None,
+        fixed_type(bias.ap_type) if bias else None,
+        fixed_type(layer.result_type.ap_type),
     ]

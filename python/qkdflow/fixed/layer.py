@@ -99,6 +99,12 @@ class FixedLayer(ABC):
         """Storage of weights and biases at their types' widths, zeros included."""
         return 0
 
+    @property
+    def kernel_codes(self) -> tuple[tuple[Codes, FixedPoint], ...]:
+        """The integers that its source, or its state, is multiplied with, each array with its type; biases, a table's
+        rows and a BatchNormalization's scales are none."""
+        return ()
+
     @abstractmethod
     def core(self) -> _core.FixedLayer:
         """The engine's layer."""

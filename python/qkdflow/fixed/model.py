@@ -122,7 +122,7 @@ class FixedModel:
 
     @property
     def kernels(self) -> tuple[FixedWeighted, ...]:
-        """The layers with a kernel: dense layers and convolutions."""
+        """Dense layers and convolutions: what a reuse factor folds. A GRU has kernels, but is not folded."""
         return tuple(
             layer for layer in self.layers if isinstance(layer, FixedWeighted) and not isinstance(layer, FixedScale)
         )
@@ -150,14 +150,14 @@ class FixedModel:
     @property
     def sparsity(self) -> float:
         """Zero kernel integers over kernel integers; biases count in neither."""
-        kernels = sum(layer.weights.size for layer in self.kernels)
-        zeros = sum(layer.weights.size - int(np.count_nonzero(layer.weights)) for layer in self.kernels)
-        return zeros / kernels if kernels else 0.0
+        kernels = [codes for layer in self.layers for codes, _ in layer.kernel_codes]
+        size = sum(codes.size for codes in kernels)
+        return (size - sum(int(np.count_nonzero(codes)) for codes in kernels)) / size if size else 0.0
 
     @property
     def bits(self) -> int:
         """The widest kernel, in bits; 0 without a kernel."""
-        return max((layer.weight_type.bits for layer in self.kernels), default=0)
+        return max((kind.bits for layer in self.layers for _, kind in layer.kernel_codes), default=0)
 
     @property
     def size_bits(self) -> int:
@@ -181,8 +181,14 @@ class FixedModel:
         return self.output_type.decode(self.run(self.input_type.encode(np.asarray(x, dtype=np.float64))))
 
     def accuracy(self, x: ArrayLike, y: ArrayLike) -> float:
-        """The share of raw inputs (n, *input_shape) whose largest logit is that of the label (n,)."""
-        return float(np.mean(self.predict(x).argmax(axis=1) == np.asarray(y)))
+        """The share of raw inputs (n, *input_shape) whose largest logit is that of the label (n,).
+
+        DataError unless there is one label a sample.
+        """
+        labels, found = np.asarray(y), self.predict(x).argmax(axis=1)
+        if labels.shape != found.shape:
+            raise DataError(f"[y] one label a sample is required: {found.shape}; got {labels.shape}")
+        return float(np.mean(found == labels))
 
     def trace(self, x: ArrayLike) -> dict[str, NDArray[np.float64]]:
         """Every layer's result by name, float64 (n, *shape), for raw inputs (n, *input_shape)."""

@@ -94,6 +94,10 @@ class FixedGRU(FixedLayer):
         return int(self.recurrent_kernel.shape[0])
 
     @property
+    def kernel_codes(self) -> tuple[tuple[Codes, FixedPoint], ...]:
+        return (self.kernel, self.kernel_type), (self.recurrent_kernel, self.recurrent_type)
+
+    @property
     def parameters(self) -> int:
         return int(self.kernel.size + self.recurrent_kernel.size + self.bias.size)
 

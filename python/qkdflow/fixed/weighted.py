@@ -45,6 +45,10 @@ class FixedWeighted(FixedLayer):
         object.__setattr__(self, "bias", bias)
 
     @property
+    def kernel_codes(self) -> tuple[tuple[Codes, FixedPoint], ...]:
+        return ((self.weights, self.weight_type),)
+
+    @property
     def parameters(self) -> int:
         """Weights and biases."""
         return self.weights.size + self.bias.size
@@ -78,6 +82,10 @@ class FixedScale(FixedWeighted):
 
     kind: ClassVar[str] = "scale"
     axes: ClassVar[tuple[str, ...]] = ("(channels,)",)
+
+    @property
+    def kernel_codes(self) -> tuple[tuple[Codes, FixedPoint], ...]:
+        return ()
 
     def core(self) -> _core.FixedLayer:
         types = self.weight_type, self.bias_type, self.result_type

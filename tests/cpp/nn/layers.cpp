@@ -1,4 +1,6 @@
 // Every other layer, and what a plan promises.
+#include <set>
+
 #include "nn/exam.h"
 
 TEST_CASE("dense, activations and rescaling pass their exam", "[nn]") {
@@ -36,18 +38,60 @@ TEST_CASE("layers with batch normalisation folded into them pass their exam", "[
   REQUIRE(g.plan(9, true).shards() == 2);
 }
 
-TEST_CASE("embedding and GRU pass their exam", "[nn]") {
-  const auto gru = [](const char* name, int units, bool sequences) {
-    nn::Gru::Options o{units, sequences};
-    o.kernel.initializer = o.recurrent.initializer = nn::Initializer::glorot_uniform;
-    return std::make_shared<nn::Gru>(name, o);
-  };
+namespace {
+
+std::shared_ptr<nn::Gru> gru(const char* name, int units, bool sequences,
+                             std::optional<FixedPoint> state = {}) {
+  nn::Gru::Options o{units, sequences};
+  o.kernel.initializer = o.recurrent.initializer = nn::Initializer::glorot_uniform;
+  o.state = state;
+  return std::make_shared<nn::Gru>(name, o);
+}
+
+std::shared_ptr<nn::Embedding> embedding() {
   nn::ParamSpec table;
   table.initializer = nn::Initializer::random_uniform;
-  Graph g({6}, Layers{std::make_shared<nn::Embedding>("table", 9, 4, table), gru("first", 5, true),
-                      gru("last", 3, false), dense("out", 2)});
-  for (const int batch : {1, 5})
-    examine(g, batch, [](std::size_t i) { return static_cast<double>(i * 7 % 9); });
+  return std::make_shared<nn::Embedding>("table", 9, 4, table);
+}
+
+double row(std::size_t i) { return static_cast<double>(i * 7 % 9); }
+
+}  // namespace
+
+TEST_CASE("embedding and GRU pass their exam", "[nn]") {
+  Graph g({6}, Layers{embedding(), gru("first", 5, true), gru("last", 3, false), dense("out", 2)});
+  for (const int batch : {1, 5}) examine(g, batch, row);
+}
+
+// Steps so fine that finite differences see through them.
+TEST_CASE("GRUs whose states are rounded pass their exam", "[nn]") {
+  const FixedPoint fine(23, 1, true, Rounding::RND, Overflow::SAT);
+  Graph g({6},
+          Layers{embedding(), gru("first", 5, true, fine), gru("last", 3, false, fine), dense("out", 2)});
+  for (const int batch : {1, 5}) examine(g, batch, row);
+}
+
+TEST_CASE("a GRU's states are the definition's, rounded and saturated", "[nn]") {
+  const FixedPoint coarse(5, 0, true, Rounding::RND, Overflow::SAT);
+  Graph g({6}, Layers{embedding(), gru("only", 7, true, coarse)});
+  for (const nn::Param& p : g.params().list())
+    for (std::size_t i = 0; i < p.size; ++i)
+      g.params().value(p)[i] = static_cast<float>(Key(5).fold(p.spec.name).normal(i));
+  g.params().refresh();
+  nn::Plan& plan = g.plan(5, false);
+  std::vector<double> x(30), exact(210);
+  for (std::size_t i = 0; i < x.size(); ++i) plan.src()[i] = static_cast<float>(x[i] = row(i));
+  plan.forward();
+  g.evaluate(5, x, exact);
+  std::set<double> seen;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    REQUIRE(static_cast<double>(plan.dst()[i]) == exact[i]);
+    REQUIRE(coarse.quantize(exact[i]) == exact[i]);
+    seen.insert(exact[i]);
+  }
+  REQUIRE(seen.contains(coarse.low()));
+  REQUIRE(seen.contains(coarse.high()));
+  REQUIRE(seen.size() > 20);
 }
 
 TEST_CASE("batch normalisation keeps its digits far from zero, and its moving statistics follow", "[nn]") {
