@@ -76,7 +76,7 @@ def candidate(run: str | Path, values: Mapping[str, Any]) -> list[str]:
     limited = config.limited
     why = [] if limited is None else limited.refusals(stages.untrained(config, model), hopeful=True)
     if config.max_parameters is not None and model.count_params() > config.max_parameters:
-        why.append(f"{model.count_params():,} parameters of {config.max_parameters:,} allowed")
+        why.append(f"{model.count_params():,} parameters of {config.max_parameters:,} allowed (max_parameters)")
     return why
 
 

@@ -1,11 +1,12 @@
-"""The table at the end of a run, for a terminal."""
+"""Tables for a terminal: where they are printed, and the one at the end of a run."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +14,15 @@ from qkdflow.accuracy import wilson
 from qkdflow.report.verdicts import compared, percent, shares, verdicts
 
 _NARROW = 70  # width below which intervals make way
+_ENDLESS = 10_000  # columns
+
+
+def stdout() -> Console:
+    """A console as wide as the terminal; in a pipe or a file as wide as what is printed, so that nothing is wrapped or
+    cut, unless COLUMNS says how wide."""
+    console = Console()
+    bounded = console.is_terminal or "COLUMNS" in os.environ
+    return console if bounded else Console(width=_ENDLESS)
 
 
 def summary_table(report: Mapping[str, Any], width: int = 80) -> Group:

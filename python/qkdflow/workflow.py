@@ -27,7 +27,7 @@ from qkdflow.hardware.simulated import simulated_device
 from qkdflow.models import History, Model, load_model
 from qkdflow.overlay import Overlay
 from qkdflow.progress import progress
-from qkdflow.report.card import run_card
+from qkdflow.report.card import RunReport
 from qkdflow.runs import Run, Step, open_run
 from qkdflow.stages import Trained
 from qkdflow.summary import Report
@@ -56,23 +56,23 @@ class RunResult:
     hls: HlsProject
     overlay: Overlay
     assessment: Assessment
-    report: dict[str, Any]
+    report: RunReport
 
     def __repr__(self) -> str:
         student = self.report["student"]
         return f"RunResult({self.path}: {student['parameters']} parameters, {student['accuracy_test']:.4f} on test)"
 
     def _repr_html_(self) -> str:
-        return run_card(self.path, self.report)
+        return self.report._repr_html_()
 
 
-def run(config: RunConfig, out: str | Path, dask: str | None = None) -> dict[str, Any]:
+def run(config: RunConfig, out: str | Path, dask: str | None = None) -> RunReport:
     """Walks the whole line into `out` and returns the report. What is already there is not computed again.
 
     `dask`: the scheduler whose workers run the searches' trials, config.jobs at a time; the results are the same.
     """
     with open_run(Path(out), config.to_dict(), _steps(config)) as directory:
-        return _Line(directory, config, dask).walk()
+        return RunReport(directory.path, _Line(directory, config, dask).walk())
 
 
 def load_run(out: str | Path) -> RunResult:
@@ -92,11 +92,11 @@ def load_run(out: str | Path) -> RunResult:
     )
 
 
-def load_report(path: Path) -> dict[str, Any]:
+def load_report(path: Path) -> RunReport:
     """report.json of a finished run. DataError where there is none."""
     if not (path / "report.json").exists():
         raise DataError(f"[{path}] holds no finished run. Finish it with: qkdflow run ... --out {path}")
-    return dict(read_json(path / "report.json"))
+    return RunReport(path, read_json(path / "report.json"))
 
 
 def _steps(config: RunConfig) -> list[Step]:

@@ -21,7 +21,7 @@ from qkdflow.hardware.estimator import estimate
 from qkdflow.layers import Input, QActivation, QDense
 from qkdflow.models import History, Model
 from qkdflow.quantizers import quantized_bits, quantized_relu
-from qkdflow.report.card import run_card
+from qkdflow.report.card import RunReport
 from qkdflow.tune import Study, Trial
 from report_example import example_report
 
@@ -118,7 +118,9 @@ def test_names_from_outside_are_there_as_they_are() -> None:
 def test_a_run_shows_its_headline_its_classifiers_and_what_to_mind() -> None:
     report = example_report()
     report["hls"] = {"not_run": HOSTILE}
-    parsed = Page(run_card(Path("runs") / HOSTILE, report))
+    shown = RunReport(Path("runs") / HOSTILE, report)
+    assert shown == report
+    parsed = Page(shown._repr_html_())
     parsed.assert_inert()
     for value in ("An 8-bit student of 529 parameters", "linear 124 95.88", "30.91 times", "No board took part"):
         assert value in parsed.text

@@ -189,7 +189,7 @@ def test_an_estimate_of_a_run_is_of_its_own_project_where_no_flag_says_else(
     assert (other["part"], other["clock_ns"], other["io"]) == ("xc7z020clg400-1", 8.0, "parallel")
     assert other["from_run"] == ["clock_ns"]
     assert cli.main(["estimate", str(tmp_path), "--clock", "4"]) == 0
-    assert "as in the run: part, strategy, io, reuse factor " in capsys.readouterr().out
+    assert "as in the run: part, strategy, io, reuse factor\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

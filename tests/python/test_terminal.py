@@ -5,9 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from qkdflow.terminal import summary_table
+from qkdflow.terminal import stdout, summary_table
 from report_example import estimated, example_report
 from rich.console import Console
+from rich.table import Table
 
 
 def _console(width: int) -> tuple[Console, io.StringIO]:
@@ -42,6 +43,19 @@ def test_the_summary_of_a_run_without_compiler_says_so() -> None:
     assert "because there is no C++ compiler." in text.getvalue()
     assert "[bold]odd" in text.getvalue()
     assert "does not fit: LUT 30.0 %, FF 10.0 %, DSP 108.0 %, BRAM 0.0 % of xc7z020clg400-1, 7" in text.getvalue()
+
+
+def test_what_is_piped_is_not_wrapped_unless_columns_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, name = Table(box=None), " ".join(["words"] * 400)
+    table.add_row(name, "12,345")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    stdout().print(table)
+    assert [line.split("  ")[0].strip() for line in capsys.readouterr().out.splitlines() if line.strip()] == [name]
+    monkeypatch.setenv("COLUMNS", "40")
+    stdout().print(table)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
 
 
 def test_the_terminal_does_not_load_matplotlib() -> None:

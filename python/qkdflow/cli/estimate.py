@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 DEFAULTS = {"part": None, "clock_ns": 5.0, "strategy": "latency", "io": "parallel", "reuse_factor": 1}
 WORDS = {"part": "part", "clock_ns": "clock", "strategy": "strategy", "io": "io", "reuse_factor": "reuse factor"}
 RESOURCES = ("lut", "ff", "dsp", "bram")
+INTERVALS = (
+    "below a value its 90 % interval: how far the estimator was off on public HLS reports that it was not fitted to, "
+    "wider for layers unlike them (docs/estimator.md)"
+)
 COUNTS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram": "BRAM18", "latency_clk": "clocks", "ii": "II"}
 
 
@@ -149,15 +153,16 @@ def _calibrate(paths: list[str], fixed: FixedModel, target: Target, factor: int 
 
 def _show(found: Estimate, strategy: str, factor: str, from_run: list[str]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from qkdflow.terminal import stdout
 
     target = found.target
     title = f"{target.part.name}, {target.clock_ns:g} ns, {strategy.lower()}, {target.io}, reuse factor {factor}"
-    title += f"\nas in the run: {', '.join(from_run)}" if from_run else ""
-    table = Table(
-        title=f"estimated, not implemented: {title}", box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1)
-    )
+    print(f"estimated, not implemented: {title}")
+    if from_run:
+        print(f"as in the run: {', '.join(from_run)}")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("layer")
     for word in ("reuse", *COUNTS.values()):
         table.add_column(word, justify="right", no_wrap=True)
@@ -168,9 +173,8 @@ def _show(found: Estimate, strategy: str, factor: str, from_run: list[str]) -> N
         table.add_row(layer.name, reuse, *(_cell(getattr(layer, word)) for word in COUNTS))
     table.add_row("of the part", "", *(f"{found.share(r):.1%}" for r in RESOURCES))
     table.add_row("synthesis leaves", "", *(_cell(found.synthesised[r]) for r in RESOURCES))
-    console = Console()
-    console = Console(width=max(console.width, 100)) if not console.is_terminal else console
-    console.print(table)
+    stdout().print(table)
+    print(INTERVALS)
     advice = f": {found.advice}" if found.advice else ""
     print(f"{found.verdict}{advice} ({found.total.ebops:,} EBOPs)")
 

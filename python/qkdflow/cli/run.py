@@ -86,12 +86,10 @@ def _number(text: str) -> float | str:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from qkdflow import settings
     from qkdflow.config import RunConfig
     from qkdflow.datasets import SIMULATORS
-    from qkdflow.terminal import summary_table
+    from qkdflow.terminal import stdout, summary_table
     from qkdflow.workflow import run
 
     flags = {f.name: getattr(args, f.name) for f in fields(RunConfig) if hasattr(args, f.name)}
@@ -112,7 +110,7 @@ def _run(args: argparse.Namespace) -> int:
     values = settings.merged(base, given)
     config = settings.make_config(values)
     report = run(config, args.out, args.dask)
-    console = Console()
+    console = stdout()
     console.print(summary_table(report, console.width))
     print(f"report: {os.path.join(args.out, 'report.html')}")
     wrong = report["hls"].get("mismatches", 0) or report["assessment"].get("mismatches", 0)

@@ -11,6 +11,17 @@ from qkdflow.html import Child, tag
 from qkdflow.report.verdicts import compared, headline, percent, verdicts, why_not
 
 
+class RunReport(dict[str, Any]):
+    """report.json of a finished run: a dict, which shows itself in a notebook. path: the run's folder."""
+
+    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.path = path
+
+    def _repr_html_(self) -> str:
+        return run_card(self.path, self)
+
+
 def run_card(path: Path, report: Mapping[str, Any]) -> str:
     """A small self-contained HTML fragment of report.json's values."""
     models = {"student": report["student"], "teacher": report["teacher"], **(report.get("baselines") or {})}

@@ -46,9 +46,10 @@ class Constraints:
         return cls(part, limits, cost)
 
     def refusals(self, found: Estimate, hopeful: bool = False) -> list[str]:
-        """A sentence for each limit that is exceeded; hopeful: even by `HOPE` of the interval's low end."""
+        """A sentence for each limit that is exceeded, and whose it is; hopeful: even by `HOPE` of the interval's low
+        end."""
         return [
-            f"{word} {used:,} of {limit:,} allowed: {_blame(found, word, hopeful)}"
+            f"{word} {used:,} of {limit:,} allowed ({self._source(found, word)}): {_blame(found, word, hopeful)}"
             for word, used, limit in self._uses(found, hopeful)
             if used > limit
         ]
@@ -66,6 +67,11 @@ class Constraints:
             limit = int(value * room[word]) if word in room else int(value)
             uses.append((word, _count(quantity, hopeful), limit))
         return uses
+
+    def _source(self, found: Estimate, word: str) -> str:
+        """The setting that a limit comes from, and what it is a share of."""
+        setting = f"constraints {word}={self.limits[word]:g}"
+        return f"{setting} of {found.part.name}'s {held(found.part)[word]:,}" if word in RESOURCES else setting
 
     def _spent(self, found: Estimate) -> float:
         word = str(self.cost)
