@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from test_overlay import overlay
 from test_tune_study import mixed
 
 sys.path.append(str(Path(__file__).parent / "importers"))
+import h5_files
 import onnx_models
 
 
@@ -99,8 +101,33 @@ def external_h5(file: h5py.File) -> None:
     file.create_dataset("x", (9, 2), np.float32, external=[("/etc/hostname", 0, 72)])
 
 
+def reaching_h5() -> bytes:
+    """One packed block, which its index says to be of 2 GiB."""
+    whole = h5(lambda file: file.create_dataset("x", data=np.ones((9, 2)), chunks=(9, 2), compression="gzip"))
+    with h5py.File(BytesIO(whole)) as file:
+        entry = file["x"].id.get_chunk_info(0).size.to_bytes(4, "little") + bytes(28)  # no mask, the first place
+    assert whole.count(entry) == 1
+    return whole.replace(entry, (1 << 31).to_bytes(4, "little") + bytes(28))
+
+
 def linked_h5(file: h5py.File) -> None:
     file["x"] = h5py.ExternalLink("/etc/hostname", "/x")
+
+
+def small_h5() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return h5_files.small(Path(folder) / "n.h5").read_bytes()
+
+
+def looping_h5(size: int, mark: bytes) -> bytes:
+    """A .h5 of Keras, one of whose pieces of text says to be of a size that leads the HDF5 library back to itself."""
+    whole = bytearray(small_h5())
+    heap = whole.index(b"GCOL")
+    at = heap + 16
+    while whole[at : at + 2] != mark:  # number, references, nothing, size of a piece; 0 is the free space
+        at += 16 + -(-int.from_bytes(whole[at + 8 : at + 16], "little") // 8) * 8
+    whole[at + 8 : at + 16] = size.to_bytes(8, "little")
+    return bytes(whole)
 
 
 def huge_onnx() -> bytes:
@@ -127,9 +154,13 @@ HOSTILE: dict[str, tuple[str, bytes | Callable[[], bytes], Callable[[Path], obje
     "an NPZ of 10^12 numbers": ("d.npz", zipped(npy((HUGE,))), load_data, "claims 4,000,000,000,000 bytes"),
     "an NPZ that lies of its size": ("d.npz", forged_zip(), load_data, "more than it can hold"),
     "an HDF5 of 10^12 numbers": ("d.h5", lambda: h5(huge_h5), load_data, "must hold what the dataset claims"),
+    "an HDF5 whose block is longer than it": ("d.h5", reaching_h5, load_data, "must hold what its blocks"),
     "an HDF5 of another file's numbers": ("d.h5", lambda: h5(external_h5), load_data, "in this file itself"),
     "an HDF5 of another HDF5's numbers": ("d.h5", lambda: h5(virtual_h5), load_data, "in this file itself"),
     "an HDF5 that links elsewhere": ("d.h5", lambda: h5(linked_h5), load_data, "links to elsewhere"),
+    "a Keras .h5 whose free space is empty": ("n.h5", lambda: looping_h5(0, b"\0\0"), load_model, "heap at byte"),
+    "a Keras .h5 whose text never ends": ("n.h5", lambda: looping_h5(2**64 - 16, b"\1\0"), load_model, "heap at byte"),
+    "a Keras .h5 whose text leads back": ("n.h5", lambda: looping_h5(2**64 - 40, b"\2\0"), load_model, "heap at byte"),
     "an ONNX tensor of 10^12 numbers": ("n.onnx", huge_onnx, load_model, "as many numbers as its dims say"),
     "a deep JSON of Keras": ("n.json", JSON, lambda p: keras_h5.read_json_beside(p, p, None), "must be JSON"),
     "a deep JSON of ours": ("model.json", JSON, lambda p: load_model(p.parent), "JSON is required"),
@@ -242,7 +273,11 @@ def test_settings_of_a_run_that_are_none_are_refused(change: dict[str, object], 
         run_config(tmp_path)
 
 
-@pytest.mark.parametrize("change", [{"shape": 3}, {"class_names": 1}, {"input_type": []}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [{"shape": 3}, {"class_names": 1}, {"input_type": []}],
+    ids=str,
+)
 def test_a_saved_data_set_that_is_none_is_refused(change: dict[str, object], tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=np.arange(18.0).reshape(9, 2), y=np.arange(9) % 2)
     load_data(tmp_path / "d.npz").save(tmp_path)
