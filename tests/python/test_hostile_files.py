@@ -275,7 +275,7 @@ def test_settings_of_a_run_that_are_none_are_refused(change: dict[str, object], 
 
 @pytest.mark.parametrize(
     "change",
-    [{"shape": 3}, {"class_names": 1}, {"input_type": []}],
+    [{"shape": 3}, {"class_names": 1}, {"input_type": []}, {"input_type": {"bits": 8, "integer\ud800": 5}}],
     ids=str,
 )
 def test_a_saved_data_set_that_is_none_is_refused(change: dict[str, object], tmp_path: Path) -> None:

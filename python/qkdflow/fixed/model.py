@@ -208,7 +208,7 @@ class FixedModel:
             return cls(
                 name=meta["name"],
                 input_shape=tuple(meta["input_shape"]),
-                input_type=FixedPoint(**meta["input_type"]),
+                input_type=FixedPoint.from_dict(meta["input_type"]),
                 layers=tuple(files.layer(entry, arrays) for entry in meta["layers"]),
                 class_names=tuple(meta["class_names"]),
             )
