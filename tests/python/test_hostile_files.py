@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
 import tempfile
@@ -16,7 +17,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from qkdflow import Key, load_model, settings
+from fixed_models import mlp
+from qkdflow import Key, Sequential, load_model, settings
 from qkdflow.assess import Assessment
 from qkdflow.datasets import Dataset, load
 from qkdflow.datasets.idx import read_idx
@@ -24,9 +26,11 @@ from qkdflow.errors import ConfigError, DataError
 from qkdflow.explain import run_config, students
 from qkdflow.files import npz_bytes, read_npy, read_npz
 from qkdflow.fitted import fitted
+from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import find_part
 from qkdflow.hardware.vendor_reports import read_report
 from qkdflow.importers import keras_h5
+from qkdflow.layers import Conv2D, Flatten, Input
 from qkdflow.overlay import Overlay
 from qkdflow.tune import Study
 from qkdflow_overlay import DeviceError, ManifestError, load_manifest, read_design
@@ -229,6 +233,28 @@ def test_a_journal_whose_space_is_none_is_refused(space: object, tmp_path: Path)
         Study(mixed, seed=3, journal=path)
 
 
+EVENTS = [
+    {"ask": "0", "values": {}},
+    {"ask": 10**200, "values": {}},
+    {"ask": 0, "values": [["kind", "dense"]]},
+    {"report": 0, "step": "1", "value": 1.0},
+    {"report": 0, "step": 1, "value": math.nan},
+    {"tell": 0, "state": "../../x", "value": 1.0, "info": {}},
+    {"tell": 0, "state": "complete", "value": "1.0", "info": {}},
+    {"tell": 0, "state": "complete", "value": 1.0, "info": []},
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=str)
+def test_a_line_that_no_study_wrote_is_refused(event: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "study.jsonl"
+    values = Study(mixed, seed=3, journal=path).ask().values
+    last = {**event, "values": event["values"] or values} if "values" in event else event
+    path.write_text(path.read_text() + json.dumps(last) + "\n")
+    with pytest.raises(DataError, match="line 3 does not belong to this search"):
+        Study(mixed, seed=3, journal=path)
+
+
 def test_a_deeply_nested_line_of_a_journal_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.jsonl"
     Study(mixed, seed=3, journal=path)
@@ -260,6 +286,45 @@ def test_an_onnx_operator_whose_name_is_no_text_is_refused(tmp_path: Path) -> No
     (tmp_path / "net.onnx").write_bytes(whole.replace(b"\x07Sigmoid", b"\x07\xff\xfemoid"))
     with pytest.raises(DataError, match=r"net\.onnx"):
         load_model(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(("operator", "weights"), [("MaxPool", ()), ("Conv", ((2, 1, 2, 2),))])
+def test_an_onnx_window_that_does_not_move_is_refused(
+    operator: str, weights: tuple[tuple[int, ...], ...], tmp_path: Path
+) -> None:
+    b = onnx_models.Builder((1, 4, 4))
+    node = b(operator, "x", *(b.w(*shape) for shape in weights), kernel_shape=[2, 2], strides=[0, 1])
+    onnx_models.onnx.save(b.model(node), tmp_path / "net.onnx")
+    with pytest.raises(DataError, match="a stride of at least 1 is required; got 0"):
+        load_model(tmp_path / "net.onnx")
+
+
+ALPHA = {"class_name": "quantized_bits", "bits": 4, "integer": 0, "alpha": 10**400}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kernel_size": [math.inf, 3]}, {"class_name": "QConv2D", "kernel_quantizer": ALPHA}],
+    ids=["inf", "alpha"],
+)
+def test_a_saved_network_of_numbers_without_end_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    model = Sequential([Input((6, 6, 1)), Conv2D(2, 3), Flatten()], "net")
+    model.compile()
+    model.save(tmp_path)
+    about = json.loads((tmp_path / "model.json").read_text())
+    about["layers"][1] |= change
+    (tmp_path / "model.json").write_text(json.dumps(about).replace("Infinity", "1e999"))
+    with pytest.raises(DataError, match="net"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"input_shape": [math.inf]}, {"layers": 3}], ids=str)
+def test_a_fixed_model_that_is_none_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    mlp(Key(2), (6, 5, 3)).save(tmp_path)
+    about = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**about, **change}).replace("Infinity", "1e999"))
+    with pytest.raises(DataError, match="a saved fixed-point model is required"):
+        FixedModel.load(tmp_path)
 
 
 @pytest.mark.parametrize(
