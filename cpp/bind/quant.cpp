@@ -17,6 +17,19 @@ Array<To> elementwise(const Array<From>& values, Map map) {
   return out;
 }
 
+// Of a file: pybind11 3.1 ends the process where a call that fits nothing has a keyword that is no Unicode.
+py::object type_of(const py::dict& fields) {
+  for (const auto& [name, value] : fields) {
+    bool known = false;
+    for (const char* one : {"bits", "integer", "is_signed", "rounding", "overflow", "digits"}) {
+      known = known || name.equal(py::str(one));
+    }
+    require(known, "FixedPoint", "fields are bits, integer, is_signed, rounding, overflow and digits; got ",
+            std::string(py::repr(name)));
+  }
+  return py::type::of<FixedPoint>()(**fields);
+}
+
 using AnyDouble = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using AnyCode = py::array_t<std::int64_t, py::array::c_style>;
 
@@ -49,6 +62,7 @@ void quant(py::module_& m) {
           },
           py::arg("bits"), py::arg("integer"), py::arg("rounding") = "RND_CONV",
           "The type of QKeras's quantized_relu(bits, integer).")
+      .def_static("from_dict", &type_of, py::arg("fields"), "The type whose to_dict this is.")
       .def_readonly("bits", &FixedPoint::bits)
       .def_readonly("integer", &FixedPoint::integer)
       .def_readonly("is_signed", &FixedPoint::is_signed)
@@ -101,7 +115,7 @@ void quant(py::module_& m) {
             if (t.digits > 0) d["digits"] = t.digits;
             return d;
           },
-          "The fields, for JSON; FixedPoint(**d) gives the type back. digits is there where limited.")
+          "The fields, for JSON; from_dict gives the type back. digits is there where limited.")
       .def(py::self == py::self)
       .def("__hash__", [](const FixedPoint& t) { return py::hash(py::str(t.ap_type())); })
       .def("__reduce__",

@@ -131,5 +131,5 @@ def parse_manifest(data: dict[str, Any]) -> Manifest:
             class_names=tuple(data["class_names"]),
             transport=parse_transport(data["transport"]),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ManifestError(f"[manifest] a manifest of qkdflow is required; got: {error!r}") from error

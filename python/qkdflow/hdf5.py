@@ -1,6 +1,7 @@
 """HDF5 without trust: no links that leave the file, no data kept elsewhere, no size that the file does not hold.
 
-h5py alone would follow an external link to any file, and allocate whatever a dataset claims before it reads.
+h5py alone would follow an external link to any file, allocate whatever a dataset claims before it reads, and loop for
+ever over some heaps of text.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow.errors import DataError
+from qkdflow.heaps import check_heaps
 from qkdflow.limits import DEFLATES_TO, MOST_VALUES, SLACK, values_of
 from qkdflow.refusal import BROKEN, refusal
 
@@ -26,9 +28,10 @@ _DEEPEST, _MOST = 32, 100_000  # groups in groups, objects
 class Hdf5:
     """One open file. Names are paths with slashes."""
 
-    def __init__(self, file: h5py.File, where: str) -> None:
+    def __init__(self, file: h5py.File, where: str, source: Path | bytes) -> None:
         self.where = where
         self._file = file
+        self._source: Path | bytes | None = source  # None once its heaps are known to be whole
         self._values = 0  # read so far
 
     def has(self, path: str) -> bool:
@@ -39,6 +42,9 @@ class Hdf5:
         group = self._find(path)
         if group is None:
             return None
+        if self._source is not None:
+            check_heaps(self._source, self._file.id.get_create_plist().get_sizes()[1], self.where)
+            self._source = None
         if name in group.attrs:
             return _text(group.attrs[name])
         parts, n = [], 0
@@ -114,7 +120,9 @@ class Hdf5:
         if filters - _FILTERS:
             raise refusal(where, "compression must be deflate or lzf", f"HDF5 filter {sorted(filters - _FILTERS)}")
         claimed = int(np.prod([int(n) for n in data.shape], dtype=object)) * data.dtype.itemsize
-        held = data.id.get_storage_size()
+        held, there = data.id.get_storage_size(), self._file.id.get_filesize()
+        if held > there:  # the library would allocate a block before it looks for it
+            raise refusal(where, f"the file must hold what its blocks claim, {held} bytes", f"{there}")
         if claimed > SLACK and claimed > held * (DEFLATES_TO if filters else 1):
             raise refusal(where, f"the file must hold what the dataset claims, {claimed} bytes", f"{held}")
         return data
@@ -125,7 +133,7 @@ def open_hdf5(source: Path | bytes, where: str) -> Iterator[Hdf5]:
     """An HDF5 file, of a path or of bytes. DataError where it is absent, damaged or refused."""
     try:
         with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file:
-            yield Hdf5(file, where)
+            yield Hdf5(file, where, source)
     except DataError:
         raise
     except (OSError, RuntimeError, MemoryError, *BROKEN) as error:

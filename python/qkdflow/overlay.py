@@ -23,6 +23,7 @@ from qkdflow._core import FixedPoint
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.files import read_json, read_npz, write_atomic, write_json, write_npz
 from qkdflow.fixed import Codes, FixedModel
+from qkdflow.refusal import BROKEN
 
 FIFO_DEPTH = 1024  # words; one block RAM of 36 Kb a FIFO
 RUN_FOLDER = "08_overlay"  # in a run's directory
@@ -88,7 +89,7 @@ class Overlay:
         data = read_json(path)
         try:
             return cls(Path(directory), parse_manifest(data), int(data["vectors"]["samples"]))
-        except (ManifestError, KeyError, TypeError, ValueError) as error:
+        except BROKEN as error:
             raise DataError(f"[{path}] a manifest of qkdflow is required; got: {error}") from error
 
 

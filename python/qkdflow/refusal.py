@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from qkdflow.errors import ConfigError, DataError
 
 # What broken structures raise in Python code that trusts them.
-BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
+BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 
 
 def refusal(where: str, required: str, got: object = None) -> DataError:

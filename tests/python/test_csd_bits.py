@@ -58,7 +58,7 @@ def test_a_type_of_few_digits_rounds_to_them() -> None:
     codes = kind.encode(np.arange(-128, 128) * kind.step)
     assert signed_digits(codes).max() == 2
     assert kind.encode([43 * kind.step, -43 * kind.step]).tolist() == [40, -40]
-    assert FixedPoint(**kind.to_dict()) == kind
+    assert FixedPoint.from_dict(kind.to_dict()) == kind
     assert "digits" not in quantized_bits(8, 1, alpha=1).type().to_dict()
 
 

@@ -95,7 +95,7 @@ def mutants(fixed: FixedModel) -> dict[str, FixedModel]:
     fields = kind.to_dict()
 
     def with_activation(**change: object) -> FixedModel:
-        wrong = replace(act, result_type=FixedPoint(**{**fields, **change}))  # type: ignore[arg-type]
+        wrong = replace(act, result_type=FixedPoint.from_dict({**fields, **change}))
         return replace(fixed, layers=(fixed.layers[0], wrong, *fixed.layers[2:]))
 
     weights = fixed.dense[-1].weights.copy()

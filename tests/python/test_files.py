@@ -95,7 +95,7 @@ def test_json_holds_no_nan_and_speaks_numpy(tmp_path: Path) -> None:
     assert got["array"] == [0, 1, 2]
     assert got["number"] == 0.1
     assert got["flag"] is True
-    assert FixedPoint(**got["type"]) == FixedPoint(9, 2)
+    assert FixedPoint.from_dict(got["type"]) == FixedPoint(9, 2)
     assert got["path"] == "a/b"
     assert got["nested"] == [{"x": []}, {}]
     assert '"array": [0, 1, 2]' in json_text(value)

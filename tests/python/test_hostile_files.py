@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +17,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from qkdflow import Key, load_model, settings
+from fixed_models import mlp
+from qkdflow import Key, Sequential, load_model, settings
 from qkdflow.assess import Assessment
 from qkdflow.datasets import Dataset, load
 from qkdflow.datasets.idx import read_idx
@@ -23,9 +26,11 @@ from qkdflow.errors import ConfigError, DataError
 from qkdflow.explain import run_config, students
 from qkdflow.files import npz_bytes, read_npy, read_npz
 from qkdflow.fitted import fitted
+from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import find_part
 from qkdflow.hardware.vendor_reports import read_report
 from qkdflow.importers import keras_h5
+from qkdflow.layers import Conv2D, Flatten, Input
 from qkdflow.overlay import Overlay
 from qkdflow.tune import Study
 from qkdflow_overlay import DeviceError, ManifestError, load_manifest, read_design
@@ -33,6 +38,7 @@ from test_overlay import overlay
 from test_tune_study import mixed
 
 sys.path.append(str(Path(__file__).parent / "importers"))
+import h5_files
 import onnx_models
 
 
@@ -99,8 +105,33 @@ def external_h5(file: h5py.File) -> None:
     file.create_dataset("x", (9, 2), np.float32, external=[("/etc/hostname", 0, 72)])
 
 
+def reaching_h5() -> bytes:
+    """One packed block, which its index says to be of 2 GiB."""
+    whole = h5(lambda file: file.create_dataset("x", data=np.ones((9, 2)), chunks=(9, 2), compression="gzip"))
+    with h5py.File(BytesIO(whole)) as file:
+        entry = file["x"].id.get_chunk_info(0).size.to_bytes(4, "little") + bytes(28)  # no mask, the first place
+    assert whole.count(entry) == 1
+    return whole.replace(entry, (1 << 31).to_bytes(4, "little") + bytes(28))
+
+
 def linked_h5(file: h5py.File) -> None:
     file["x"] = h5py.ExternalLink("/etc/hostname", "/x")
+
+
+def small_h5() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return h5_files.small(Path(folder) / "n.h5").read_bytes()
+
+
+def looping_h5(size: int, mark: bytes) -> bytes:
+    """A .h5 of Keras, one of whose pieces of text says to be of a size that leads the HDF5 library back to itself."""
+    whole = bytearray(small_h5())
+    heap = whole.index(b"GCOL")
+    at = heap + 16
+    while whole[at : at + 2] != mark:  # number, references, nothing, size of a piece; 0 is the free space
+        at += 16 + -(-int.from_bytes(whole[at + 8 : at + 16], "little") // 8) * 8
+    whole[at + 8 : at + 16] = size.to_bytes(8, "little")
+    return bytes(whole)
 
 
 def huge_onnx() -> bytes:
@@ -127,9 +158,13 @@ HOSTILE: dict[str, tuple[str, bytes | Callable[[], bytes], Callable[[Path], obje
     "an NPZ of 10^12 numbers": ("d.npz", zipped(npy((HUGE,))), load_data, "claims 4,000,000,000,000 bytes"),
     "an NPZ that lies of its size": ("d.npz", forged_zip(), load_data, "more than it can hold"),
     "an HDF5 of 10^12 numbers": ("d.h5", lambda: h5(huge_h5), load_data, "must hold what the dataset claims"),
+    "an HDF5 whose block is longer than it": ("d.h5", reaching_h5, load_data, "must hold what its blocks"),
     "an HDF5 of another file's numbers": ("d.h5", lambda: h5(external_h5), load_data, "in this file itself"),
     "an HDF5 of another HDF5's numbers": ("d.h5", lambda: h5(virtual_h5), load_data, "in this file itself"),
     "an HDF5 that links elsewhere": ("d.h5", lambda: h5(linked_h5), load_data, "links to elsewhere"),
+    "a Keras .h5 whose free space is empty": ("n.h5", lambda: looping_h5(0, b"\0\0"), load_model, "heap at byte"),
+    "a Keras .h5 whose text never ends": ("n.h5", lambda: looping_h5(2**64 - 16, b"\1\0"), load_model, "heap at byte"),
+    "a Keras .h5 whose text leads back": ("n.h5", lambda: looping_h5(2**64 - 40, b"\2\0"), load_model, "heap at byte"),
     "an ONNX tensor of 10^12 numbers": ("n.onnx", huge_onnx, load_model, "as many numbers as its dims say"),
     "a deep JSON of Keras": ("n.json", JSON, lambda p: keras_h5.read_json_beside(p, p, None), "must be JSON"),
     "a deep JSON of ours": ("model.json", JSON, lambda p: load_model(p.parent), "JSON is required"),
@@ -198,6 +233,28 @@ def test_a_journal_whose_space_is_none_is_refused(space: object, tmp_path: Path)
         Study(mixed, seed=3, journal=path)
 
 
+EVENTS = [
+    {"ask": "0", "values": {}},
+    {"ask": 10**200, "values": {}},
+    {"ask": 0, "values": [["kind", "dense"]]},
+    {"report": 0, "step": "1", "value": 1.0},
+    {"report": 0, "step": 1, "value": math.nan},
+    {"tell": 0, "state": "../../x", "value": 1.0, "info": {}},
+    {"tell": 0, "state": "complete", "value": "1.0", "info": {}},
+    {"tell": 0, "state": "complete", "value": 1.0, "info": []},
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=str)
+def test_a_line_that_no_study_wrote_is_refused(event: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "study.jsonl"
+    values = Study(mixed, seed=3, journal=path).ask().values
+    last = {**event, "values": event["values"] or values} if "values" in event else event
+    path.write_text(path.read_text() + json.dumps(last) + "\n")
+    with pytest.raises(DataError, match="line 3 does not belong to this search"):
+        Study(mixed, seed=3, journal=path)
+
+
 def test_a_deeply_nested_line_of_a_journal_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.jsonl"
     Study(mixed, seed=3, journal=path)
@@ -231,6 +288,45 @@ def test_an_onnx_operator_whose_name_is_no_text_is_refused(tmp_path: Path) -> No
         load_model(tmp_path / "net.onnx")
 
 
+@pytest.mark.parametrize(("operator", "weights"), [("MaxPool", ()), ("Conv", ((2, 1, 2, 2),))])
+def test_an_onnx_window_that_does_not_move_is_refused(
+    operator: str, weights: tuple[tuple[int, ...], ...], tmp_path: Path
+) -> None:
+    b = onnx_models.Builder((1, 4, 4))
+    node = b(operator, "x", *(b.w(*shape) for shape in weights), kernel_shape=[2, 2], strides=[0, 1])
+    onnx_models.onnx.save(b.model(node), tmp_path / "net.onnx")
+    with pytest.raises(DataError, match="a stride of at least 1 is required; got 0"):
+        load_model(tmp_path / "net.onnx")
+
+
+ALPHA = {"class_name": "quantized_bits", "bits": 4, "integer": 0, "alpha": 10**400}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kernel_size": [math.inf, 3]}, {"class_name": "QConv2D", "kernel_quantizer": ALPHA}],
+    ids=["inf", "alpha"],
+)
+def test_a_saved_network_of_numbers_without_end_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    model = Sequential([Input((6, 6, 1)), Conv2D(2, 3), Flatten()], "net")
+    model.compile()
+    model.save(tmp_path)
+    about = json.loads((tmp_path / "model.json").read_text())
+    about["layers"][1] |= change
+    (tmp_path / "model.json").write_text(json.dumps(about).replace("Infinity", "1e999"))
+    with pytest.raises(DataError, match="net"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"input_shape": [math.inf]}, {"layers": 3}], ids=str)
+def test_a_fixed_model_that_is_none_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    mlp(Key(2), (6, 5, 3)).save(tmp_path)
+    about = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**about, **change}).replace("Infinity", "1e999"))
+    with pytest.raises(DataError, match="a saved fixed-point model is required"):
+        FixedModel.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"effort": 3}, {"constraints": 1.5}, {"student_network": 7}, {"hls": {"part": 1.5}}, {"hls": {"backend": []}}],
@@ -242,7 +338,11 @@ def test_settings_of_a_run_that_are_none_are_refused(change: dict[str, object], 
         run_config(tmp_path)
 
 
-@pytest.mark.parametrize("change", [{"shape": 3}, {"class_names": 1}, {"input_type": []}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [{"shape": 3}, {"class_names": 1}, {"input_type": []}, {"input_type": {"bits": 8, "integer\ud800": 5}}],
+    ids=str,
+)
 def test_a_saved_data_set_that_is_none_is_refused(change: dict[str, object], tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=np.arange(18.0).reshape(9, 2), y=np.arange(9) % 2)
     load_data(tmp_path / "d.npz").save(tmp_path)

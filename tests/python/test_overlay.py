@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -175,6 +176,7 @@ def test_manifest_refuses(tmp_path: Path) -> None:
         (changed("input", "code_bits", value=12), "code_bits must be one of"),
         (changed("input", "code_bits", value=8), "must hold the type's 10 bits; got 8"),
         (changed("input", "shape", value=[0]), "shape must be positive"),
+        (changed("input", "shape", value=[math.inf]), "a manifest of qkdflow is required"),
         (changed("class_names", value=["a"]), r"one class name a logit is required \(4\); got 1"),
         (changed("transport", "kind", value="pigeon"), "one of comblock, axi_dma, axi_lite; got 'pigeon'"),
         (changed("transport", "reset", value="OREG99"), "must have OREG99"),
@@ -190,6 +192,10 @@ def test_manifest_refuses(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="No such file"):
         load_manifest(tmp_path / "none.json")
     with pytest.raises(DataError, match="JSON is required"):
+        Overlay.load(tmp_path)
+    endless = json.dumps(changed("vectors", "samples", value=math.inf)).replace("Infinity", "1e999")
+    (tmp_path / "manifest.json").write_text(endless)
+    with pytest.raises(DataError, match="a manifest of qkdflow is required"):
         Overlay.load(tmp_path)
 
 

@@ -181,7 +181,7 @@ def raw_inputs(fixed: FixedModel) -> np.ndarray:
 
 
 def wrong_values(layer: FixedActivation, sources: list[reference.Value], **change: object) -> np.ndarray:
-    kind = FixedPoint(**{**layer.result_type.to_dict(), **change})  # type: ignore[arg-type]
+    kind = FixedPoint.from_dict({**layer.result_type.to_dict(), **change})
     return kind.decode(reference.result(replace(layer, result_type=kind), sources))
 
 

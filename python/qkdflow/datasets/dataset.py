@@ -133,7 +133,7 @@ class Dataset:
                 arrays["x"].astype(np.float32),
                 arrays["y"].astype(np.int64),
                 tuple(map(str, about["class_names"])),
-                FixedPoint(**about["input_type"]),
+                FixedPoint.from_dict(about["input_type"]),
                 indices,
             )
             told = [about["samples"], *about["shape"]]

@@ -72,7 +72,7 @@ def layer(entry: Mapping[str, Any], codes: Mapping[str, Codes]) -> FixedLayer:
 
 def _value(value: Any) -> Any:
     if isinstance(value, dict):
-        return FixedPoint(**value)
+        return FixedPoint.from_dict(value)
     if isinstance(value, list):
         return tuple(_value(v) for v in value)
     return value

@@ -23,6 +23,7 @@ from qkdflow.fixed.card import fixed_card
 from qkdflow.fixed.layer import Codes, FixedLayer, need
 from qkdflow.fixed.weighted import FixedDense, FixedScale, FixedWeighted
 from qkdflow.limits import MOST_VALUES
+from qkdflow.refusal import BROKEN
 
 FORMAT = "qkdflow.fixed/1"
 INPUT = "input"  # the name of the model's own input as a source
@@ -214,11 +215,11 @@ class FixedModel:
             return cls(
                 name=meta["name"],
                 input_shape=tuple(meta["input_shape"]),
-                input_type=FixedPoint(**meta["input_type"]),
+                input_type=FixedPoint.from_dict(meta["input_type"]),
                 layers=tuple(files.layer(entry, arrays) for entry in meta["layers"]),
                 class_names=tuple(meta["class_names"]),
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except BROKEN as error:
             raise DataError(f"[{json_path.parent}] a saved fixed-point model is required; {error}") from error
 
     def _repr_html_(self) -> str:

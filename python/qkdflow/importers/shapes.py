@@ -27,6 +27,8 @@ def infer(where: str, kind: str, arguments: Mapping[str, Any], sources: Sequence
 
 def window(n: int, size: int, stride: int, padding: str) -> int:
     """Places of a window of `size` along an axis of `n`."""
+    if stride < 1:
+        raise ValueError(f"a stride of at least 1 is required; got {stride}")
     if padding == "same":
         return -(-n // stride)
     return (n - size) // stride + 1 if n >= size else 0

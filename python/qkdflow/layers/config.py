@@ -45,7 +45,7 @@ def from_config(config: dict[str, Any]) -> Layer:
         if key.endswith("_quantizer") or (key == "activation" and isinstance(value, dict)):
             fields[key] = quantizers.from_dict(value)
         elif key == "type" and isinstance(value, dict):
-            fields[key] = FixedPoint(**value)
+            fields[key] = FixedPoint.from_dict(value)
         elif key == "kernel_regularizer" and isinstance(value, dict):
             fields[key] = L1L2(**value)
     return KNOWN[name](**fields)

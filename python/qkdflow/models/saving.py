@@ -12,6 +12,7 @@ from qkdflow.errors import DataError
 from qkdflow.files import read_json, read_npz, write_json, write_npz
 from qkdflow.models.topology import Topology
 from qkdflow.models.weights import Weights
+from qkdflow.refusal import BROKEN
 
 if TYPE_CHECKING:
     from qkdflow.models.model import Model
@@ -57,6 +58,6 @@ def load_model(directory: str | Path) -> Model:
         values = tuple(np.ascontiguousarray(arrays[f"value/{n}"], dtype=np.float32) for n in names)
         masks = tuple(arrays.get(f"mask/{n}") for n in names)
         model.set_weights(Weights(values, masks))
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except (StopIteration, *BROKEN) as error:
         raise DataError(f"[{path}] does not hold a whole model: {error}") from error
     return model

@@ -16,20 +16,19 @@ import numpy as np
 
 from qkdflow._core import non_dominated
 from qkdflow.errors import ConfigError, DataError
-from qkdflow.refusal import BROKEN, reading
+from qkdflow.refusal import BROKEN
 from qkdflow.tune import running
 from qkdflow.tune.card import study_card
 from qkdflow.tune.claims import Claims
+from qkdflow.tune.events import check_event, open_journal
 from qkdflow.tune.foreseen import Foreseen
 from qkdflow.tune.goals import Array, Direction, Goals, Known
 from qkdflow.tune.journal import Event, Journal
 from qkdflow.tune.learn import Hypermodel, learn
 from qkdflow.tune.parameters import Value
-from qkdflow.tune.space import Codes, Space, difference
+from qkdflow.tune.space import Codes, Space
 from qkdflow.tune.stopping import Stopper, forecast
 from qkdflow.tune.trial import ENDS, State, Trial
-
-FORMAT = 1
 
 
 class SpaceExhausted(Exception):
@@ -370,21 +369,12 @@ class Study:
             self._journal.append(event, lasting=lasting)
 
     def _open(self, path: Path) -> Journal:
-        header = {
-            "qkdflow_study": FORMAT,
+        search = {
             **self.goals.to_dict(),
             "seed": self.seed,
             "space": json.loads(json.dumps(self.space.to_list())),
         }
-        journal = Journal(path, header)
-        for word in header | journal.header:
-            ours, theirs = header.get(word), journal.header.get(word)
-            if theirs != ours:
-                how = f"{word} was {theirs!r}, now {ours!r}"
-                if word == "space":
-                    with reading(f"journal {path}, line 1"):
-                        how = difference(theirs or [], ours or [])
-                raise ConfigError(f"[journal] {path} holds another search: {how}. Use another file, or undo the change")
+        journal = open_journal(path, search)
         with journal.lock():
             self._catch_up(journal)
             self._claims.sweep(self._told)
@@ -393,6 +383,7 @@ class Study:
     def _catch_up(self, journal: Journal) -> None:
         for event in journal.events[self._applied :]:
             try:
+                check_event(event)
                 if "ask" in event:
                     self._add(Trial(event["ask"], event["values"]))
                 elif "report" in event:

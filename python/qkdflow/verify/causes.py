@@ -132,4 +132,4 @@ def _in_float32(layer: FixedWeighted, sources: list[Value]) -> Real:
 
 
 def _like(kind: FixedPoint, **changes: int | str) -> FixedPoint:
-    return FixedPoint(**{**kind.to_dict(), **changes})  # type: ignore[arg-type]
+    return FixedPoint.from_dict({**kind.to_dict(), **changes})
