@@ -144,11 +144,12 @@ class Entry:
     objectives: int = 2
 
 
-# The environment, its packages, the seeds of the default run (the dear ones play fewer), the objectives that it takes.
+# The environment, its packages, the seeds of the default run (the dear ones play fewer), the objectives that it takes
+# (KerasTuner sums several: no front).
 PEERS = {
     "optuna_tpe": ("optuna", "optuna", 10, 2),
     "optuna_gp": ("optuna", "optuna torch scipy", 5, 2),
-    "keras_tuner": ("keras_tuner", "keras keras-tuner torch six kt-legacy grpcio protobuf scikit-learn scipy", 3, 2),
+    "keras_tuner": ("keras_tuner", "keras keras-tuner torch six kt-legacy grpcio protobuf scikit-learn scipy", 3, 1),
     "botorch": ("botorch", "botorch torch", 3, 1),
 }
 
