@@ -21,7 +21,7 @@ struct Told {
   MatrixXd x;
   VectorXd values;
   std::vector<State> states;
-  bool capped = false;  // as of bayes::outcomes
+  bool pulled = false;  // as of bayes::outcomes
 };
 
 class Process {

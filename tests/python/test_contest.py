@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from qkdflow.cli import main
 from qkdflow.contest.functions import ACKLEY_MIX6, BRANIN, FUNC3C, HARTMANN6, LEVY_MIX, MICHALEWICZ5
-from qkdflow.contest.play import Kept, Search, play
+from qkdflow.contest.play import Kept, Search, play, tournament
 from qkdflow.contest.players import Entry, Ours, Peer, Random
 from qkdflow.contest.problem import Problem
-from qkdflow.contest.score import score
+from qkdflow.contest.score import score, table
+from qkdflow.contest.sets import named
 
 FILE = """
 def space(hp):
@@ -56,7 +58,7 @@ def test_what_is_asked_for_wrongly_is_told(tmp_path: Path, capsys: pytest.Captur
     file.write_text("def space(hp):\n    hp.Int('n', 1, 2)\n")
     for words, text in [
         (["--problems", str(file)], "must define objective"),
-        (["--problems", str(tmp_path / "none.py")], "main, second or a Python file"),
+        (["--problems", str(tmp_path / "none.py")], "main, second, fronts or a Python file"),
         (["--peers", "nobody"], "--peers must be of"),
         (["--seeds", "x"], "--seeds must be numbers"),
         (["--trials", "0"], "--trials must be 1 or more"),
@@ -110,20 +112,77 @@ def test_a_peer_in_another_process_plays_by_the_protocol(tmp_path: Path) -> None
         assert len(search.values) == 5
 
 
+def _one(player: str, problem: str, seed: int, values: list[float], costs: list[float] | None = None) -> Search:
+    return Search(player, problem, seed, values, costs or [], [0.002] * len(values), 0)
+
+
+def _problem(name: str, **words: Any) -> Problem:
+    return Problem(name, lambda hp: hp.Float("x", 0, 1), lambda v: float(v["x"]), 1.0, **words)
+
+
 def test_figures_follow_from_the_searches() -> None:
-    problem = Problem("p", lambda hp: hp.Float("x", 0, 1), lambda v: 0.0, 1.0)
-
-    def search(player: str, seed: int, values: list[float]) -> Search:
-        return Search(player, "p", seed, values, [], [0.002] * len(values), 0)
-
-    searches = [search("random", s, [9.0, 5.0]) for s in range(4)]
-    searches += [search("qkdflow", s, [3.0, 2.0]) for s in range(4)]
-    searches += [search("peer", s, [6.0, 3.0 + s]) for s in range(4)]
-    report = score(searches, [problem], 2)
+    searches = [_one("random", "p", s, [9.0, 5.0]) for s in range(4)]
+    searches += [_one("qkdflow", "p", s, [3.0, 2.0]) for s in range(4)]
+    searches += [_one("peer", "p", s, [6.0, 3.0 + s]) for s in range(4)]
+    report = score(searches, [_problem("p")], 2)
     assert report["problems"]["p"]["qkdflow"]["normalised"] == 1 / 4
     assert report["players"]["peer"]["normalised"] == pytest.approx(3.5 / 4)
-    assert report["against"]["peer"]["ratio"] == pytest.approx(1 / 3.5)
-    low, high = report["against"]["peer"]["interval"]
-    assert 1 / 5 <= low < 1 / 3.5 < high <= 1 / 2
+    against = report["against"]["peer"]
+    assert against["ratio"] == pytest.approx(1 / 3.5)
+    assert against["less"] == pytest.approx(2.5 / 4)
+    # Regrets 2, 3, 4, 5: the mean's standard error is sqrt(5/3) / 2 = 0.645, of chance's four 0.161; the interval is
+    # twice two of these wide, not the bootstrap's own sqrt(3) / 2 of that.
+    low, high = against["interval"]
+    assert 2.5 / 4 - 2.2 * 0.161 < low < 2.5 / 4 - 1.7 * 0.161
+    assert 2.5 / 4 + 1.7 * 0.161 < high < 2.5 / 4 + 2.2 * 0.161
     assert report["players"]["qkdflow"]["rank"] == 1
     assert report["players"]["qkdflow"]["cpu_ms"] == pytest.approx(2)
+
+
+def test_what_was_not_played_enough_is_not_claimed() -> None:
+    """Two seeds give no interval; a problem that a peer did not play does not count against it, nor for it."""
+    problems = [_problem("p"), _problem("q"), _problem("f", cost=lambda v: 0.0, reference=(10.0, 10.0))]
+    searches = [_one("random", name, s, [9.0, 5.0 + s]) for name in "pq" for s in range(3)]
+    searches += [_one("qkdflow", name, s, [3.0, 2.0]) for name in "pq" for s in range(3)]
+    searches += [_one("thrice", "p", s, [6.0, 3.0]) for s in range(3)] + [
+        _one("twice", name, s, [6.0, 3.0]) for name in "pq" for s in range(2)
+    ]
+    searches += [_one(player, "f", s, [5.0], [5.0]) for player in ("random", "twice") for s in range(3)]
+    searches += [_one("qkdflow", "f", s, [0.0], [5.0]) for s in range(3)]
+    report = score(searches, problems, 2)
+    assert report["players"]["twice"]["interval"] is None
+    assert report["against"]["twice"]["interval"] is None
+    assert report["against"]["twice"]["problems"] == 2
+    assert report["players"]["thrice"]["problems"] == report["against"]["thrice"]["problems"] == 1
+    assert report["against"]["thrice"]["interval"] is not None
+    front = report["fronts"]["f"]["twice"]
+    assert report["problems"]["f"]["twice"]["loss"] == 0.5  # the front reaches 5 times 10, this one 5 times 5 of it
+    assert (front["ours"], front["theirs"]) == (0, 1)
+    assert "thrice" not in report["fronts"]["f"]
+    text = table(report)
+    assert "twice, 2 problem(s): ratio 0.500, less by 0.200; too few seeds for an interval" in text
+    assert "0.000 against 1.000 of twice on f at 20, 1 problem(s)" in text
+
+
+def test_a_peer_of_one_objective_has_no_entry_where_there_are_two() -> None:
+    one, two = _problem("one"), _problem("two", cost=lambda v: -float(v["x"]), known_cost=False)
+    entries = [Entry("ours", 1, Ours), Entry("single", 1, Random, objectives=1)]
+    said: list[str] = []
+    searches = tournament(entries, [one, two], lambda e: [0], 8, 1, said.append)
+    assert [(s.player, s.problem) for s in searches] == [("ours", "one"), ("ours", "two"), ("single", "one")]
+    assert "single has no entry for two: it takes one objective" in said
+    assert [a + b for a, b in zip(searches[1].values, searches[1].costs, strict=True)] == [0] * 8  # told of both
+
+
+def test_the_fronts_are_where_they_are_said_to_be() -> None:
+    kursawe, zdt3, trees, network = named("fronts")
+    for problem, values, point in [
+        (kursawe, {"x0": 0.0, "x1": 0.0, "x2": 0.0}, (-20.0, 0.0)),  # the front's end, by hand
+        (zdt3, {"x0": 0.25, **{f"x{i}": 0.0 for i in range(1, 6)}}, (0.25, 1 - 0.5 - 0.25)),
+    ]:
+        assert problem.cost is not None
+        problem.learned().encode(values)
+        assert (problem.objective(values), problem.cost(values)) == pytest.approx(point)
+    for problem in (trees, network):
+        assert problem.objectives == 2
+        assert problem.reference is not None

@@ -14,7 +14,7 @@ from typing import Any
 def add(what: Any) -> None:
     bo = what.add_parser("bo", help="regret and cost of the optimiser, beside its peers in environments of their own")
     bo.add_argument(
-        "--problems", default="main", metavar="main|second|FILE.py", help="FILE: space(hp), objective(values)"
+        "--problems", default="main", metavar="main|second|fronts|FILE.py", help="FILE: space(hp), objective(values)"
     )
     bo.add_argument(
         "--peers", default="optuna_tpe,optuna_gp,keras_tuner", help="comma-separated, or none; also botorch"

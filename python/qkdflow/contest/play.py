@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from threading import Lock
 
@@ -94,10 +95,15 @@ def tournament(
     tick: Callable[[str], None],
     kept: Kept | None = None,
 ) -> list[Search]:
-    """All of them, `jobs` at a time."""
+    """All of them, `jobs` at a time; a player has no entry for a problem of more objectives than it takes."""
     done: list[Search] = []
     with ThreadPoolExecutor(jobs) as pool:
-        games = [(e, p) for e in entries for p in problems]
+        games = []
+        for entry, problem in product(entries, problems):
+            if problem.objectives > entry.objectives:
+                tick(f"{entry.name} has no entry for {problem.name}: it takes one objective")
+            else:
+                games.append((entry, problem))
         futures = [pool.submit(play, e, p, seeds(e), trials, kept) for e, p in games]
         for (entry, problem), future in zip(games, futures, strict=True):
             done += future.result()

@@ -36,7 +36,14 @@ class Player(Protocol):
 
 class Ours:
     def search(self, problem: Problem, seed: int) -> tuple[Suggest, Told]:
-        study = Study(problem.space, direction="min", seed=seed, cost=problem.cost, reference=problem.reference)
+        is_told = problem.objectives == 1 or problem.known_cost
+        study = Study(
+            problem.space,
+            direction="min" if is_told else ["min", "min"],
+            seed=seed,
+            cost=problem.cost if is_told else None,
+            reference=problem.reference,
+        )
         trial: list[Any] = []
 
         def suggest() -> tuple[Values, float] | None:
@@ -47,7 +54,7 @@ class Ours:
                 return None
             return trial[0].values, time.thread_time() - begun
 
-        return suggest, lambda values: study.tell(trial[0], values[0])
+        return suggest, lambda values: study.tell(trial[0], values[0] if is_told else values)
 
     def close(self) -> None:
         pass
@@ -106,8 +113,7 @@ class Peer:
         return ToolError(f"[bench bo] {self.name} ended: {last[0] if last else 'no message'}")
 
     def search(self, problem: Problem, seed: int) -> tuple[Suggest, Told]:
-        directions = 1 if problem.cost is None else 2
-        self._send({"space": problem.learned().to_list(), "seed": seed, "directions": directions})
+        self._send({"space": problem.learned().to_list(), "seed": seed, "directions": problem.objectives})
         results: list[list[float]] = []
 
         def suggest() -> tuple[Values, float] | None:
@@ -130,19 +136,21 @@ class Peer:
 
 @dataclass(frozen=True)
 class Entry:
-    """A player's name, the seeds that it plays by default, and how to begin."""
+    """A player's name, the seeds that it plays by default, how to begin, and how many objectives it takes at most."""
 
     name: str
     seeds: int
     begin: Callable[[], Player]
+    objectives: int = 2
 
 
-# What an environment holds, its script, and the seeds of the default run: the dear ones play fewer.
+# The environment, its packages, the seeds of the default run (the dear ones play fewer), the objectives that it takes
+# (KerasTuner sums several: no front).
 PEERS = {
-    "optuna_tpe": ("optuna", "optuna", 10),
-    "optuna_gp": ("optuna", "optuna torch scipy", 6),
-    "keras_tuner": ("keras_tuner", "keras keras-tuner torch six kt-legacy grpcio protobuf scikit-learn scipy", 3),
-    "botorch": ("botorch", "botorch torch", 3),
+    "optuna_tpe": ("optuna", "optuna", 10, 2),
+    "optuna_gp": ("optuna", "optuna torch scipy", 5, 2),
+    "keras_tuner": ("keras_tuner", "keras keras-tuner torch six kt-legacy grpcio protobuf scikit-learn scipy", 3, 1),
+    "botorch": ("botorch", "botorch torch", 3, 1),
 }
 
 
@@ -154,7 +162,7 @@ def entry(name: str, environments: Path, scripts: Path) -> Entry:
         return Entry(name, 20, Random)
     if name not in PEERS:
         raise ToolError(f"[bench bo] --peers must be of {', '.join(PEERS)}; got {name!r}")
-    folder, packages, seeds = PEERS[name]
+    folder, packages, seeds, objectives = PEERS[name]
     script = scripts / f"{folder}_peer.py"
     if not script.exists():
         raise ToolError(f"[bench bo] {script} is missing: give --scripts, the checkout's tests/bench/bo_peers")
@@ -168,4 +176,4 @@ def entry(name: str, environments: Path, scripts: Path) -> Entry:
             if done.code:
                 last = done.said.strip().splitlines()[-1:]
                 raise ToolError(f"[bench bo] cannot make the environment of {name}: {last[0] if last else command}")
-    return Entry(name, seeds, lambda: Peer(python, script, name))
+    return Entry(name, seeds, lambda: Peer(python, script, name), objectives)

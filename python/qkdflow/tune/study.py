@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,17 +14,15 @@ from typing import Any, Literal
 import numpy as np
 
 from qkdflow._core import non_dominated
-from qkdflow.errors import ConfigError, DataError
-from qkdflow.refusal import BROKEN
+from qkdflow.errors import ConfigError
 from qkdflow.tune import running
 from qkdflow.tune.card import study_card
-from qkdflow.tune.claims import Claims
-from qkdflow.tune.events import check_event, open_journal
 from qkdflow.tune.foreseen import Foreseen
 from qkdflow.tune.goals import Array, Direction, Goals, Known
-from qkdflow.tune.journal import Event, Journal
+from qkdflow.tune.journal import Event
 from qkdflow.tune.learn import Hypermodel, learn
 from qkdflow.tune.parameters import Value
+from qkdflow.tune.shared import Shared
 from qkdflow.tune.space import Codes, Space
 from qkdflow.tune.stopping import Stopper, forecast
 from qkdflow.tune.trial import ENDS, State, Trial
@@ -77,10 +74,8 @@ class Study:
         self._told: list[int] = []  # numbers, in the order told
         self._results: list[tuple[list[float], list[float]]] = []  # of these, for the optimiser
         self._reported: dict[int, int] = {}  # the last step of each trial, since it was handed out here
-        self._lock = threading.RLock()
-        self._applied = 0  # events of the journal
-        self._claims = Claims(None if journal is None else Path(journal))
-        self._journal = None if journal is None else self._open(Path(journal))
+        header = {**self.goals.to_dict(), "seed": seed, "space": json.loads(json.dumps(self.space.to_list()))}
+        self._shared = Shared(None if journal is None else Path(journal), header, self._apply)
 
     @classmethod
     def of(cls, space: Hypermodel | Space, trials: Sequence[Trial], **options: Any) -> Study:
@@ -123,8 +118,8 @@ class Study:
                     raise ConfigError("[study] no configuration is feasible: loosen the constraint or widen the space")
                 raise SpaceExhausted(f"every configuration that is feasible was tried: {number} trials")
             trial = Trial(number, self.space.decode(code))
-            self._claims.take(number)
-            self._write({"ask": number, "values": trial.values})
+            self._shared.claims.take(number)
+            self._shared.write({"ask": number, "values": trial.values})
             self._add(trial)
             return replace(trial, reporter=self._report)
 
@@ -157,9 +152,9 @@ class Study:
             event: Event = {"tell": known.number, "state": state, "value": numbers[0] if numbers else None}
             if len(self.goals.directions) > 1 and state == "complete":
                 event["value"] = list(numbers)
-            self._write({**event, "info": extra})
+            self._shared.write({**event, "info": extra})
             ended = self._end({**event, "info": extra})
-            self._claims.finish(known.number)
+            self._shared.claims.finish(known.number)
             return ended
 
     def optimize(
@@ -191,7 +186,7 @@ class Study:
     @property
     def trials(self) -> tuple[Trial, ...]:
         """Every trial, by number."""
-        with self._lock:
+        with self._shared.lock:
             return tuple(self._trials[n] for n in sorted(self._trials))
 
     @property
@@ -216,7 +211,7 @@ class Study:
     def predict(self, values: Sequence[Mapping[str, Value]], objective: int = 0) -> tuple[Array, Array]:
         """The model's mean and standard deviation (n,) of an objective at configurations, its own noise left out."""
         codes = np.array([self.space.encode(v) for v in values]).reshape(-1, len(self.space.parameters))
-        with self._lock:
+        with self._shared.lock:
             results, _ = self._outcomes()
             states = [self._trials[n].state for n in self._told]
             mean, deviation = self._suggester.predict(self._stacked(self._told), results, states, objective, codes)
@@ -233,7 +228,7 @@ class Study:
         `in_flight`: how many of this study's own trials the caller has under way.
         """
         with self._alone():
-            others = sum(t.state == "running" and t.number not in self._claims for t in self._trials.values())
+            others = sum(t.state == "running" and t.number not in self._shared.claims for t in self._trials.values())
             if len(self._told) + in_flight >= n_trials:
                 return False
             orphan = self._orphan()
@@ -248,25 +243,17 @@ class Study:
 
     def give_up(self, trial: Trial) -> None:
         """The trial is not running any more and not told: anybody may take it."""
-        with self._lock:
-            self._claims.give_up(trial.number)
+        with self._shared.lock:
+            self._shared.claims.give_up(trial.number)
 
     # Inside
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One thread of one process at a time, with all that others wrote taken in."""
-        with self._lock:
-            if self._journal is None:
-                yield
-                return
-            with self._journal.lock():
-                self._catch_up(self._journal)
-                yield
+    def _alone(self) -> AbstractContextManager[None]:
+        return self._shared.alone(self._apply)
 
     def _orphan(self) -> Trial | None:
         for number in sorted(self._trials):
-            if self._trials[number].state == "running" and self._claims.take(number):
+            if self._trials[number].state == "running" and self._shared.claims.take(number):
                 self._reported.pop(number, None)
                 return replace(self._trials[number], reporter=self._report)
         return None
@@ -293,7 +280,7 @@ class Study:
             if known.state != "running" or self._reported.get(trial.number, step - 1) >= step:
                 raise ConfigError(f"[trial {trial.number}] steps must rise, and stop when it is told; got step {step}")
             event: Event = {"report": trial.number, "step": step, "value": number if math.isfinite(number) else None}
-            self._write(event, lasting=False)
+            self._shared.write(event, lasting=False)
             self._note(event)
             self._reported[trial.number] = step
             if not math.isfinite(number):
@@ -307,7 +294,7 @@ class Study:
         return [(step, float(self.goals.signs[0]) * value) for step, value in trial.curve]
 
     def _winners(self) -> list[Trial]:
-        with self._lock:
+        with self._shared.lock:
             told = [self._trials[n] for n in self._told]
         return [t for t in told if t.state == "complete" and self.goals.meets_limits(t)]
 
@@ -323,6 +310,14 @@ class Study:
 
     def _stacked(self, numbers: list[int]) -> Codes:
         return np.array([self._codes[n] for n in numbers], dtype=np.float64).reshape(-1, len(self.space.parameters))
+
+    def _apply(self, event: Event) -> None:
+        if "ask" in event:
+            self._add(Trial(event["ask"], event["values"]))
+        elif "report" in event:
+            self._note(event)
+        else:
+            self._end(event)
 
     def _add(self, trial: Trial) -> None:
         # Codes come from the values alone, as after reloading, so that both suggest the same bits.
@@ -363,36 +358,3 @@ class Study:
         ]
         expected = forecast(self._signed(trial) or [(0, sign * trial.value)], finished)
         return expected if math.isfinite(expected) else None
-
-    def _write(self, event: Event, lasting: bool = True) -> None:
-        if self._journal is not None:
-            self._journal.append(event, lasting=lasting)
-
-    def _open(self, path: Path) -> Journal:
-        search = {
-            **self.goals.to_dict(),
-            "seed": self.seed,
-            "space": json.loads(json.dumps(self.space.to_list())),
-        }
-        journal = open_journal(path, search)
-        with journal.lock():
-            self._catch_up(journal)
-            self._claims.sweep(self._told)
-        return journal
-
-    def _catch_up(self, journal: Journal) -> None:
-        for event in journal.events[self._applied :]:
-            try:
-                check_event(event)
-                if "ask" in event:
-                    self._add(Trial(event["ask"], event["values"]))
-                elif "report" in event:
-                    self._note(event)
-                else:
-                    self._end(event)
-            except BROKEN as error:
-                line = journal.line_of(self._applied)
-                raise DataError(
-                    f"[journal] {journal.path}, line {line} does not belong to this search: {error}"
-                ) from error
-            self._applied += 1
