@@ -78,6 +78,13 @@ class GruPart {
     k_.gemm(rows, n_, 3 * u_, diff_input_.data(), 3 * u_, 1, transposed, n_, nullptr, b_.diff_src(), n_);
   }
 
+  std::size_t own_bytes() const {
+    std::size_t floats = 0;
+    for (const auto* v : {&h_, &input_, &inner_, &gates_, &diff_input_, &diff_inner_, &diff_h_})
+      floats += v->size();
+    return floats * sizeof(float);
+  }
+
  private:
   // Samples lie one after the other in the source, steps in the state.
   std::size_t in_source(int t, int s) const { return at(s * steps_ + t); }

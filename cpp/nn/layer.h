@@ -68,9 +68,12 @@ class Step {
   virtual void forward(int stage, int shard) = 0;
   // Writes the sources' diff (where bound) and the gradients of the parameters.
   virtual void backward(int stage, int shard) = 0;
+  // What it holds beside the plan's memory and grows with the batch or with the layer's kernel.
+  virtual std::size_t own_bytes() const { return 0; }
 };
 
-// A step whose shards know nothing of each other: Part has forward() and backward().
+// A step whose shards know nothing of each other: Part has forward() and backward(), and own_bytes() where it
+// holds memory.
 template <typename Part>
 class Shards final : public Step {
  public:
@@ -80,6 +83,12 @@ class Shards final : public Step {
   }
   void forward(int, int shard) override { parts_[static_cast<std::size_t>(shard)]->forward(); }
   void backward(int, int shard) override { parts_[static_cast<std::size_t>(shard)]->backward(); }
+  std::size_t own_bytes() const override {
+    std::size_t bytes = 0;
+    if constexpr (requires(const Part& p) { p.own_bytes(); })
+      for (const auto& p : parts_) bytes += p->own_bytes();
+    return bytes;
+  }
 
  private:
   std::vector<std::unique_ptr<Part>> parts_;

@@ -216,7 +216,9 @@ std::size_t Plan::arena_bytes() const {
   std::size_t floats = src_.size() + output_.size() + diff_dst_.size() + packed_.size() + partials_.size();
   for (const Arena& a : arenas_) floats += a.size();
   for (const Scratch& s : scratch_) floats += s.size();
-  return floats * sizeof(float);
+  std::size_t bytes = floats * sizeof(float);
+  for (const auto& step : steps_) bytes += step->own_bytes();
+  return bytes;
 }
 
 }  // namespace qkd::nn

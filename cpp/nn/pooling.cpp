@@ -54,6 +54,8 @@ class PoolingPart {
     }
   }
 
+  std::size_t own_bytes() const { return winners_.size() * sizeof(winners_[0]); }
+
  private:
   std::size_t first(int sample) const { return at(sample) * at(g_.pixels()) * c_; }
 

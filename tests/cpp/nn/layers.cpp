@@ -207,3 +207,21 @@ TEST_CASE("layers that cannot be computed are refused when the graph is built", 
                                      flatten(), nn::FoldedBatchNormalization::Options{})}),
                       Catch::Contains("a kernel"));
 }
+
+TEST_CASE("a plan counts what its steps hold beside its own memory", "[nn]") {
+  const auto bytes = [](const Shape& input, const Layers& layers) {
+    Graph g(input, layers);
+    return g.plan(4, true).arena_bytes();
+  };
+  // 4 samples of 16 x 16 x 8 numbers: the factors of a dropout, the results of a folded normalisation.
+  const std::size_t numbers = 4 * 16 * 16 * 8;
+  const auto drop = std::make_shared<nn::Dropout>("drop", 0.5);
+  REQUIRE(bytes({16, 16, 8}, {activation("tanh", "tanh"), drop}) >=
+          bytes({16, 16, 8}, {activation("tanh", "tanh")}) + numbers / 8);
+  const auto conv = convolution("conv", 8, {3, 3, 1, 1, nn::Padding::same});
+  const auto folded =
+      std::make_shared<nn::FoldedBatchNormalization>(conv, nn::FoldedBatchNormalization::Options{});
+  REQUIRE(bytes({16, 16, 8}, {folded}) >= bytes({16, 16, 8}, {conv}) + 4 * numbers);
+  const auto gru = std::make_shared<nn::Gru>("gru", nn::Gru::Options{6, true});
+  REQUIRE(bytes({50, 2}, {gru}) >= 4 * 4 * (4 * 50 * 6));  // states and three gates of every step
+}
