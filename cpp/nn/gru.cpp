@@ -71,7 +71,8 @@ class GruPart {
       std::swap(diff, before);
     }
     const int rows = b_.batch * steps_;
-    k_.gemm(n_, 3 * u_, rows, b_.src(), 1, n_, diff_input_.data(), 3 * u_, nullptr, b_.gradients[0], 3 * u_);
+    k_.gemm(n_, 3 * u_, rows, b_.kept_src(), 1, n_, diff_input_.data(), 3 * u_, nullptr, b_.gradients[0],
+            3 * u_);
     if (b_.params.size() > 2) k_.column_sums(rows, 3 * u_, diff_input_.data(), b_.gradients[2]);
     if (!b_.diff_src()) return;
     k_.transpose(n_, 3 * u_, b_.params[0], transposed);
