@@ -39,10 +39,10 @@ class ActivationPart {
   void backward() {
     if (!b_.diff_src()) return;
     if (from_dst_ || is_relu() || is_identity())
-      return k_.pass_between(size_, from_dst_ ? b_.dst : b_.src(), passes_.low, passes_.high, b_.diff_dst,
-                             b_.diff_src());
-    k_.activation_diff(size_, b_.src(), static_cast<int>(function_.kind), function_.slope, function_.offset,
-                       passes_.low, passes_.high, b_.diff_dst, b_.diff_src());
+      return k_.pass_between(size_, from_dst_ ? b_.kept_dst : b_.kept_src(), passes_.low, passes_.high,
+                             b_.diff_dst, b_.diff_src());
+    k_.activation_diff(size_, b_.kept_src(), static_cast<int>(function_.kind), function_.slope,
+                       function_.offset, passes_.low, passes_.high, b_.diff_dst, b_.diff_src());
   }
 
  private:
@@ -134,8 +134,7 @@ std::optional<Clip> Activation::clip() const {
 std::unique_ptr<Step> Activation::bind(std::span<const Binding> shards) const {
   Clip passes = passes_;
   const bool from_dst = clip().has_value();
-  // What was clipped equals the end in dst: it does not pass.
-  if (from_dst && std::isfinite(passes.high)) passes.high = std::nextafter(passes.high, passes.low);
+  if (from_dst) passes.high = passes.passes_to();
   return std::make_unique<Shards<ActivationPart>>(shards, function_, quantizer_, passes, from_dst);
 }
 

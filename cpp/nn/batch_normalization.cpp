@@ -18,7 +18,7 @@ class BatchNormalizationStep final : public Step {
     sums_.resize(shards_.size() * 2 * channels_);
     mean_.resize(channels_);
     inverse_.resize(channels_);
-    lines_.resize(shards_.size() * 3 * channels_);
+    lines_.resize(shards_.size() * kLines * channels_);
     if (options_.scale) gamma_ = next_++;
     if (options_.center) beta_ = next_++;
   }
@@ -28,8 +28,7 @@ class BatchNormalizationStep final : public Step {
   void forward(int stage, int shard) override {
     const Binding& b = shards_[static_cast<std::size_t>(shard)];
     if (b.training && stage == 0) return add_up(b, shard);
-    float* slope = line(shard, 0);
-    float* offset = line(shard, 1);
+    float *slope = numbers(shard, 0), *offset = numbers(shard, 1);
     for (std::size_t c = 0; c < channels_; ++c) {
       const Statistics s = b.training ? of_batch(c) : of_past(b, c);
       const double inverse = 1 / std::sqrt(s.variance + static_cast<double>(options_.epsilon));
@@ -43,10 +42,12 @@ class BatchNormalizationStep final : public Step {
       follow(b.values[next()], c, s.mean);
       follow(b.values[next() + 1], c, s.variance);
     }
-    const Clip all{-std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
-    const Clip clip = b.clip.value_or(all);
-    k_.line(b.batch * pixels_, static_cast<int>(channels_), b.src(), slope, offset, clip.low, clip.high,
-            b.dst);
+    normalise(b, shard, b.src(), b.dst);
+  }
+
+  void recompute(int shard) override {
+    const Binding& b = shards_[static_cast<std::size_t>(shard)];
+    normalise(b, shard, b.kept_src(), b.again);
   }
 
   // With x^ = (src - mean) / sqrt(variance + epsilon) and n numbers a channel:
@@ -54,9 +55,10 @@ class BatchNormalizationStep final : public Step {
   void backward(int stage, int shard) override {
     const Binding& b = shards_[static_cast<std::size_t>(shard)];
     double* sums = &sums_[static_cast<std::size_t>(shard) * 2 * channels_];
+    const simd::ClippedLine line = clipped_line(b, shard);
     if (stage == 0) {
-      k_.centred_sums(b.batch * pixels_, static_cast<int>(channels_), b.src(), b.diff_dst, mean_.data(),
-                      sums);
+      k_.centred_sums(b.batch * pixels_, static_cast<int>(channels_), b.kept_src(), b.diff_dst, mean_.data(),
+                      b.clip ? &line : nullptr, sums);
       for (std::size_t c = 0; c < channels_; ++c) {
         if (beta_ >= 0) b.gradients[static_cast<std::size_t>(beta_)][c] = static_cast<float>(sums[c]);
         if (gamma_ >= 0)
@@ -66,7 +68,7 @@ class BatchNormalizationStep final : public Step {
       return;
     }
     if (!b.diff_src()) return;
-    float *of_diff = line(shard, 0), *of_src = line(shard, 1), *rest = line(shard, 2);
+    float *of_diff = numbers(shard, 2), *of_src = numbers(shard, 3), *rest = numbers(shard, 4);
     for (std::size_t c = 0; c < channels_; ++c) {
       const auto [d, dx] = total(c);
       const double inverse = static_cast<double>(inverse_[c]), n = count(),
@@ -77,8 +79,8 @@ class BatchNormalizationStep final : public Step {
       of_src[c] = static_cast<float>(slope);
       rest[c] = static_cast<float>(-gamma * inverse * d / n - slope * mean);
     }
-    k_.two_lines(b.batch * pixels_, static_cast<int>(channels_), b.diff_dst, of_diff, b.src(), of_src, rest,
-                 b.diff_src());
+    k_.two_lines(b.batch * pixels_, static_cast<int>(channels_), b.diff_dst, of_diff, b.kept_src(), of_src,
+                 rest, b.clip ? &line : nullptr, b.diff_src());
   }
 
  private:
@@ -116,8 +118,17 @@ class BatchNormalizationStep final : public Step {
   }
   const float* param(const Binding& b, int which) const { return b.params[static_cast<std::size_t>(which)]; }
   std::size_t next() const { return static_cast<std::size_t>(next_); }
-  float* line(int shard, int which) {
-    return &lines_[(static_cast<std::size_t>(shard) * 3 + static_cast<std::size_t>(which)) * channels_];
+  float* numbers(int shard, int which) {
+    return &lines_[(static_cast<std::size_t>(shard) * kLines + static_cast<std::size_t>(which)) * channels_];
+  }
+  simd::ClippedLine clipped_line(const Binding& b, int shard) {  // what the last forward pass computed
+    const Clip all{-std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
+    const Clip clip = b.clip.value_or(all);
+    return {numbers(shard, 0), numbers(shard, 1), clip.low, clip.high};
+  }
+  void normalise(const Binding& b, int shard, const float* src, float* dst) {
+    const simd::ClippedLine l = clipped_line(b, shard);
+    k_.line(b.batch * pixels_, static_cast<int>(channels_), src, l.slope, l.offset, l.low, l.high, dst);
   }
 
   const simd::Kernels& k_ = simd::kernels();
@@ -127,7 +138,10 @@ class BatchNormalizationStep final : public Step {
   int pixels_ = 0;
   int gamma_ = -1, beta_ = -1, next_ = 0;  // places in the list of parameters; the moving ones come next
   std::vector<double> sums_;               // (shard, 2, channel)
-  std::vector<float> mean_, inverse_, lines_;
+  std::vector<float> mean_, inverse_;
+  static constexpr std::size_t kLines = 5;
+  std::vector<float>
+      lines_;  // (shard, line, channel): slope and offset of the forward pass, three of backward
 };
 
 }  // namespace

@@ -19,6 +19,8 @@ class BatchNormalization final : public Layer {
   Shape infer(const Shapes& srcs) const override { return only(srcs); }
   std::vector<ParamSpec> params(const Shapes& srcs) const override;
   bool fuses_clip() const override { return true; }
+  bool fuses_clip_backward() const override { return true; }
+  bool recomputes() const override { return true; }
   std::unique_ptr<Step> bind(std::span<const Binding> shards) const override;
   void evaluate(const Evaluation& e) const override;
 

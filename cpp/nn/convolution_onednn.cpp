@@ -121,7 +121,7 @@ class ConvolutionOneDnnStep final : public Step {
           d_.after, hint, with_user_scratchpad());
       gradient_kernel_ = pd.diff_weights_desc();
       std::unordered_map<int, memory> arguments{
-          {DNNL_ARG_SRC, memory_at(d_.src, b_.src())},
+          {DNNL_ARG_SRC, memory_at(d_.src, b_.kept_src())},
           {DNNL_ARG_DIFF_DST, memory_at(d_.dst, b_.diff_dst)},
           {DNNL_ARG_DIFF_WEIGHTS, memory_at(gradient_kernel_, b_.gradients[0])}};
       if (b_.biased()) arguments.insert({DNNL_ARG_DIFF_BIAS, memory_at(d_.bias, b_.gradients[1])});

@@ -22,7 +22,8 @@ class DensePart {
 
   void backward() {
     // d kernel = src^T * diff_dst: the transpose is only another stride.
-    k_.gemm(n_, units_, b_.batch, b_.src(), 1, n_, b_.diff_dst, units_, nullptr, b_.gradients[0], units_);
+    k_.gemm(n_, units_, b_.batch, b_.kept_src(), 1, n_, b_.diff_dst, units_, nullptr, b_.gradients[0],
+            units_);
     if (b_.biased()) k_.column_sums(b_.batch, units_, b_.diff_dst, b_.gradients[1]);
     if (!b_.diff_src()) return;
     float* transposed = b_.scratch->data();

@@ -34,8 +34,8 @@ class DenseOneDnnPart {
     forward_ = matmul({b.src(), b.batch, n_}, {b.params[0], n_, units_}, b.biased() ? b.params[1] : nullptr,
                       b.dst, b.scratch);
     if (!b.diff_dst) return;
-    gradient_ = matmul({b.src(), n_, b.batch, true}, {b.diff_dst, b.batch, units_}, nullptr, b.gradients[0],
-                       b.scratch);
+    gradient_ = matmul({b.kept_src(), n_, b.batch, true}, {b.diff_dst, b.batch, units_}, nullptr,
+                       b.gradients[0], b.scratch);
     if (b.diff_src())
       backward_ = matmul({b.diff_dst, b.batch, units_}, {b.params[0], units_, n_, true}, nullptr,
                          b.diff_src(), b.scratch);

@@ -37,6 +37,8 @@ class DropoutPart {
     if (b_.diff_src()) k_.multiply(size_, b_.diff_dst, factors_.data(), b_.diff_src());
   }
 
+  std::size_t own_bytes() const { return factors_.size() * sizeof(float); }
+
  private:
   void draw() {
     const std::uint64_t key = key_of(*b_.pass, name_).value();

@@ -24,18 +24,20 @@ class EmbeddingPart {
 
   void forward() {
     for (std::size_t i = 0; i < size_; ++i)
-      std::copy_n(b_.params[0] + row(i) * width_, width_, b_.dst + i * width_);
+      std::copy_n(b_.params[0] + row(b_.src(), i) * width_, width_, b_.dst + i * width_);
   }
   void backward() {
     std::fill_n(b_.gradients[0], static_cast<std::size_t>(rows_) * width_, 0.0f);
     for (std::size_t i = 0; i < size_; ++i) {
-      float* gradient = b_.gradients[0] + row(i) * width_;
+      float* gradient = b_.gradients[0] + row(b_.kept_src(), i) * width_;
       k_.add(width_, gradient, b_.diff_dst + i * width_, gradient);
     }
   }
 
  private:
-  std::size_t row(std::size_t i) const { return row_of(name_, static_cast<double>(b_.src()[i]), rows_); }
+  std::size_t row(const float* src, std::size_t i) const {
+    return row_of(name_, static_cast<double>(src[i]), rows_);
+  }
 
   const simd::Kernels& k_ = simd::kernels();
   Binding b_;

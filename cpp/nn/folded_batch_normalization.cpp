@@ -105,6 +105,14 @@ class FoldedStep final : public Step {
     hand_over(shard);
   }
 
+  std::size_t own_bytes() const override {
+    std::size_t floats = kernel_.size() + bias_.size();
+    for (const Own& own : own_)
+      for (const auto* b : {&own.results, &own.kernel, &own.bias, &own.folded, &own.diff_src})
+        floats += b->size();
+    return floats * sizeof(float) + folded_->own_bytes() + (plain_ ? plain_->own_bytes() : 0);
+  }
+
  private:
   // One shard's numbers in training.
   struct Own {

@@ -71,11 +71,19 @@ class GruPart {
       std::swap(diff, before);
     }
     const int rows = b_.batch * steps_;
-    k_.gemm(n_, 3 * u_, rows, b_.src(), 1, n_, diff_input_.data(), 3 * u_, nullptr, b_.gradients[0], 3 * u_);
+    k_.gemm(n_, 3 * u_, rows, b_.kept_src(), 1, n_, diff_input_.data(), 3 * u_, nullptr, b_.gradients[0],
+            3 * u_);
     if (b_.params.size() > 2) k_.column_sums(rows, 3 * u_, diff_input_.data(), b_.gradients[2]);
     if (!b_.diff_src()) return;
     k_.transpose(n_, 3 * u_, b_.params[0], transposed);
     k_.gemm(rows, n_, 3 * u_, diff_input_.data(), 3 * u_, 1, transposed, n_, nullptr, b_.diff_src(), n_);
+  }
+
+  std::size_t own_bytes() const {
+    std::size_t floats = 0;
+    for (const auto* v : {&h_, &input_, &inner_, &gates_, &diff_input_, &diff_inner_, &diff_h_})
+      floats += v->size();
+    return floats * sizeof(float);
   }
 
  private:

@@ -1,6 +1,7 @@
 // Layers describe, steps compute. A Layer is an immutable description that any number of plans may share;
 // `bind` gives the Step of one plan, with its memory and primitives inside.
 #pragma once
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,11 +27,16 @@ struct Source {
   Shape shape;
   const float* data;
   float* diff = nullptr;
+  const float* kept = nullptr;  // the same numbers for the backward pass: there they may lie elsewhere
 };
 
 // max(low, min(x, high)): ReLU, ReLU6 and their kin.
 struct Clip {
   float low, high;
+
+  // Where clipped numbers alone are left, the gradient passes for low < number <= this: one that equals the
+  // upper end was clipped.
+  float passes_to() const { return std::isfinite(high) ? std::nextafter(high, low) : high; }
 };
 
 // The memory that a step works on: one shard of the batch.
@@ -41,6 +47,8 @@ struct Binding {
   std::vector<Source> srcs;
   Shape dst_shape;
   float* dst;
+  const float* kept_dst = nullptr;  // as Source::kept
+  float* again = nullptr;           // where `recompute` writes
   const float* diff_dst = nullptr;
   std::vector<const float*> params{};  // effective values, in the order of Layer::params
   std::vector<float*> gradients{};     // this shard's share; the plan adds them up in the order of the shards
@@ -49,9 +57,11 @@ struct Binding {
   Scratch* packed = nullptr;           // of all shards of a layer, from `prepare` to the end of the pass
   const Pass* pass = nullptr;
   bool training = false;
-  std::optional<Clip> clip{};  // an activation that follows in place, which this step applies too
+  std::optional<Clip> clip{};         // an activation that follows in place, which this step applies too
+  std::optional<Clip> clip_before{};  // one that made src, whose gradient is this step's task
 
   const float* src() const { return srcs[0].data; }
+  const float* kept_src() const { return srcs[0].kept; }
   float* diff_src() const { return srcs[0].diff; }
   const Shape& src_shape() const { return srcs[0].shape; }
   bool biased() const { return params.size() > 1; }
@@ -68,9 +78,14 @@ class Step {
   virtual void forward(int stage, int shard) = 0;
   // Writes the sources' diff (where bound) and the gradients of the parameters.
   virtual void backward(int stage, int shard) = 0;
+  // Writes dst's numbers of the last forward pass again, bit for bit, to Binding::again.
+  virtual void recompute(int /*shard*/) {}
+  // What it holds beside the plan's memory and grows with the batch or with the layer's kernel.
+  virtual std::size_t own_bytes() const { return 0; }
 };
 
-// A step whose shards know nothing of each other: Part has forward() and backward().
+// A step whose shards know nothing of each other: Part has forward() and backward(), and own_bytes() where it
+// holds memory.
 template <typename Part>
 class Shards final : public Step {
  public:
@@ -80,6 +95,12 @@ class Shards final : public Step {
   }
   void forward(int, int shard) override { parts_[static_cast<std::size_t>(shard)]->forward(); }
   void backward(int, int shard) override { parts_[static_cast<std::size_t>(shard)]->backward(); }
+  std::size_t own_bytes() const override {
+    std::size_t bytes = 0;
+    if constexpr (requires(const Part& p) { p.own_bytes(); })
+      for (const auto& p : parts_) bytes += p->own_bytes();
+    return bytes;
+  }
 
  private:
   std::vector<std::unique_ptr<Part>> parts_;
@@ -130,6 +151,12 @@ class Layer {
   virtual Place place() const { return Place::own; }
   virtual std::optional<Clip> clip() const { return std::nullopt; }  // where that is all that it does
   virtual bool fuses_clip() const { return false; }                  // obeys Binding::clip
+  virtual bool fuses_clip_backward() const { return false; }         // in the backward pass, too
+  // A clip before it may leave its gradient to this layer: it obeys Binding::clip_before.
+  virtual bool takes_clip_backward() const { return false; }
+  // Whether Step::recompute is there and worth while: dst need not be kept for the backward pass. It reads
+  // src, and nothing that its own backward pass changes.
+  virtual bool recomputes() const { return false; }
 
   virtual std::unique_ptr<Step> bind(std::span<const Binding> shards) const = 0;
 

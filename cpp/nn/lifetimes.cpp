@@ -53,7 +53,7 @@ bool Lifetimes::may_overwrite(const Graph& graph, std::size_t node, bool trainin
   for (std::size_t t = 1; t <= node; ++t) {
     if (root(t) != memory) continue;
     if (readers_[t].size() != 1) return false;
-    if (training && graph.nodes()[t - 1].layer->keeps().dst) return false;
+    if (training && keeps_dst(graph, t - 1)) return false;
   }
   return true;
 }
@@ -63,6 +63,8 @@ void Lifetimes::share(const Graph& graph, bool training) {
   parent_.resize(n + 1);
   fused_.assign(n, false);
   fuses_.assign(n, false);
+  passes_on_.assign(n, false);
+  takes_clip_.assign(n, false);
   for (std::size_t t = 0; t <= n; ++t) parent_[t] = t;
   for (std::size_t i = 0; i < n; ++i) {
     const Node& node = graph.nodes()[i];
@@ -73,30 +75,85 @@ void Lifetimes::share(const Graph& graph, bool training) {
       const std::size_t before = static_cast<std::size_t>(source);
       if (graph.nodes()[before].layer->fuses_clip()) fused_[i] = fuses_[before] = true;
     }
+    if (training && node.layer->clip()) pass_clip_on(graph, i);
   }
+}
+
+// To the source that applies the clip, where it can tell from its own source what was clipped, or to the only
+// reader: a maximum that was clipped tells that all of its window was.
+void Lifetimes::pass_clip_on(const Graph& graph, std::size_t node) {
+  if (fused_[node]) {
+    const auto before = static_cast<std::size_t>(graph.nodes()[node].sources[0]);
+    passes_on_[node] = graph.nodes()[before].layer->fuses_clip_backward();
+  }
+  if (passes_on_[node] || node + 1 == graph.nodes().size() || readers_[node + 1].size() != 1) return;
+  const std::size_t reader = readers_[node + 1].front();
+  if (graph.nodes()[reader].layer->takes_clip_backward()) passes_on_[node] = takes_clip_[reader] = true;
+}
+
+bool Lifetimes::keeps_dst(const Graph& graph, std::size_t node) const {
+  return takes_clip_[node] || (graph.nodes()[node].layer->keeps().dst && !passes_on_[node]);
+}
+
+// The nodes whose backward pass reads this memory.
+std::vector<std::size_t> Lifetimes::backward_readers(const Graph& graph, std::size_t memory) const {
+  std::vector<std::size_t> found;
+  for (std::size_t t = memory; t < parent_.size(); ++t) {
+    if (root(t) != memory) continue;
+    if (t > 0 && learns_[t] && keeps_dst(graph, t - 1)) found.push_back(t - 1);
+    for (const std::size_t reader : readers_[t])
+      if (learns_[reader + 1] && graph.nodes()[reader].layer->keeps().src) found.push_back(reader);
+  }
+  return found;
+}
+
+// Its node can write it again, and nothing else has changed it since; what that reads is there.
+bool Lifetimes::may_recompute(const Graph& graph, std::size_t tensor) const {
+  if (tensor == 0 || root(tensor) != tensor || tensor == root(parent_.size() - 1) || !learns_[tensor])
+    return false;
+  const Node& node = graph.nodes()[tensor - 1];
+  if (!node.layer->recomputes() || !node.layer->keeps().src) return false;
+  for (const int s : node.sources)
+    if (recomputed(tensor_of(s))) return false;
+  for (std::size_t t = tensor + 1; t < parent_.size(); ++t)
+    if (root(t) == tensor && !fused_[t - 1] && graph.nodes()[t - 1].layer->place() != Place::alias)
+      return false;
+  return true;
 }
 
 void Lifetimes::reserve_data(const Graph& graph, int batch, bool training, Arena& arena) {
   const int n = static_cast<int>(graph.nodes().size());
   const std::size_t tensors = static_cast<std::size_t>(n) + 1;
-  std::vector<int> last(tensors, 0);
+  std::vector<int> last(tensors, 0);  // in the forward pass
   for (std::size_t t = 0; t < tensors; ++t) {
     int end = t + 1 == tensors ? n : static_cast<int>(t) - 1;
-    for (const std::size_t reader : readers_[t]) {
-      const int i = static_cast<int>(reader);
-      const bool kept = training && learns_[reader + 1] && graph.nodes()[reader].layer->keeps().src;
-      end = std::max(end, kept ? 2 * n - i : i);
-    }
-    const bool keeps = t > 0 && training && learns_[t] && graph.nodes()[t - 1].layer->keeps().dst;
-    if (keeps) end = std::max(end, 2 * n - (static_cast<int>(t) - 1));
+    for (const std::size_t reader : readers_[t]) end = std::max(end, static_cast<int>(reader));
     last[root(t)] = std::max(last[root(t)], end);
   }
   data_.resize(tensors);
-  for (std::size_t t = 0; t < tensors; ++t)
-    if (root(t) == t) {
-      const bool outside = t == 0 || t == root(tensors - 1);
-      data_[t] = arena.reserve(outside ? 0 : floats(graph, t, batch), static_cast<int>(t) - 1, last[t]);
+  kept_.resize(tensors);
+  revives_.resize(static_cast<std::size_t>(n));
+  for (std::size_t t = 0; t < tensors; ++t) {
+    if (root(t) != t) continue;
+    const bool outside = t == 0 || t == root(tensors - 1);
+    const std::size_t size = outside ? 0 : floats(graph, t, batch);
+    const int first = static_cast<int>(t) - 1;
+    const std::vector<std::size_t> readers =
+        training ? backward_readers(graph, t) : std::vector<std::size_t>();
+    if (readers.empty()) {
+      data_[t] = kept_[t] = arena.reserve(size, first, last[t]);
+      continue;
     }
+    const auto [least, most] = std::ranges::minmax(readers);
+    const int until = 2 * n - static_cast<int>(least);
+    if (may_recompute(graph, t)) {
+      data_[t] = arena.reserve(size, first, last[t]);
+      kept_[t] = arena.reserve(size, 2 * n - static_cast<int>(most), until);
+      revives_[most].push_back(t - 1);
+    } else {
+      data_[t] = kept_[t] = arena.reserve(size, first, std::max(last[t], until));
+    }
+  }
 }
 
 void Lifetimes::reserve_diffs(const Graph& graph, int batch, Arena& arena) {

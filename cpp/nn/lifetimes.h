@@ -26,6 +26,11 @@ class Lifetimes {
   };
 
   Arena::Handle data(std::size_t tensor) const { return data_[root(tensor)]; }
+  // Where the backward pass reads it: elsewhere if it is given up after the forward pass and computed again.
+  Arena::Handle kept(std::size_t tensor) const { return kept_[root(tensor)]; }
+  bool recomputed(std::size_t tensor) const { return kept(tensor) != data(tensor); }
+  // Nodes whose results must be there again before this one runs backward.
+  const std::vector<std::size_t>& revives(std::size_t node) const { return revives_[node]; }
   Arena::Handle diff(std::size_t tensor) const { return diff_[tensor]; }
   Arena::Handle input() const { return data_[0]; }
   Arena::Handle output() const { return data(data_.size() - 1); }
@@ -34,20 +39,28 @@ class Lifetimes {
   bool learns(std::size_t node) const { return learns_[node + 1]; }  // whether it runs backward
   bool fused(std::size_t node) const { return fused_[node]; }        // its clip is done by its source
   bool fuses(std::size_t node) const { return fuses_[node]; }        // it does its reader's clip
+  // A clip whose gradient another step takes care of: its own backward pass does nothing.
+  bool passes_on(std::size_t node) const { return passes_on_[node]; }
+  bool takes_clip(std::size_t node) const { return takes_clip_[node]; }  // the step before passes on to it
   std::size_t reader(std::size_t node) const { return readers_[node + 1].front(); }
 
  private:
   std::size_t root(std::size_t tensor) const;
   void find_readers(const Graph& graph);
   void share(const Graph& graph, bool training);
+  void pass_clip_on(const Graph& graph, std::size_t node);
+  bool keeps_dst(const Graph& graph, std::size_t node) const;
+  std::vector<std::size_t> backward_readers(const Graph& graph, std::size_t memory) const;
+  bool may_recompute(const Graph& graph, std::size_t tensor) const;
   bool may_overwrite(const Graph& graph, std::size_t node, bool training) const;
   void reserve_data(const Graph& graph, int batch, bool training, Arena& arena);
   void reserve_diffs(const Graph& graph, int batch, Arena& arena);
 
   std::vector<std::vector<std::size_t>> readers_;  // of a tensor, in order; twice where a node reads it twice
   std::vector<std::size_t> parent_;                // tensors that share memory
-  std::vector<bool> learns_, fused_, fuses_;
-  std::vector<Arena::Handle> data_, diff_;
+  std::vector<bool> learns_, fused_, fuses_, passes_on_, takes_clip_;
+  std::vector<std::vector<std::size_t>> revives_;
+  std::vector<Arena::Handle> data_, kept_, diff_;
   std::vector<std::vector<Edge>> edges_;
 };
 

@@ -110,10 +110,13 @@ Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
   Binding b{samples(shard), begin_[static_cast<std::size_t>(shard)],
             batch_,         {},
             dst_shape,      at(shard, tensors_.data(node + 1), dst_shape.size())};
+  b.kept_dst = at(shard, tensors_.kept(node + 1), dst_shape.size());
+  if (tensors_.recomputed(node + 1)) b.again = at(shard, tensors_.kept(node + 1), dst_shape.size());
   for (std::size_t k = 0; k < graph.nodes()[node].sources.size(); ++k) {
     const int source = graph.nodes()[node].sources[k];
     const Shape& shape = graph.shape(source);
     Source s{shape, at(shard, tensors_.data(static_cast<std::size_t>(source + 1)), shape.size())};
+    s.kept = at(shard, tensors_.kept(static_cast<std::size_t>(source + 1)), shape.size());
     if (training_ && tensors_.edge(node, k).wanted)
       s.diff = at(shard, tensors_.edge(node, k).handle, shape.size());
     b.srcs.push_back(std::move(s));
@@ -130,6 +133,8 @@ Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
   b.packed = &packed_;
   b.pass = &pass_;
   b.training = training_;
+  if (tensors_.takes_clip(node))
+    b.clip_before = graph.nodes()[static_cast<std::size_t>(graph.nodes()[node].sources[0])].layer->clip();
   if (tensors_.fuses(node)) b.clip = graph.nodes()[tensors_.reader(node)].layer->clip();
   return b;
 }
@@ -185,7 +190,9 @@ void Plan::backward() {
         for (std::size_t i = run.first; i < run.last; ++i) {
           const std::size_t node = n - 1 - i;
           if (!tensors_.learns(node)) continue;
-          steps_[node]->backward(stage, shard);
+          if (stage == 0)
+            for (const std::size_t source : tensors_.revives(node)) steps_[source]->recompute(shard);
+          if (!tensors_.passes_on(node)) steps_[node]->backward(stage, shard);
           if (stage + 1 < steps_[node]->stages()) continue;
           for (const Sum& sum : sums_[node][static_cast<std::size_t>(shard)])
             kernels.add(sum.size, sum.target, sum.more, sum.target);
@@ -216,7 +223,9 @@ std::size_t Plan::arena_bytes() const {
   std::size_t floats = src_.size() + output_.size() + diff_dst_.size() + packed_.size() + partials_.size();
   for (const Arena& a : arenas_) floats += a.size();
   for (const Scratch& s : scratch_) floats += s.size();
-  return floats * sizeof(float);
+  std::size_t bytes = floats * sizeof(float);
+  for (const auto& step : steps_) bytes += step->own_bytes();
+  return bytes;
 }
 
 }  // namespace qkd::nn

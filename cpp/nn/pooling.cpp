@@ -45,6 +45,7 @@ class PoolingPart {
 
   void backward() {
     if (!b_.diff_src()) return;
+    if (b_.clip_before) stop_clipped();
     for (int s = 0; s < b_.batch; ++s) {
       float* diff_src = b_.diff_src() + at(s) * src_size_;
       if (average_)
@@ -54,7 +55,17 @@ class PoolingPart {
     }
   }
 
+  std::size_t own_bytes() const { return winners_.size() * sizeof(winners_[0]); }
+
  private:
+  // What the clip stopped is the maximum of its window, or nothing of it passes in any case. Nobody reads the
+  // gradient of dst after this step.
+  void stop_clipped() {
+    float* diff = const_cast<float*>(b_.diff_dst);
+    k_.pass_between(at(b_.batch) * at(g_.pixels()) * c_, b_.kept_dst, b_.clip_before->low,
+                    b_.clip_before->passes_to(), diff, diff);
+  }
+
   std::size_t first(int sample) const { return at(sample) * at(g_.pixels()) * c_; }
 
   const simd::Kernels& k_ = simd::kernels();

@@ -19,6 +19,7 @@ class Pooling final : public Layer {
 
   Shape infer(const Shapes& srcs) const override;
   Keeps keeps() const override { return {false, false}; }
+  bool takes_clip_backward() const override { return options_.kind == Kind::max; }
   std::unique_ptr<Step> bind(std::span<const Binding> shards) const override;
   void evaluate(const Evaluation& e) const override;
 

@@ -46,6 +46,12 @@ struct Windows {
   int h, w, c, kernel_h, kernel_w, stride_h, stride_w, top, left, out_h, out_w;
 };
 
+// y = clip(x * slope + offset, low, high), slope and offset per column.
+struct ClippedLine {
+  const float *slope, *offset;
+  float low, high;
+};
+
 // A convolution of one image whose border of zeros lies in memory, so that no tap is outside: the window of
 // dst's pixel (y, x) is kernel_h runs of `run` = kernel_w c numbers, src_row apart, the first of them at
 // y step_y + x step_x. kSlack floats behind every argument may be read.
@@ -100,15 +106,17 @@ struct Kernels {
 
   // Per column of (rows, columns): sums (2, columns) of src - shift and of its square.
   void (*moments)(int rows, int columns, const float* src, const float* shift, double* sums);
-  // sums (2, columns) of diff and of diff * (src - mean).
+  // sums (2, columns) of diff and of diff * (src - mean). diff counts as zero where `line` with the clip's
+  // numbers would have clipped src; clip may be null.
   void (*centred_sums)(int rows, int columns, const float* src, const float* diff, const float* mean,
-                       double* sums);
+                       const ClippedLine* clip, double* sums);
   // dst = clip(src * slope + offset, low, high), slope and offset per column.
   void (*line)(int rows, int columns, const float* src, const float* slope, const float* offset, float low,
                float high, float* dst);
-  // dst = a * slope_a + b * slope_b + offset, per column; dst may be a.
+  // dst = a * slope_a + b * slope_b + offset, per column; dst may be a. a counts as zero where `line` with
+  // the clip's numbers would have clipped b; clip may be null.
   void (*two_lines)(int rows, int columns, const float* a, const float* slope_a, const float* b,
-                    const float* slope_b, const float* offset, float* dst);
+                    const float* slope_b, const float* offset, const ClippedLine* clip, float* dst);
   // dst = src * scale + offset, both per column.
   void (*rescale)(int rows, int columns, const float* src, const float* scale, const float* offset,
                   float* dst);

@@ -176,3 +176,28 @@ TEST_CASE("fake quantisers round ties as they say, saturate, and let NaN through
     check(FakeRounding::floor, down);
   }
 }
+
+TEST_CASE("a clipped line's gradient is that of the clip and then of the line, to the bit", "[simd]") {
+  const Key key(12);
+  const int rows = 45, columns = 21;
+  const std::size_t n = rows * columns;
+  const std::vector<float> src = normals(key.fold(1), n), diff = normals(key.fold(2), n),
+                           mean = normals(key.fold(3), columns), slope = normals(key.fold(4), columns),
+                           offset = normals(key.fold(5), columns), of_src = normals(key.fold(6), columns);
+  for (const Kernels* k : levels()) {
+    const qkd::simd::ClippedLine clip{slope.data(), offset.data(), 0.0f, 0.75f};
+    std::vector<float> y(n), passed(n), one(n), other(n);
+    k->line(rows, columns, src.data(), slope.data(), offset.data(), clip.low, clip.high, y.data());
+    k->pass_between(n, y.data(), clip.low, std::nextafter(clip.high, clip.low), diff.data(), passed.data());
+    std::vector<double> two_steps(2 * columns), at_once(2 * columns);
+    k->centred_sums(rows, columns, src.data(), passed.data(), mean.data(), nullptr, two_steps.data());
+    k->centred_sums(rows, columns, src.data(), diff.data(), mean.data(), &clip, at_once.data());
+    REQUIRE(two_steps == at_once);
+    k->two_lines(rows, columns, passed.data(), slope.data(), src.data(), of_src.data(), offset.data(),
+                 nullptr, one.data());
+    k->two_lines(rows, columns, diff.data(), slope.data(), src.data(), of_src.data(), offset.data(), &clip,
+                 other.data());
+    REQUIRE(one == other);
+    REQUIRE(passed != diff);
+  }
+}

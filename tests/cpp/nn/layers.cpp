@@ -157,7 +157,7 @@ TEST_CASE("a dense layer by oneDNN gives what our kernel gives", "[nn]") {
     const std::vector<nn::Binding> shards{{.batch = batch,
                                            .first = 0,
                                            .whole = batch,
-                                           .srcs = {{{n}, src.data(), diff_src.data()}},
+                                           .srcs = {{{n}, src.data(), diff_src.data(), src.data()}},
                                            .dst_shape = {units},
                                            .dst = dst.data(),
                                            .diff_dst = diff_dst.data(),
@@ -184,7 +184,7 @@ TEST_CASE("quantisers pass the gradient inside their range and stop it outside",
   const std::vector<nn::Binding> shards{{.batch = 1,
                                          .first = 0,
                                          .whole = 1,
-                                         .srcs = {{{6}, x.data(), diff.data()}},
+                                         .srcs = {{{6}, x.data(), diff.data(), x.data()}},
                                          .dst_shape = {6},
                                          .dst = y.data(),
                                          .diff_dst = ones.data()}};
@@ -250,4 +250,62 @@ TEST_CASE("layers that cannot be computed are refused when the graph is built", 
   REQUIRE_THROWS_WITH(Graph({4}, Layers{std::make_shared<nn::FoldedBatchNormalization>(
                                      flatten(), nn::FoldedBatchNormalization::Options{})}),
                       Catch::Contains("a kernel"));
+}
+
+TEST_CASE("a plan counts what its steps hold beside its own memory", "[nn]") {
+  const auto bytes = [](const Shape& input, const Layers& layers) {
+    Graph g(input, layers);
+    return g.plan(4, true).arena_bytes();
+  };
+  // 4 samples of 16 x 16 x 8 numbers: the factors of a dropout, the results of a folded normalisation.
+  const std::size_t numbers = 4 * 16 * 16 * 8;
+  const auto drop = std::make_shared<nn::Dropout>("drop", 0.5);
+  REQUIRE(bytes({16, 16, 8}, {activation("tanh", "tanh"), drop}) >=
+          bytes({16, 16, 8}, {activation("tanh", "tanh")}) + numbers / 8);
+  const auto conv = convolution("conv", 8, {3, 3, 1, 1, nn::Padding::same});
+  const auto folded =
+      std::make_shared<nn::FoldedBatchNormalization>(conv, nn::FoldedBatchNormalization::Options{});
+  REQUIRE(bytes({16, 16, 8}, {folded}) >= bytes({16, 16, 8}, {conv}) + 4 * numbers);
+  const auto gru = std::make_shared<nn::Gru>("gru", nn::Gru::Options{6, true});
+  REQUIRE(bytes({50, 2}, {gru}) >= 4 * 4 * (4 * 50 * 6));  // states and three gates of every step
+}
+
+TEST_CASE("gradients of clips that other steps take care of, and of what is computed again, are right",
+          "[nn]") {
+  const nn::Window same{3, 3, 1, 1, nn::Padding::same}, half{2, 2, 2, 2};
+  const auto node = [](std::shared_ptr<const nn::Layer> layer, std::vector<int> sources) {
+    return Node{std::move(layer), std::move(sources)};
+  };
+  // Clips before a pool of touching windows and before one of windows that overlap, clips after a
+  // normalisation that one step reads or two, a normalisation without a clip.
+  Graph g({8, 8, 3}, std::vector<Node>{
+                         node(convolution("a", 6, same), {-1}), node(activation("ra", "relu"), {0}),
+                         node(pooling("pa", kMax, {3, 3, 1, 1}), {1}), node(convolution("b", 16, same), {2}),
+                         node(normalization("nb"), {3}), node(activation("rb", "relu6"), {4}),
+                         node(convolution("c", 16, same), {5}), node(normalization("nc"), {6}),
+                         node(std::make_shared<nn::Add>("add"), {7, 5}), node(activation("rd", "relu"), {8}),
+                         node(pooling("pd", kMax, half), {9}), node(convolution("d", 1, same, true), {10}),
+                         node(normalization("nd"), {11}), node(activation("re", "relu"), {12}),
+                         node(flatten(), {13}), node(dense("out", 3), {14})});
+  for (const int batch : {2, 5}) examine(g, batch);
+}
+
+TEST_CASE("a training plan gives normalised activations up after the forward pass", "[nn]") {
+  const auto bytes = [](int blocks) {
+    Layers layers;
+    for (int i = 0; i < blocks; ++i) {
+      const std::string n = std::to_string(i);
+      layers.push_back(convolution(("conv" + n).c_str(), 16, {3, 3, 1, 1, nn::Padding::same}));
+      layers.push_back(normalization(("bn" + n).c_str()));
+      layers.push_back(activation(("relu" + n).c_str(), "relu"));
+    }
+    layers.push_back(global("mean", kAverage));
+    Graph g({32, 32, 16}, layers);
+    return g.plan(4, true).arena_bytes();
+  };
+  // Each block more keeps the convolution's numbers and no others.
+  const std::size_t kept = 4 * 32 * 32 * 16 * sizeof(float);
+  const std::size_t more = bytes(8) - bytes(6);
+  REQUIRE(more >= 2 * kept);
+  REQUIRE(more < 3 * kept);
 }
