@@ -21,7 +21,7 @@ def cluster_of(kind: str, memory: str, walltime: str) -> Any:
         "cores": 1,  # a tiny network trains fastest on one thread; more workers, not wider ones
         "memory": memory,
         "job_script_prologue": ["export OMP_NUM_THREADS=1"],
-        "scheduler_options": {"dashboard_address": None},
+        "scheduler_options": {"dashboard_address": ":0"},
     }
     if kind == "slurm":
         return SLURMCluster(walltime=walltime, job_extra_directives=["--requeue"], **options)

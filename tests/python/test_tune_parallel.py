@@ -140,7 +140,7 @@ def test_a_killed_worker_loses_only_its_trial_which_runs_again(tmp_path: Path) -
 def scheduler() -> Iterator[str]:
     """Two workers, each a process with a nanny that starts it again."""
     distributed = pytest.importorskip("distributed", reason="dask is not installed: pip install qkdflow[dask]")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as two:
         yield two.scheduler_address
 
 
@@ -167,6 +167,32 @@ def test_on_dask_a_killed_worker_s_trial_runs_again_and_the_search_is_the_same(t
     config = RunConfig("psd", jobs=2, effort={"teacher_trials": 4, "teacher_trial_epochs": 2})
     here, far = (stages.search_teacher(data, config, Key(1), dask=address) for address in (None, scheduler))
     assert here.trials == far.trials
+
+
+def test_an_objective_that_died_with_its_only_holder_is_sent_anew(
+    tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask's broadcast passes over a worker that is slow to take the objective: here one alone has it."""
+    from distributed import Client
+
+    real, sent = Client.scatter, []
+
+    def scatter(client: Any, data: Any, **options: Any) -> Any:
+        sent.append(data)
+        return real(client, data, **{**options, "broadcast": False})
+
+    def deadly(trial: Trial) -> float:
+        if not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return score(trial)
+
+    monkeypatch.setattr(Client, "scatter", scatter)
+    search, undisturbed = study(), study()
+    search.optimize(deadly, 6, dask=scheduler)
+    undisturbed.optimize(score, 6)
+    assert len(sent) == 2
+    assert search.trials == undisturbed.trials
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +240,7 @@ def test_a_trial_that_kills_every_worker_ends_with_the_cure(tmp_path: Path) -> N
     search = study(journal=tmp_path / "j")
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as one,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as one,
         pytest.raises(ToolError, match=r"\[dask\] a worker must outlive its trial; 1 died .* memory"),
     ):
         search.optimize(deadly, 3, dask=one.scheduler_address)
@@ -231,7 +257,7 @@ def test_on_dask_workers_may_join_later_and_must_not_all_leave(tmp_path: Path) -
             time.sleep(60)
         return score(trial)
 
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as changing:
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as changing:
         threads: dict[str, int] = {}
 
         def grow(_: Study, trial: Trial) -> None:

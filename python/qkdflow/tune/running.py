@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from typing import TYPE_CHECKING, Any, Literal
 
 from qkdflow._core import set_threads
-from qkdflow.tune.cluster import workers
+from qkdflow.tune.cluster import on_workers
 from qkdflow.tune.trial import Trial, TrialFailed, TrialPruned
 
 if TYPE_CHECKING:
@@ -46,8 +46,11 @@ def run(
 ) -> None:
     """See Study.optimize."""
     if dask is not None:
-        with workers(dask, objective) as (remote, sent):
+
+        def body(remote: Executor, sent: Any) -> None:
             _pooled(study, sent, n_trials, callback, jobs, remote, in_order=True)
+
+        on_workers(dask, objective, body)
     elif executor is not None:
         _pooled(study, objective, n_trials, callback, jobs, executor, in_order=False)
     elif jobs > 1:
