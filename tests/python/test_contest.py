@@ -43,8 +43,13 @@ def test_a_file_of_plain_python_plugs_in(tmp_path: Path, capsys: pytest.CaptureF
     file = tmp_path / "mine.py"
     file.write_text(FILE)
     command = ["bench", "bo", "--problems", str(file), "--peers", "none", "--seeds", "3", "--trials", "10", "--json"]
-    assert main([*command, "--environments", str(tmp_path)]) == 0
+    command += ["--environments", str(tmp_path), "--keep", str(tmp_path / "kept.jsonl")]
+    assert main(command) == 0
     report = json.loads(capsys.readouterr().out)
+    assert main([*command, "--score"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again == {word: report[word] for word in again}
+    assert set(report) - set(again) == {"seconds", "load"}
     row = report["problems"]["mine"]
     assert row["qkdflow"]["seeds"] == row["random"]["seeds"] == 3
     assert row["random"]["normalised"] == pytest.approx(1)
@@ -63,6 +68,7 @@ def test_what_is_asked_for_wrongly_is_told(tmp_path: Path, capsys: pytest.Captur
         (["--seeds", "x"], "--seeds must be numbers"),
         (["--trials", "0"], "--trials must be 1 or more"),
         (["--only", "nothing"], "--only must name problems"),
+        (["--score"], "--score needs --keep FILE"),
     ]:
         assert main(["bench", "bo", "--environments", str(tmp_path), *words]) == 2
         assert text in capsys.readouterr().err

@@ -42,6 +42,12 @@ class Kept:
     def get(self, player: str, problem: str, seed: int, trials: int) -> Search | None:
         return self._found.get((player, problem, seed, trials))
 
+    def of(self, players: Sequence[str], problems: Sequence[Problem], trials: int) -> list[Search]:
+        """What there is of these, the players in this order."""
+        names = {problem.name for problem in problems}
+        found = [search for key, search in sorted(self._found.items()) if key[1] in names and key[3] == trials]
+        return [search for player in players for search in found if search.player == player]
+
     def add(self, search: Search, trials: int) -> None:
         if self._path is None:
             return
