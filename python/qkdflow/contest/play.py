@@ -110,8 +110,10 @@ def tournament(
                 tick(f"{entry.name} has no entry for {problem.name}: it takes one objective")
             else:
                 games.append((entry, problem))
-        futures = [pool.submit(play, e, p, seeds(e), trials, kept) for e, p in games]
-        for (entry, problem), future in zip(games, futures, strict=True):
-            done += future.result()
+        # The dear players, who have the fewest seeds, begin: a long game at the end would run alone.
+        order = sorted(games, key=lambda game: len(seeds(game[0])))
+        futures = {(e.name, p.name): pool.submit(play, e, p, seeds(e), trials, kept) for e, p in order}
+        for entry, problem in games:
+            done += futures[entry.name, problem.name].result()
             tick(f"{entry.name} on {problem.name}")
     return done
