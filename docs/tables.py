@@ -1,7 +1,7 @@
-"""The measured tables of README.md, made from the committed results: `python docs/tables.py` writes them anew.
+"""The measured tables of README.md and results/bo.md, made from the committed results: `python docs/tables.py`.
 
-A table stands between `<!-- table NAME -->` and `<!-- end -->`; what makes it is TABLES[NAME]. Nothing is typed by hand
-there: a test fails where the file differs from what the results say.
+A table stands between `<!-- table NAME -->` and `<!-- end -->`; what makes it is PAGES[page][NAME]. Nothing is typed
+by hand there: a test fails where the file differs from what the results say.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from qkdflow.contest.score import table as contest
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results"
 sys.path.insert(0, str(ROOT / "tests/bench"))
 README = ROOT / "README.md"
+OPTIMISERS = RESULTS / "bo.md"
 _MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -107,14 +111,37 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[i
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *rows))
 
 
-TABLES: dict[str, Callable[[], str]] = {"compression": compression, "speed": speed, "ladder": ladder}
+def optimisers(name: str) -> str:
+    """A contest as `qkdflow bench bo` prints it."""
+    return f"```\n{contest(json.loads((RESULTS / f'{name}.json').read_text(encoding='utf-8')))}\n```\n"
 
 
-def filled(text: str) -> str:
-    """The text with every marked table made anew."""
-    return _MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+def suggestion() -> str:
+    """CPU time of a suggestion, as tests/bench/suggestion_cost.py wrote it, a line a number of trials."""
+    lines = [json.loads(line) for line in (RESULTS / "bo_suggestion.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        [f"{row['n']:,}", *(f"{row[word]:.1f}" for word in ("mean_ms", "min_ms", "max_ms", "load"))] for row in lines
+    ]
+    return _table(("trials", "mean, ms", "least", "most", "load"), rows, right=range(5))
+
+
+# What a page's marked tables are made by.
+PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    README: {"compression": compression, "speed": speed, "ladder": ladder},
+    OPTIMISERS: {
+        **{name: partial(optimisers, name) for name in ("bo_main", "bo_second", "bo_fronts")},
+        "bo_suggestion": suggestion,
+    },
+}
+
+
+def filled(page: Path) -> str:
+    """The page's text with every marked table made anew."""
+    text = page.read_text(encoding="utf-8")
+    return _MARKED.sub(lambda found: f"{found[1]}{PAGES[page][found[2]]()}{found[3]}", text)
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
-    print(README)
+    for page in PAGES:
+        page.write_text(filled(page), encoding="utf-8")
+        print(page)

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace qkd::bayes {
 namespace {
@@ -13,7 +12,7 @@ constexpr double kFar = 3;  // beyond the median by so many of its distances to 
 
 }  // namespace
 
-Outcomes outcomes(const VectorXd& values, const std::vector<State>& states, bool pulled) {
+Outcomes outcomes(const VectorXd& values, const std::vector<State>& states, bool capped) {
   const Eigen::Index n = values.size();
   std::vector<double> finite;
   for (Eigen::Index i = 0; i < n; ++i) {
@@ -32,16 +31,10 @@ Outcomes outcomes(const VectorXd& values, const std::vector<State>& states, bool
     const bool curve = state == State::pruned && std::isfinite(values[i]) && !finite.empty();
     out.y[i] = curve ? std::clamp(values[i], quartile, worst) : worst;
   }
-  // Pulled in by logarithms: they must not stretch the scale, yet their order shows the way out of a plateau.
-  // A quarter at most is: a search that has converged must not shrink all that it knows.
-  if (pulled && !finite.empty()) {
-    const double median = finite[finite.size() / 2], half = median - finite.front();
-    const double far = std::max(median + kFar * half, quartile);
-    const double unit = half > 0 ? half : worst - finite.front();
-    const auto near = [&](double y) {
-      return far + unit * std::log1p(std::min((y - far) / unit, std::numeric_limits<double>::max()));
-    };
-    out.y = out.y.unaryExpr([&](double y) { return y > far ? near(y) : y; });
+  // A quarter at most is cut: a search that has converged must not flatten all that it knows.
+  if (capped && !finite.empty()) {
+    const double median = finite[finite.size() / 2];
+    out.y = out.y.cwiseMin(std::max(median + kFar * (median - finite.front()), quartile));
   }
   // Scaled first, so that squares of 1e200 do not overflow.
   const double largest = out.y.cwiseAbs().maxCoeff();

@@ -19,8 +19,8 @@ struct Trials {
 };
 
 // Outputs with mean 0 and deviation 1, and their own noise. A failed trial counts as the worst value, a
-// pruned one as its value or the upper quartile, whichever is worse; both with more noise. `pulled`: values
-// far worse than the median are pulled in by logarithms, which keeps a few of them from stretching the scale.
+// pruned one as its value or the upper quartile, whichever is worse; both with more noise. `capped`: values
+// far worse than the median count as equally bad, which keeps a few of them from stretching the scale.
 struct Outcomes {
   VectorXd y, extra;  // (n)
   double largest = 1, mean = 0, deviation = 1;
@@ -28,6 +28,6 @@ struct Outcomes {
   double of(double value) const { return (value / largest - mean) / deviation; }
   double value(double output) const { return (output * deviation + mean) * largest; }
 };
-Outcomes outcomes(const VectorXd& values, const std::vector<State>& states, bool pulled = false);
+Outcomes outcomes(const VectorXd& values, const std::vector<State>& states, bool capped = false);
 
 }  // namespace qkd::bayes

@@ -27,12 +27,12 @@ Eigen::Index landmark_of(Eigen::Index n) {
 
 Told beginning(const Told& told, Eigen::Index n) {
   return {
-      told.x.topRows(n), told.values.head(n), {told.states.begin(), told.states.begin() + n}, told.pulled};
+      told.x.topRows(n), told.values.head(n), {told.states.begin(), told.states.begin() + n}, told.capped};
 }
 
 bool begins_with(const Told& told, const Told& first) {
   const Eigen::Index n = first.values.size();
-  if (n == 0 || told.values.size() < n || told.pulled != first.pulled) return false;
+  if (n == 0 || told.values.size() < n || told.capped != first.capped) return false;
   const auto same = [](double a, double b) { return a == b || (!std::isfinite(a) && !std::isfinite(b)); };
   return told.x.topRows(n) == first.x &&
          std::equal(first.states.begin(), first.states.end(), told.states.begin()) &&
@@ -74,7 +74,7 @@ Observations Process::observations(const Told& told, const std::vector<Eigen::In
                                    Eigen::Index landmark) const {
   Features features = features_;
   for (Feature& feature : features) feature.warped = feature.warped && landmark >= kWarpFrom;
-  const Outcomes out = bayes::outcomes(told.values, told.states, told.pulled);
+  const Outcomes out = bayes::outcomes(told.values, told.states, told.capped);
   return {told.x(rows, Eigen::all), std::move(features), out.y(rows), out.extra(rows)};
 }
 
@@ -113,7 +113,7 @@ void Process::tell(const Told& told) {
   if (!fitted_ || fitted_to_.values.size() != landmark || !begins_with(told, fitted_to_)) {
     fit_at(beginning(told, landmark));
   }
-  outcomes_ = bayes::outcomes(told.values, told.states, told.pulled);
+  outcomes_ = bayes::outcomes(told.values, told.states, told.capped);
   if (n > kOften) {
     extend(told, landmark);
     return;

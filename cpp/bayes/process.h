@@ -21,7 +21,7 @@ struct Told {
   MatrixXd x;
   VectorXd values;
   std::vector<State> states;
-  bool pulled = false;  // as of bayes::outcomes
+  bool capped = false;  // as of bayes::outcomes
 };
 
 class Process {

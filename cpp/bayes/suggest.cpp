@@ -106,9 +106,9 @@ std::optional<RowVectorXd> Suggester::design(std::uint32_t number, Admission& ad
   return std::nullopt;
 }
 
-// The incumbent is the lowest mean, not the lowest value: noise may have made that. Outputs are pulled
-// in here alone: of two objectives the worst of one may be on the front, and a limit may lie among violations
-// that would be.
+// The incumbent is the lowest mean, not the lowest value: noise may have made that. Outputs are capped here
+// alone: of two objectives the worst of one may be on the front, and a limit may lie beyond a violation's
+// cap.
 void Suggester::single(Model& model, const Trials& trials, const MatrixXd& x, const VectorXd& values,
                        Key key) {
   const std::vector<bool> can_win = winners(trials);

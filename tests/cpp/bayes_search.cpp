@@ -233,20 +233,15 @@ TEST_CASE("outputs are standardised at any scale; failures count as the worst", 
   VectorXd skewed(9);
   skewed << 0, 1, 2, 3, 4, 5, 6, 12, 1e6;
   std::vector<State> all(9, State::complete);
-  const Outcomes pulled = outcomes(skewed, all, true);
-  CHECK(pulled.value(pulled.y[8]) == Approx(16 + 4 * std::log1p((1e6 - 16) / 4)));  // far: 4 + 3 * 4; unit: 4
-  CHECK(pulled.value(pulled.y[7]) == Approx(12));
+  const Outcomes cut = outcomes(skewed, all, true);
+  CHECK(cut.value(cut.y[8]) == Approx(4 + 3 * 4));
+  CHECK(cut.value(cut.y[7]) == Approx(12));
   CHECK(outcomes(skewed, all).y[8] > 2.5);
   all[0] = State::failed;
   CHECK(outcomes(skewed, all, true).y[0] == outcomes(skewed, all, true).y[8]);
-  skewed << 0, 0, 0, 0, 0, 0, 5, 6, 7;  // the median is the best: what is beyond the upper quartile is far
+  skewed << 0, 0, 0, 0, 0, 0, 5, 6, 7;  // the median is the best: the upper quartile is the cap
   const Outcomes converged = outcomes(skewed, std::vector(9, State::complete), true);
-  CHECK(converged.value(converged.y[6]) == Approx(5));
-  CHECK(converged.value(converged.y[8]) == Approx(5 + 7 * std::log1p(2.0 / 7)));
-  skewed << 0, 0, 0, 0, 0, 0, 0, 0, 1e300;
-  CHECK(outcomes(skewed, std::vector(9, State::complete), true).y.allFinite());
-  skewed << 0, 0, 0, 0, 1e-320, 1, 2, 3, 1e300;
-  CHECK(outcomes(skewed, std::vector(9, State::complete), true).y.allFinite());
+  CHECK(converged.value(converged.y[8]) == Approx(5));
   CHECK(outcomes(VectorXd::Constant(4, 0.1), std::vector(4, State::complete)).y.isZero(0));
   CHECK(outcomes(VectorXd::Constant(4, NAN), std::vector(4, State::failed)).y.isZero(0));
 }

@@ -107,7 +107,7 @@ def random_regret(space: Callable[[HyperParameters], None], f: Callable[[Values]
 
 @pytest.mark.parametrize(
     ("space", "f", "trials", "share"),
-    [(branin_space, branin, 25, 0.05), (hartmann6_space, hartmann6, 40, 0.25)],
+    [(branin_space, branin, 40, 0.02), (hartmann6_space, hartmann6, 40, 0.25)],
 )
 def test_regret_is_a_fraction_of_that_of_chance(
     space: Callable[[HyperParameters], None], f: Callable[[Values], float], trials: int, share: float

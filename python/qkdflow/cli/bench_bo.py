@@ -29,6 +29,7 @@ def add(what: Any) -> None:
     )
     bo.add_argument("--scripts", type=Path, default=Path("tests/bench/bo_peers"), help="the peers' sides")
     bo.add_argument("--keep", type=Path, metavar="FILE", help="searches done; the same command goes on from there")
+    bo.add_argument("--score", action="store_true", help="figures of what --keep FILE holds; nothing is played")
     bo.add_argument("--json", action="store_true", help="one JSON object in place of the table")
     bo.set_defaults(command=_bench_bo)
 
@@ -36,7 +37,7 @@ def add(what: Any) -> None:
 def _bench_bo(args: argparse.Namespace) -> int:
     from qkdflow.contest.play import Kept, tournament
     from qkdflow.contest.players import Entry, entry
-    from qkdflow.contest.score import score, table
+    from qkdflow.contest.score import score
     from qkdflow.contest.sets import named
     from qkdflow.errors import ConfigError
 
@@ -49,10 +50,16 @@ def _bench_bo(args: argparse.Namespace) -> int:
         problems = [p for p in problems if p.name in args.only.split(",")]
     if not problems:
         raise ConfigError(f"[bench bo] --only must name problems of the set; got {args.only}")
+    names = ["qkdflow", "random", *([] if args.peers == "none" else args.peers.split(","))]
+    if args.score:
+        found = Kept(args.keep).of(names, problems, args.trials)
+        problems = [p for p in problems if any((s.player, s.problem) == ("random", p.name) for s in found)]
+        if not problems:
+            raise ConfigError(f"[bench bo] --score needs --keep FILE with searches of these problems; got {args.keep}")
+        return _print(score(found, problems, args.trials), args.json)
     environments = args.environments.expanduser().resolve()
     environments.mkdir(parents=True, exist_ok=True)
-    peers = [] if args.peers == "none" else args.peers.split(",")
-    entries = [entry(name, environments, args.scripts.resolve()) for name in ("qkdflow", "random", *peers)]
+    entries = [entry(name, environments, args.scripts.resolve()) for name in names]
 
     def seeds(e: Entry) -> range:
         return range(args.first_seed, args.first_seed + counts.get(e.name, counts.get("", e.seeds)))
@@ -63,7 +70,13 @@ def _bench_bo(args: argparse.Namespace) -> int:
     report = score(searches, problems, args.trials)
     report["seconds"] = round(time.monotonic() - begun, 1)
     report["load"] = round(os.getloadavg()[0], 2)
-    print(json.dumps(report) if args.json else table(report))
+    return _print(report, args.json)
+
+
+def _print(report: dict[str, Any], as_json: bool) -> int:
+    from qkdflow.contest.score import table
+
+    print(json.dumps(report) if as_json else table(report))
     return 0
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from qkdflow.contest.problem import Problem, Values
-from qkdflow.contest.trained import NETWORK_COST, TREES
+from qkdflow.contest.trained import NETWORK_COST
 from qkdflow.tune import HyperParameters
 
 
@@ -43,14 +43,8 @@ def _zdt3_second(values: Values) -> float:
     return g * (1 - math.sqrt(first / g) - first / g * math.sin(10 * math.pi * first))
 
 
-def _leaves(values: Values) -> float:
-    """What the trees hold at most."""
-    return float(int(values["n_estimators"]) * 2 ** int(values["max_depth"]))
-
-
 KURSAWE = Problem("kursawe", _kursawe_space, _kursawe_first, None, _kursawe_second, (-14.0, 1.0), known_cost=False)
 ZDT3 = Problem("zdt3", _zdt3_space, _zdt3_first, None, _zdt3_second, (1.1, 5.0), known_cost=False)
-TREES_LEAVES = Problem("trees_leaves", TREES.space, TREES.objective, None, _leaves, (80.0, 9600.0))
 # The same front with its cost measured, as the peers take it.
 NETWORK_MEASURED = Problem(
     "network_digits_measured",

@@ -42,6 +42,12 @@ class Kept:
     def get(self, player: str, problem: str, seed: int, trials: int) -> Search | None:
         return self._found.get((player, problem, seed, trials))
 
+    def of(self, players: Sequence[str], problems: Sequence[Problem], trials: int) -> list[Search]:
+        """What there is of these, the players in this order."""
+        names = {problem.name for problem in problems}
+        found = [search for key, search in sorted(self._found.items()) if key[1] in names and key[3] == trials]
+        return [search for player in players for search in found if search.player == player]
+
     def add(self, search: Search, trials: int) -> None:
         if self._path is None:
             return
@@ -104,8 +110,10 @@ def tournament(
                 tick(f"{entry.name} has no entry for {problem.name}: it takes one objective")
             else:
                 games.append((entry, problem))
-        futures = [pool.submit(play, e, p, seeds(e), trials, kept) for e, p in games]
-        for (entry, problem), future in zip(games, futures, strict=True):
-            done += future.result()
+        # The dear players, who have the fewest seeds, begin: a long game at the end would run alone.
+        order = sorted(games, key=lambda game: len(seeds(game[0])))
+        futures = {(e.name, p.name): pool.submit(play, e, p, seeds(e), trials, kept) for e, p in order}
+        for entry, problem in games:
+            done += futures[entry.name, problem.name].result()
             tick(f"{entry.name} on {problem.name}")
     return done

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qkdflow.contest.fronts import KURSAWE, NETWORK_MEASURED, TREES_LEAVES, ZDT3
+from qkdflow.contest.fronts import KURSAWE, NETWORK_MEASURED, ZDT3
 from qkdflow.contest.functions import ACKLEY_MIX6, BRANIN, FUNC3C, HARTMANN6, LEVY_MIX, MICHALEWICZ5
 from qkdflow.contest.problem import Problem, load
 from qkdflow.contest.trained import NETWORK, NETWORK_COST, TREES, lcbench
@@ -20,5 +20,5 @@ def named(name: str) -> list[Problem]:
     if name == "second":
         return [LEVY_MIX, MICHALEWICZ5, lcbench("167168"), lcbench("126026")]
     if name == "fronts":
-        return [KURSAWE, ZDT3, TREES_LEAVES, NETWORK_MEASURED]
+        return [KURSAWE, ZDT3, NETWORK_MEASURED]
     return load(Path(name))
