@@ -11,6 +11,18 @@ Arena::Handle Arena::reserve(std::size_t size, int first, int last) {
   return requests_.size() - 1;
 }
 
+std::vector<std::size_t> Arena::load() const {
+  std::vector<std::size_t> load;
+  for (const Request& r : requests_) {
+    if (r.last < 0) continue;
+    const auto first = static_cast<std::size_t>(std::max(r.first, 0)),
+               last = static_cast<std::size_t>(r.last);
+    if (load.size() <= last) load.resize(last + 1);
+    for (std::size_t time = first; time <= last; ++time) load[time] += r.size;
+  }
+  return load;
+}
+
 void Arena::allocate() {
   // Greedy by size: the largest first, each at the lowest offset free over its whole lifetime.
   std::vector<std::size_t> order(requests_.size());

@@ -15,6 +15,9 @@ class Arena {
   // Asks for `size` floats that are alive from time `first` to time `last`, both included.
   Handle reserve(std::size_t size, int first, int last);
 
+  // Floats asked for at each time from 0 on: what the block needs at least.
+  std::vector<std::size_t> load() const;
+
   // Places every buffer and allocates the block, with a little room behind the last for kernels that read
   // whole vectors; call once, after the last reserve.
   void allocate();

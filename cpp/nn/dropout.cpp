@@ -13,6 +13,7 @@ std::uint32_t threshold(double rate) { return static_cast<std::uint32_t>(std::lr
 
 Key key_of(const Pass& pass, const std::string& name) { return pass.key.fold(name); }
 
+// Nothing is remembered: the backward pass draws the forward pass's numbers again.
 class DropoutPart {
  public:
   DropoutPart(const Binding& b, const std::string& name, double rate)
@@ -21,37 +22,28 @@ class DropoutPart {
         threshold_(threshold(rate)),
         scale_(static_cast<float>(1 / (1 - rate))),
         size_(static_cast<std::size_t>(b.batch) * b.dst_shape.size()),
-        first_(static_cast<std::size_t>(b.first) * b.dst_shape.size()) {
-    if (b.training) factors_.resize(size_);
-  }
+        first_(static_cast<std::size_t>(b.first) * b.dst_shape.size()) {}
 
   void forward() {
-    if (!b_.training) {
-      if (b_.src() != b_.dst) std::copy_n(b_.src(), size_, b_.dst);
-      return;
-    }
-    draw();
-    k_.multiply(size_, b_.src(), factors_.data(), b_.dst);
+    if (b_.training) return drop(b_.src(), b_.dst);
+    if (b_.src() != b_.dst) std::copy_n(b_.src(), size_, b_.dst);
   }
   void backward() {
-    if (b_.diff_src()) k_.multiply(size_, b_.diff_dst, factors_.data(), b_.diff_src());
+    if (b_.diff_src()) drop(b_.diff_dst, b_.diff_src());
   }
 
-  std::size_t own_bytes() const { return factors_.size() * sizeof(float); }
-
  private:
-  void draw() {
+  void drop(const float* from, float* to) const {
     const std::uint64_t key = key_of(*b_.pass, name_).value();
     constexpr std::size_t kBlocks = 64;
     std::uint32_t words[kBlocks * 4];
-    const std::size_t begin = first_ / 4, end = (first_ + size_ + 3) / 4;
-    for (std::size_t block = begin; block < end; block += kBlocks) {
-      const std::size_t n = std::min(kBlocks, end - block);
-      k_.philox(key, block, 0, static_cast<int>(n), words);
-      for (std::size_t w = 0; w < n * 4; ++w) {
-        const std::size_t i = block * 4 + w;
-        if (i >= first_ && i < first_ + size_) factors_[i - first_] = words[w] >= threshold_ ? scale_ : 0.0f;
-      }
+    float factors[kBlocks * 4];
+    const std::size_t last = first_ + size_;
+    for (std::size_t block = first_ / 4; block * 4 < last; block += kBlocks) {
+      k_.philox(key, block, 0, kBlocks, words);
+      for (std::size_t w = 0; w < kBlocks * 4; ++w) factors[w] = words[w] >= threshold_ ? scale_ : 0.0f;
+      const std::size_t begin = std::max(block * 4, first_), end = std::min((block + kBlocks) * 4, last);
+      k_.multiply(end - begin, from + (begin - first_), factors + (begin - block * 4), to + (begin - first_));
     }
   }
 
@@ -61,7 +53,6 @@ class DropoutPart {
   std::uint32_t threshold_;
   float scale_;
   std::size_t size_, first_;
-  std::vector<float> factors_;
 };
 
 }  // namespace

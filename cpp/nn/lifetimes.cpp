@@ -18,8 +18,8 @@ std::size_t floats(const Graph& graph, std::size_t tensor, int batch) {
 Lifetimes::Lifetimes(const Graph& graph, int batch, bool training, Arena& arena) {
   find_readers(graph);
   share(graph, training);
-  reserve_data(graph, batch, training, arena);
   if (training) reserve_diffs(graph, batch, arena);
+  reserve_data(graph, batch, training, arena);
 }
 
 std::size_t Lifetimes::root(std::size_t tensor) const {
@@ -107,14 +107,12 @@ std::vector<std::size_t> Lifetimes::backward_readers(const Graph& graph, std::si
   return found;
 }
 
-// Its node can write it again, and nothing else has changed it since; what that reads is there.
+// Its node can write it again, and nothing else has changed it since.
 bool Lifetimes::may_recompute(const Graph& graph, std::size_t tensor) const {
   if (tensor == 0 || root(tensor) != tensor || tensor == root(parent_.size() - 1) || !learns_[tensor])
     return false;
   const Node& node = graph.nodes()[tensor - 1];
   if (!node.layer->recomputes() || !node.layer->keeps().src) return false;
-  for (const int s : node.sources)
-    if (recomputed(tensor_of(s))) return false;
   for (std::size_t t = tensor + 1; t < parent_.size(); ++t)
     if (root(t) == tensor && !fused_[t - 1] && graph.nodes()[t - 1].layer->place() != Place::alias)
       return false;
@@ -133,6 +131,8 @@ void Lifetimes::reserve_data(const Graph& graph, int batch, bool training, Arena
   data_.resize(tensors);
   kept_.resize(tensors);
   revives_.resize(static_cast<std::size_t>(n));
+  std::vector<Twice> candidates;
+  std::vector<bool> candidate(tensors, false);
   for (std::size_t t = 0; t < tensors; ++t) {
     if (root(t) != t) continue;
     const bool outside = t == 0 || t == root(tensors - 1);
@@ -146,12 +146,45 @@ void Lifetimes::reserve_data(const Graph& graph, int batch, bool training, Arena
     }
     const auto [least, most] = std::ranges::minmax(readers);
     const int until = 2 * n - static_cast<int>(least);
-    if (may_recompute(graph, t)) {
-      data_[t] = arena.reserve(size, first, last[t]);
-      kept_[t] = arena.reserve(size, 2 * n - static_cast<int>(most), until);
-      revives_[most].push_back(t - 1);
-    } else {
+    candidate[t] = may_recompute(graph, t);  // and what its node reads is there
+    if (candidate[t])
+      for (const int s : graph.nodes()[t - 1].sources)
+        if (candidate[root(tensor_of(s))]) candidate[t] = false;
+    if (candidate[t])
+      candidates.push_back({t, most, size, first, last[t], 2 * n - static_cast<int>(most), until});
+    else
       data_[t] = kept_[t] = arena.reserve(size, first, std::max(last[t], until));
+  }
+  recompute_where_needed(candidates, arena);
+}
+
+// Computing again takes time, so a tensor is kept where that does not raise what a step needs at its peak:
+// the later ones, whose wait is shorter, first.
+void Lifetimes::recompute_where_needed(const std::vector<Twice>& candidates, Arena& arena) {
+  if (candidates.empty()) return;
+  const auto time = [](int t) { return static_cast<std::size_t>(t); };
+  std::vector<std::size_t> load = arena.load();
+  const auto add = [&](const Twice& c, int from, int to) {
+    if (load.size() <= time(to)) load.resize(time(to) + 1);
+    for (std::size_t t = time(from); t <= time(to); ++t) load[t] += c.size;
+  };
+  for (const Twice& c : candidates) {
+    add(c, c.first, c.forward_end);
+    add(c, c.backward, c.last);
+  }
+  const std::size_t peak = std::ranges::max(load);
+  for (std::size_t k = candidates.size(); k-- > 0;) {
+    const Twice& c = candidates[k];
+    bool fits = true;
+    for (std::size_t t = time(c.forward_end) + 1; t < time(c.backward); ++t)
+      fits = fits && load[t] + c.size <= peak;
+    if (fits) {
+      add(c, c.forward_end + 1, c.backward - 1);
+      data_[c.tensor] = kept_[c.tensor] = arena.reserve(c.size, c.first, c.last);
+    } else {
+      data_[c.tensor] = arena.reserve(c.size, c.first, c.forward_end);
+      kept_[c.tensor] = arena.reserve(c.size, c.backward, c.last);
+      revives_[c.reader].push_back(c.tensor - 1);
     }
   }
 }

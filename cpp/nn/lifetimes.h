@@ -45,6 +45,12 @@ class Lifetimes {
   std::size_t reader(std::size_t node) const { return readers_[node + 1].front(); }
 
  private:
+  // A tensor that may be given up after `forward_end` and computed again for `reader`, at `backward`.
+  struct Twice {
+    std::size_t tensor, reader, size;
+    int first, forward_end, backward, last;
+  };
+
   std::size_t root(std::size_t tensor) const;
   void find_readers(const Graph& graph);
   void share(const Graph& graph, bool training);
@@ -54,6 +60,7 @@ class Lifetimes {
   bool may_recompute(const Graph& graph, std::size_t tensor) const;
   bool may_overwrite(const Graph& graph, std::size_t node, bool training) const;
   void reserve_data(const Graph& graph, int batch, bool training, Arena& arena);
+  void recompute_where_needed(const std::vector<Twice>& candidates, Arena& arena);
   void reserve_diffs(const Graph& graph, int batch, Arena& arena);
 
   std::vector<std::vector<std::size_t>> readers_;  // of a tensor, in order; twice where a node reads it twice

@@ -11,8 +11,14 @@ class AddPart {
  public:
   explicit AddPart(const Binding& b) : b_(b), size_(static_cast<std::size_t>(b.batch) * b.dst_shape.size()) {}
   void forward() {
-    k_.add(size_, b_.srcs[0].data, b_.srcs[1].data, b_.dst);
-    for (std::size_t k = 2; k < b_.srcs.size(); ++k) k_.add(size_, b_.dst, b_.srcs[k].data, b_.dst);
+    constexpr std::size_t kPiece = 2048;  // stays in the nearest cache until it is clipped
+    for (std::size_t at = 0; at < size_; at += kPiece) {
+      const std::size_t n = std::min(kPiece, size_ - at);
+      float* dst = b_.dst + at;
+      k_.add(n, b_.srcs[0].data + at, b_.srcs[1].data + at, dst);
+      for (std::size_t k = 2; k < b_.srcs.size(); ++k) k_.add(n, dst, b_.srcs[k].data + at, dst);
+      if (b_.clip) k_.clip(n, dst, b_.clip->low, b_.clip->high, dst);
+    }
   }
   void backward() {
     for (const Source& s : b_.srcs)

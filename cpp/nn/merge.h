@@ -10,6 +10,7 @@ class Add final : public Layer {
   Shape infer(const Shapes& srcs) const override;
   Keeps keeps() const override { return {false, false}; }
   Place place() const override { return Place::over; }
+  bool fuses_clip() const override { return true; }
   std::unique_ptr<Step> bind(std::span<const Binding> shards) const override;
   void evaluate(const Evaluation& e) const override;
 };

@@ -14,7 +14,8 @@ import hashlib
 import numpy as np
 from qkdflow import Key, Sequential, _core
 from qkdflow.freeze import freeze
-from qkdflow.layers import Conv2D, Dense, Flatten, Input, QActivation, QDense
+from qkdflow.layers import Activation, AveragePooling2D, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Dropout
+from qkdflow.layers import Flatten, Input, MaxPooling2D, QActivation, QDense
 from qkdflow.quantizers import quantized_bits, quantized_relu
 from qkdflow.tune import Study
 
@@ -32,7 +33,9 @@ student = [
 drawn = Sequential([Input((8,), type=_core.FixedPoint(10, 4, True, "RND", "SAT")), *student], key=3)
 fixed = freeze(drawn).predict(x.reshape(-1, 8))
 
-model = Sequential([Input((8, 8, 1)), Conv2D(6, 3, activation="relu"), Flatten(), Dense(20, "tanh"), Dense(3)], key=4)
+layers = [Conv2D(6, 3, activation="relu"), BatchNormalization(), Activation("relu6"), MaxPooling2D(2, strides=1)]
+layers += [DepthwiseConv2D(3, padding="same"), BatchNormalization(), AveragePooling2D(2), Dropout(0.2), Flatten()]
+model = Sequential([Input((8, 8, 1)), *layers, Dense(20, "tanh"), Dense(3)], key=4)
 history = model.fit(x, y, batch_size=48, epochs=4, key=5)
 trained = digest(*model.get_weights().values, history.history["loss"])
 

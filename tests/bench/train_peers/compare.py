@@ -101,7 +101,8 @@ def compile_time(name: str, torch: str, burst: dict[str, Any], rounds: int) -> d
         side = Side(torch, "torch_peer.py", {"workload": name, "compile": True})
         bursts = [side.ask(burst) for _ in range(rounds)]
         side.close()
-    except ChildProcessError:
+    except ChildProcessError as error:  # Inductor needs a C++ compiler, for one
+        print(f"torch.compile of {name}: {str(error).strip().splitlines()[-1]}", file=sys.stderr, flush=True)
         return None
     return summary(bursts)
 

@@ -112,6 +112,25 @@ TEST_CASE("AVX2 and AVX-512 give the same bits, and a row does wherever it stand
     REQUIRE(of(v3) == of(v4));
   }
 
+  for (const int columns : {1, 3, 7, 12, 16, 29, 150}) {
+    const int rows = 67;
+    const auto size = static_cast<std::size_t>(rows * columns), n = static_cast<std::size_t>(columns);
+    const auto x = normals(key.fold(7), size), d = normals(key.fold(8), size), s = normals(key.fold(9), n),
+               o = normals(key.fold(10), n);
+    const qkd::simd::ClippedLine clip{s.data(), o.data(), 0, 1};
+    const auto of = [&](const Kernels& k) {
+      std::vector<float> y(3 * size);
+      std::vector<double> sums(4 * n);
+      k.moments(rows, columns, x.data(), o.data(), sums.data());
+      k.centred_sums(rows, columns, x.data(), d.data(), o.data(), &clip, &sums[2 * n]);
+      k.line(rows, columns, x.data(), s.data(), o.data(), 0, 1, y.data());
+      k.two_lines(rows, columns, d.data(), s.data(), x.data(), o.data(), s.data(), &clip, &y[size]);
+      k.rescale(rows, columns, x.data(), s.data(), o.data(), &y[2 * size]);
+      return std::pair(y, sums);
+    };
+    REQUIRE(of(v3) == of(v4));
+  }
+
   auto w3 = normals(key.fold(3), 101), w4 = w3;
   const auto g = normals(key.fold(4), 101);
   std::vector<float> m3(101), m4(101), u3(101), u4(101);
