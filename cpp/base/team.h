@@ -16,9 +16,14 @@ void spread_over_team(int team, int count, const Body& body) {
   std::vector<std::thread> others;
   others.reserve(static_cast<std::size_t>(team));
   int started = 1;
-  try {
-    for (; started < team; ++started) others.emplace_back(share, started);
-  } catch (const std::system_error&) {  // too many threads, or no room for a stack
+  bool refused = false;  // too many threads, or no room for a stack
+  while (started < team && !refused) {
+    try {
+      others.emplace_back(share, started);
+      ++started;
+    } catch (const std::system_error&) {
+      refused = true;
+    }
   }
   share(0);
   for (; started < team; ++started) share(started);

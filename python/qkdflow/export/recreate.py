@@ -76,8 +76,10 @@ def project_config(model: Entry, hls: Entry, out: Path) -> Entry:
         io_type=hls["io_type"],
         **(options if hls["backend"] == "VivadoAccelerator" else {}),
     )
-    # csim can say what every layer gave; synthesis does not see it. Intel's streams are traced empty.
-    config["TraceOutput"] = hls["io_type"] == "io_parallel" or hls["backend"] not in ("Quartus", "oneAPI")
+    # csim can say what every layer gave; synthesis does not see it. Quartus's streams are traced empty, and oneAPI's
+    # tracing is C++ that no compiler takes: an array where a pointer is asked for.
+    traced = {"Quartus": hls["io_type"] == "io_parallel", "oneAPI": False}
+    config["TraceOutput"] = traced.get(hls["backend"], True)
     given = precision(model["input_type"])
     if any(layer["kind"] == "embedding" for layer in model["layers"]):  # it alone reads the input
         given = f"uint<{model['input_type']['bits']}>"  # an ap_fixed is no index in C++
