@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,10 @@ import numpy as np
 import pytest
 from qkdflow import load_run
 from qkdflow.export.csim import compiler_problem, load_csim
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
+import tour  # type: ignore[import-not-found]  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +79,7 @@ def test_csim_and_the_device_agree_on_the_whole_test_part(
 def test_the_readmes_python_runs(
     job: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     code = readme.partition("```python\n")[2].partition("```")[0]
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "psd").symlink_to(job[0])
@@ -84,3 +89,15 @@ def test_the_readmes_python_runs(
     test = names["run"].dataset.test
     assert np.mean(names["logits"].argmax(axis=1) == test.y) > 0.95
     assert names["fixed"].sparsity >= 0.5
+
+
+@pytest.mark.skipif(compiler_problem() is not None, reason=f"csim: {compiler_problem()}")
+def test_the_tour_shows_what_its_commands_print(
+    job: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Twenty seconds: a second search and two C simulations; its first command finds the main job done."""
+    shutil.copytree(job[0], tmp_path / "runs" / "psd")
+    page = tour.PAGE.read_text(encoding="utf-8")
+    assert tour.missing(page, tour.walked(page, tmp_path)) == [], "docs/tour.md is stale: python docs/tour.py"
+    assert page.count("\n$ ") + page.count("\n>>> ") > 25
+    assert tour.missing(page, page.replace("mismatches", "")) == ["mismatches"]
