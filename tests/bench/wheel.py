@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-LIMITS = {"installed_mb": 330.0, "install_s": 30.0, "import_s": 0.3}
+# Seconds of the processor, for what other work cannot slow down; the import is the fastest of several.
+LIMITS = {"installed_mb": 330.0, "install_cpu_s": 30.0, "import_s": 0.3}
 # Seconds of this process on a core: what others do on the machine does not count.
 IMPORT = "import time; t = time.process_time(); import qkdflow; print(time.process_time() - t)"
 
@@ -30,6 +32,12 @@ def run(*command: str | Path, **environment: str) -> tuple[str, float]:
     env = os.environ | environment
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, check=True, env=env)
     return done.stdout, time.perf_counter() - start
+
+
+def cpu_seconds() -> float:
+    """Of the children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def sizes(folder: Path) -> dict[str, float]:
@@ -73,8 +81,10 @@ def measure(work: Path) -> dict[str, Any]:
     pip = (python, "-m", "pip", "--disable-pip-version-check", "--quiet")
     wheel, build_s = build(work, pip)
     _, download_s = run(*pip, "download", "--dest", work / "wheels", wheel)
+    before = cpu_seconds()
     # From files on disk: the promise is of installing, not of a network.
     _, install_s = run(*pip, "install", "--no-index", "--find-links", work / "wheels", wheel)
+    install_cpu_s = cpu_seconds() - before
     imports = [float(run(python, "-c", IMPORT)[0]) for _ in range(7)]
     installed = {name: size for name, size in sizes(packages).items() if name not in empty}
     largest = sorted(installed.items(), key=lambda item: -item[1])[:8]
@@ -88,6 +98,7 @@ def measure(work: Path) -> dict[str, Any]:
         "build_wheel_s": round(build_s, 1),
         "download_s": round(download_s, 1),
         "install_s": round(install_s, 1),
+        "install_cpu_s": round(install_cpu_s, 1),
         "import_s": round(min(imports[1:]), 4),
         "first_import_s": round(imports[0], 4),
         "limits": LIMITS,
