@@ -1,4 +1,5 @@
-"""The measured tables of README.md and results/bo.md, made from the committed results: `python docs/tables.py`.
+"""The measured tables of README.md, results/bo.md and results/fuzzing.md, made from the committed results:
+`python docs/tables.py`.
 
 A table stands between `<!-- table NAME -->` and `<!-- end -->`; what makes it is PAGES[page][NAME]. Nothing is typed
 by hand there: a test fails where the file differs from what the results say.
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results"
 sys.path.insert(0, str(ROOT / "tests/bench"))
 README = ROOT / "README.md"
-OPTIMISERS = RESULTS / "bo.md"
+OPTIMISERS, FUZZING = RESULTS / "bo.md", RESULTS / "fuzzing.md"
 _MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -105,6 +106,26 @@ def ladder(results: Path = RESULTS) -> str:
     return _table(("network", "parameters", "targets", "logits", "differ"), rows, right=range(1, 5))
 
 
+def fuzzing(results: Path = RESULTS) -> str:
+    """What every reader made of damaged files, as tests/fuzz/run --write kept it."""
+    found = json.loads((results / "fuzzing.json").read_text(encoding="utf-8"))["rows"]
+    rows = [
+        (
+            row["reader"],
+            *(f"{row[key]:,}" for key in ("inputs", "read", "refused", "findings")),
+            f"`{row['digest']}`" if row["digest"] else "",
+            f"{1000 * row['cpu_s'] / row['inputs']:.1f}",
+        )
+        for row in found
+    ]
+    inputs, findings = sum(row["inputs"] for row in found), sum(row["findings"] for row in found)
+    versions = ", ".join(sorted({f"{name} {v}" for row in found for name, v in row["versions"].items()}))
+    head = ("reader", "inputs", "read", "refused", "findings", "digest of the inputs", "CPU ms an input")
+    seeds = ", ".join(sorted({str(row["seed"]) for row in found}))
+    note = f"{inputs:,} inputs of seed {seeds}, {findings} findings; {versions}.\n"
+    return f"{_table(head, rows, right=(1, 2, 3, 4, 6))}\n{note}"
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
     flush = set(right)
     rule = ["---:" if i in flush else "---" for i in range(len(head))]
@@ -132,6 +153,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         **{name: partial(optimisers, name) for name in ("bo_main", "bo_second", "bo_fronts")},
         "bo_suggestion": suggestion,
     },
+    FUZZING: {"fuzzing": fuzzing},
 }
 
 

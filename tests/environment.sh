@@ -55,6 +55,7 @@ print("\n".join(found))
 PYTHON
 }
 build_requirements() { requirements build-system requires; }
+build_tools() { printf '%s\n' cmake ninja && build_requirements; }
 extra() { requirements project optional-dependencies "$1"; }
 
 # Whether CMake finds Catch2 the way cmake/tests.cmake will.
@@ -93,11 +94,14 @@ install_iverilog() {
 set_up() {
   make_venv
   PATH=$venv/bin:$PATH
-  if changed requirements pyproject.toml; then
-    say "Installing the build requirements"
-    local requirements
-    mapfile -t requirements < <(build_requirements)
-    python -m pip install --quiet cmake ninja "${requirements[@]}" || fail "the build requirements could not be installed"
+  if changed requirements pyproject.toml requirements-ci.txt; then
+    say "Installing the locked requirements"
+    python -m pip install --quiet --require-hashes -r requirements-ci.txt || {
+      echo "The versions of requirements-ci.txt cannot be installed here: the newest that fit are taken." >&2
+      local tools
+      mapfile -t tools < <(build_tools)
+      python -m pip install --quiet "${tools[@]}" || fail "the build requirements could not be installed"
+    }
     keep requirements
   fi
   catch2=OFF

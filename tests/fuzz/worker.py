@@ -2,7 +2,8 @@
 
 A reader returns, or raises one of the exceptions that it documents with a message of one printable line, within
 CPU_S seconds and without growing the process by more than MEMORY bytes. Anything else is a finding, a line of JSON on
-standard output; the number of the input that is being read stands in a file, for the parent to see where a crash was.
+standard output; the number of the input that is being read stands in a file, with how many before it were read and
+refused, for the parent to see where a crash was.
 """
 
 from __future__ import annotations
@@ -50,26 +51,27 @@ def main() -> None:
         seeds = reader.seeds(Path(folder) / "seeds")
         for seed in seeds:  # what is whole must be read: else the damage is never reached
             reader.read(_written(Path(folder) / "whole", seed))
-        print(json.dumps({"seeds": len(seeds)}), flush=True)
         resource.setrlimit(resource.RLIMIT_AS, (CEILING, CEILING))
-        with given.progress.open("r+b") as file, mmap.mmap(file.fileno(), 8) as progress:
-            peak = _peak()
-            inputs, kinds = hashlib.sha256(), {"read": 0, "refused": 0}
+        with given.progress.open("r+b") as file, mmap.mmap(file.fileno(), 24) as progress:
+            inputs, read, refused = hashlib.sha256(), 0, 0
             for number in range(given.first, given.count):
-                progress[:] = number.to_bytes(8, "little")
+                progress[:] = b"".join(n.to_bytes(8, "little") for n in (number, read, refused))
+                # Damaging a file twice reads damage too: its allocations must not be taken for the reader's.
+                resource.setrlimit(resource.RLIMIT_AS, (_address_space("VmSize") + MEMORY // 2, CEILING))
                 files = damaged(seeds, f"{given.seed}/{given.reader}/{number}")
+                resource.setrlimit(resource.RLIMIT_AS, (CEILING, CEILING))
+                peak = _address_space("VmPeak")
                 for name in sorted(files):
                     inputs.update(files[name])
                 place = _written(Path(folder) / "input", files)
                 was_refused, fault = _tried(reader, place)
-                kinds["refused" if was_refused else "read"] += 1
-                if (now := _peak()) > peak + MEMORY:
-                    fault = fault or {"kind": "memory", "text": f"{now - peak >> 20} MiB", "at": ""}
-                peak = max(peak, now)
+                read, refused = read + (not was_refused), refused + was_refused
+                if (grown := _address_space("VmPeak") - peak) > MEMORY:
+                    fault = fault or {"kind": "memory", "text": f"{grown >> 20} MiB", "at": ""}
                 if fault:
                     print(json.dumps({"input": number, **fault}), flush=True)
-            progress[:] = given.count.to_bytes(8, "little")
-    print(json.dumps({"done": kinds, "inputs": inputs.hexdigest()[:16]}), flush=True)
+            progress[:] = b"".join(n.to_bytes(8, "little") for n in (given.count, read, refused))
+    print(json.dumps({"inputs": inputs.hexdigest()[:16]}), flush=True)
 
 
 def _tried(reader: Reader, place: Path) -> tuple[bool, dict[str, str] | None]:
@@ -118,10 +120,10 @@ def _written(folder: Path, files: Files) -> Path:
     return folder
 
 
-def _peak() -> int:
-    """The most address space that this process has had, in bytes."""
+def _address_space(kind: str) -> int:
+    """Bytes that this process has (VmSize), or has had at most (VmPeak)."""
     with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmPeak"))
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith(kind))
 
 
 def _out_of_time(*_: Any) -> None:
