@@ -30,6 +30,7 @@ from qkdflow.limits import DEFLATES_TO, MOST_VALUES, PACKED, SLACK, values_of
 # What NumPy raises for a damaged file: an NPY's header is a Python literal, which is read and not run.
 BROKEN_NPY = (ValueError, EOFError, MemoryError, SyntaxError, TokenError, RecursionError)
 CURE = "Make room or choose another folder, then run the same command again"  # where the system refuses a write
+_TEMPORARY = re.compile(r"\..+\.\d+-\d+\.tmp")  # as write_atomic names them
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; a real one would change the bytes
 
 
@@ -55,6 +56,19 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise ToolError(f"[write {path}] the file must be writable; got: {reason(error)}. {CURE}") from error
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Deletes what writes that were killed left in a folder and below. Nobody may be writing there.
+
+    ToolError where the system refuses.
+    """
+    for path in folder.rglob(".*.tmp"):
+        if _TEMPORARY.fullmatch(path.name):
+            try:
+                path.unlink()
+            except OSError as error:
+                raise ToolError(f"[{path}] must be deletable; got: {reason(error)}. {CURE}") from error
 
 
 def reason(error: OSError) -> str:

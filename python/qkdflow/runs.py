@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from qkdflow.errors import ConfigError, DataError, ToolError
-from qkdflow.files import read_json, write_json
+from qkdflow.files import read_json, remove_temporaries, write_json
 
 FORMAT = "qkdflow.run/1"
 T = TypeVar("T")
@@ -107,6 +107,7 @@ def open_run(path: Path, config: dict[str, Any], steps: Sequence[Step]) -> Itera
         run = Run(path, config, {step.name: step for step in steps}, _keys(steps))
         if about.exists():
             _check_kept(run, _record(about, "config"), json.loads(json.dumps(config)))
+        remove_temporaries(path)
         write_json(about, {"format": FORMAT, "version": version("qkdflow"), "config": config})
         yield run
 

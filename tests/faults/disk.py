@@ -15,12 +15,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kill import contents
 from victim import EFFORT
 
 FIRST, GROWTH = 24, 1.5  # KiB
+STARTS = 30  # at most, until there is room for a run: 24 KiB * 1.5**30 are gigabytes
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 # `qkdflow` without scikit-learn's time; without a compiler too, as PATH is empty.
 MAIN = """
@@ -29,6 +32,22 @@ baselines.boosted_trees = lambda data, seed: None
 raise SystemExit(cli.main())
 """
 INSIDE = "inside a namespace"
+LONGEST = 900  # seconds of one program; a run takes half a minute on an idle machine
+
+
+def demand(holds: bool, what: str) -> None:
+    if not holds:
+        print(f"disk: {what}", file=sys.stderr)
+        sys.exit(1)
+
+
+def start(command: Sequence[str], longest: float = LONGEST, **more: Any) -> subprocess.CompletedProcess[str]:
+    """`subprocess.run`, as text; what does not end in `longest` seconds is stopped, and that is a failure."""
+    try:
+        return subprocess.run(command, text=True, timeout=longest, **more)
+    except subprocess.TimeoutExpired:
+        demand(False, f"[{' '.join(command)[:200]}] must end within {longest:,} s; it was stopped")
+        raise
 
 
 def run(out: Path, *, powerless: bool = False) -> tuple[int, str]:
@@ -38,14 +57,8 @@ def run(out: Path, *, powerless: bool = False) -> tuple[int, str]:
     if powerless and os.geteuid() == 0:  # root writes where it may not
         command = [shutil.which("setpriv") or "setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
     environment = {**os.environ, "PATH": "", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = start(command, env=environment, capture_output=True)
     return done.returncode, done.stderr
-
-
-def demand(holds: bool, what: str) -> None:
-    if not holds:
-        print(f"disk: {what}", file=sys.stderr)
-        sys.exit(1)
 
 
 def one_line(said: str, words: tuple[str, ...]) -> bool:
@@ -61,7 +74,7 @@ def finished(folder: Path) -> dict[str, str]:
 
 def full(wanted: dict[str, str], mount: Path) -> None:
     command = shutil.which("mount") or "mount"
-    subprocess.run([command, "-t", "tmpfs", "-o", f"size={FIRST}k", "tmpfs", mount], check=True)
+    start([command, "-t", "tmpfs", "-o", f"size={FIRST}k", "tmpfs", str(mount)], check=True)
     room, lines, out = float(FIRST), set(), mount / "out"
     while True:
         before = finished(out)
@@ -72,7 +85,7 @@ def full(wanted: dict[str, str], mount: Path) -> None:
         demand(before.items() <= finished(out).items(), f"at {room:.0f} KiB finished stages changed")
         lines.add(said.split(": ", 1)[1].split(";")[0].strip())
         room *= GROWTH
-        subprocess.run([command, "-o", f"remount,size={room:.0f}k", mount], check=True)
+        start([command, "-o", f"remount,size={room:.0f}k", str(mount)], check=True)
     differing = {name for name, _ in contents(out).items() ^ wanted.items()}
     demand(not differing, f"after the disk had been full the run ended otherwise: {sorted(differing)}")
     print(f"full disk: stopped {len(lines)} times, then the same run in {room:.0f} KiB")
@@ -107,12 +120,12 @@ def main() -> int:
         demand(code == 0, f"the undisturbed run: {said}")
         wanted = contents(out)
         read_only(wanted, out)
-        if subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode != 0:
+        if start([*NAMESPACE, "true"], capture_output=True).returncode != 0:
             print("disk: the full disk was not tried: this user may not make namespaces")
             return 77
         mount.mkdir()
         command = [*NAMESPACE, sys.executable, __file__, INSIDE, str(mount)]
-        return subprocess.run(command, input=json.dumps(wanted), text=True).returncode
+        return start(command, STARTS * LONGEST, input=json.dumps(wanted)).returncode
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Runs and searches that are killed at random moments, again and again, must end as if nothing had happened.
 
-    python tests/faults/kill.py [--kills 50] [--only run|search] [--seed 0] [--json FILE]
+    python tests/faults/kill.py [--kills 50] [--jobs 1] [--only run|search] [--seed 0] [--json FILE]
 
-Half of the kills come at a random time, half in the middle of a random write. What was killed goes on, is perhaps
-killed again, and when it ends: a run's files are those of an undisturbed run (times aside), none is torn or left over;
-a search's trials are those of an undisturbed search, each told once, and none begun again that was told.
+The places of the kills are drawn evenly from the start, the stages of a run and its report, as an undisturbed run gives
+them; half of the kills come at a random time there, half at a random change of the disk: in the middle of a write, or
+before a rename. What was killed goes on, is killed again, and when it ends: a run's files are those of an undisturbed
+run (times aside), none is torn or left over; a search's trials are those of an undisturbed search, each told once, and
+none begun again that was told.
 """
 
 from __future__ import annotations
@@ -18,37 +20,72 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qkdflow import Key
 
 VICTIM = Path(__file__).with_name("victim.py")
 TIMES = {"seconds", "timings"}  # in JSON: what may differ
+LONGEST = 900  # seconds of one start; a run of half a minute on an idle machine
+TOGETHER = 10  # kills of one folder
+JOURNAL = "journal.jsonl"
 
 
 class Torn(AssertionError):
     """What was promised did not hold."""
 
 
-def start(mode: str, folder: Path, log: Path, write: int = 0) -> subprocess.Popen[bytes]:
+class Kill(NamedTuple):
+    """From a place on: at the change of that number, or where that is 0 after seconds."""
+
+    place: str
+    change: int
+    seconds: float
+
+
+class Whole(NamedTuple):
+    """An undisturbed run or search: what it holds, how often each place changed the disk, how long each took."""
+
+    held: dict[str, Any]
+    changes: dict[str, int]
+    seconds: dict[str, float]
+
+
+def start(mode: str, folder: Path, log: Path, kill: Kill | None) -> subprocess.Popen[bytes]:
     # No compiler: csim would be most of the time. No .pyc files: they would be writes.
     environment = {**os.environ, "PATH": "", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(VICTIM), mode, str(folder), str(log), str(write)]
+    command = [sys.executable, str(VICTIM), mode, str(folder), str(log)]
+    if kill is not None and kill.change:
+        command += [kill.place, str(kill.change)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def finish(process: subprocess.Popen[bytes], patience: float | None = None) -> int:
-    """Waits, kills after `patience` seconds; the exit code, which is -9 for what was killed and must be 0 otherwise."""
+def finish(process: subprocess.Popen[bytes], log: Path, kill: Kill | None = None) -> int:
+    """Waits, kills where it is told to; the exit code, which is -9 for what was killed and must be 0 otherwise."""
+    begun = time.monotonic()
+    if kill is not None and not kill.change:
+        while f"reaches {kill.place}" not in lines(log) and process.poll() is None:
+            time.sleep(0.002)
+            if time.monotonic() - begun > LONGEST:
+                break
+        else:
+            time.sleep(kill.seconds)
+            process.kill()
     try:
-        _, said = process.communicate(timeout=patience)
+        _, said = process.communicate(timeout=max(LONGEST - (time.monotonic() - begun), 0))
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-    else:
-        if process.returncode not in (0, -9):
-            raise Torn(f"it did not go on: {said.decode()[-2000:]}")
+        raise Torn(f"[{log}] a start must end within {LONGEST:,} s; it was stopped") from None
+    if process.returncode not in (0, -9):
+        raise Torn(f"it did not go on: {said.decode()[-2000:]}")
     return process.returncode
+
+
+def lines(log: Path) -> list[str]:
+    return log.read_text().splitlines() if log.exists() else []
 
 
 def without_times(value: Any) -> Any:
@@ -57,117 +94,129 @@ def without_times(value: Any) -> Any:
     return [without_times(v) for v in value] if isinstance(value, list) else value
 
 
-def contents(folder: Path) -> dict[str, str]:
-    """A digest of every file of a run; the page, which shows times, by its name alone."""
-    found = {}
+def contents(folder: Path) -> dict[str, Any]:
+    """A digest of every file of a run or search; a journal's without reports; the page, with its times, by name."""
+    found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            data = path.read_bytes()
+            name, data = str(path.relative_to(folder)), path.read_bytes()
             if path.suffix == ".json":
                 data = json.dumps(without_times(json.loads(data))).encode()
-            found[str(path.relative_to(folder))] = "" if path.suffix == ".html" else hashlib.sha256(data).hexdigest()
+            elif path.name == JOURNAL:
+                data = b"\n".join(line for line in data.split(b"\n") if not line.startswith(b'{"report"'))
+            found[name] = "" if path.suffix == ".html" else hashlib.sha256(data).hexdigest()
     return found
 
 
-def trials(folder: Path) -> dict[str, Any]:
-    """Every trial of a journal. Torn, where one is missing, was told twice, or a line is no JSON."""
-    lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()[1:]]
-    asked = [line["ask"] for line in lines if "ask" in line]
-    ended = [line["tell"] for line in lines if "tell" in line]
-    if asked != list(range(len(asked))) or sorted(ended) != asked:
-        raise Torn(f"trials asked: {asked}; told: {ended}")
-    left = sorted(path.name for path in folder.iterdir() if path.name != "journal.jsonl")
-    return {"lines": [line for line in lines if "report" not in line], "left": left}
+def check_trials(folder: Path) -> None:
+    """Torn, where a journal lacks a trial, one was told twice, or a line is no JSON."""
+    for journal in folder.rglob(JOURNAL):
+        events = [json.loads(line) for line in journal.read_text().splitlines()[1:]]
+        asked = [event["ask"] for event in events if "ask" in event]
+        ended = [event["tell"] for event in events if "tell" in event]
+        if asked != list(range(len(asked))) or sorted(ended) != asked:
+            raise Torn(f"[{journal.parent.name}] trials asked: {asked}; told: {ended}")
 
 
-def told(folder: Path) -> set[int]:
-    """Trials that whole lines of a journal say were told."""
-    journal = folder / "journal.jsonl"
-    whole = journal.read_bytes().rpartition(b"\n")[0].splitlines() if journal.exists() else []
-    return {event["tell"] for event in map(json.loads, whole) if "tell" in event}
+def told(folder: Path) -> set[str]:
+    """Trials, as "folder number", that whole lines of journals say were told."""
+    found = set()
+    for journal in folder.rglob(JOURNAL):
+        whole = journal.read_bytes().rpartition(b"\n")[0].splitlines()
+        found |= {f"{journal.parent.name} {event['tell']}" for event in map(json.loads, whole) if "tell" in event}
+    return found
 
 
-def begun(log: Path) -> list[int]:
-    return [int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("begins")]
+def struck(log: Path) -> tuple[str, str]:
+    """Where a kill struck: the place, and the change that it stopped or "at a time"."""
+    said = lines(log)
+    for line in said:
+        if line.startswith("dies in "):
+            place, change = line.removeprefix("dies in ").split(": ")
+            return place, change
+    reached = [line.removeprefix("reaches ") for line in said if line.startswith("reaches ")]
+    return (reached or ["start"])[-1], "at a time"
 
 
-def place(mode: str, folder: Path, log: Path) -> str:
-    """Where a kill struck: the write, or the stage that it stopped."""
-    last = log.read_text().splitlines()[-1:] if log.exists() else []
-    if last and last[0].startswith("dies in"):
-        return last[0].removeprefix("dies in ")
-    if mode == "search":
-        return "a trial" if (folder / "journal.jsonl").exists() else "before the first"
-    if not (folder / "run.json").exists():
-        return "before the first"
-    stages = [p for p in sorted(folder.glob("0*")) if not (p / "stage.json").exists()]
-    if not stages and (folder / "09_assessment").exists():
-        return "the report"
-    return stages[0].name if stages else "between stages"
+def deck(places: list[str], kills: int, key: Key) -> list[str]:
+    """As many of each place as of any other, give or take one, shuffled."""
+    drawn: list[str] = []
+    while len(drawn) < kills:
+        drawn += [places[int(i)] for i in key.fold(len(drawn)).permutation(len(places))]
+    return drawn[:kills]
 
 
-class Trial:
-    """One folder, killed until it ends."""
-
-    def __init__(self, mode: str, root: Path, key: Key, whole: tuple[float, int], most: int) -> None:
-        self.mode, self.root, self.folder, self.key = mode, root, root / "out", key
-        self.seconds, self.writes = whole
-        self.most = most
-        self.places: list[str] = []
-        root.mkdir()
-
-    def go(self) -> None:
-        for attempt in range(self.most + 1):
-            log, spared = self.root / f"log{attempt}", told(self.folder) if self.mode == "search" else set()
-            chance, moment = self.key.fold(attempt).uniform(2)
-            write = 1 + int(moment * self.writes) if chance < 0.5 else 0
-            patience = None if write else 0.1 + moment * self.seconds
-            if attempt == self.most:
-                write, patience = 0, None
-            code = finish(start(self.mode, self.folder, log, write), patience)
-            again = spared & set(begun(log)) if log.exists() else set()
-            if again:
-                raise Torn(f"trials {sorted(again)} were told and ran again")
-            if code == 0:
-                return
-            self.places.append(place(self.mode, self.folder, log))
+def draw(place: str, whole: Whole, key: Key) -> Kill:
+    """A kill there: at a change of the disk, or at a time."""
+    chance, moment = (float(value) for value in key.uniform(2))
+    is_change = chance < 0.5
+    return Kill(place, 1 + int(moment * whole.changes[place]) if is_change else 0, moment * whole.seconds[place])
 
 
-def undisturbed(mode: str, root: Path) -> tuple[Any, float, int]:
+def disturbed(mode: str, root: Path, planned: list[Kill]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """One folder, killed until it ends: what it holds, and where the kills struck."""
     root.mkdir()
-    begin = time.perf_counter()
-    finish(start(mode, root / "out", root / "log"))
-    seconds = time.perf_counter() - begin
-    writes = int((root / "log").read_text().splitlines()[-1].split()[1])
-    return (contents if mode == "run" else trials)(root / "out"), seconds, writes
+    hits: list[tuple[str, str]] = []
+    for attempt, kill in enumerate([*planned, None]):
+        log, spared = root / f"log{attempt}", told(root / "out")
+        code = finish(start(mode, root / "out", log, kill), log, kill)
+        again = spared & {line.removeprefix("begins ") for line in lines(log)}
+        if again:
+            raise Torn(f"trials {sorted(again)} were told and ran again")
+        lost = spared - told(root / "out")
+        if lost:
+            raise Torn(f"trials {sorted(lost)} were told and are gone, killed in {hits}")
+        if code == 0:
+            break
+        hits.append(struck(log))
+    check_trials(root / "out")
+    return contents(root / "out"), hits
 
 
-def test(mode: str, kills: int, key: Key, root: Path) -> dict[str, Any]:
-    wanted, seconds, writes = undisturbed(mode, root / mode)
-    struck: Counter[str] = Counter()
+def undisturbed(mode: str, root: Path) -> Whole:
+    root.mkdir()
+    finish(start(mode, root / "out", root / "log", None), root / "log")
+    counted = json.loads(lines(root / "log")[-1])
+    return Whole(contents(root / "out"), counted["changes"], counted["seconds"])
+
+
+def test(mode: str, kills: int, jobs: int, key: Key, root: Path) -> dict[str, Any]:
+    whole = undisturbed(mode, root / mode)
+    places = [place for place in whole.seconds if whole.changes.get(place)]
+    hits: Counter[tuple[str, str]] = Counter()
     folders = 0
-    while struck.total() < kills:
-        left = kills - struck.total()
-        trial = Trial(mode, root / f"{mode}{folders}", key.fold(folders), (seconds, writes), min(5, left))
-        trial.go()
-        got = (contents if mode == "run" else trials)(trial.folder)
-        if got != wanted:
-            differing = [name for name in {*got, *wanted} if got.get(name) != wanted.get(name)]
-            raise Torn(f"[{mode}, folder {folders}, killed in {trial.places}] it ended otherwise: {sorted(differing)}")
-        struck.update(trial.places)
-        folders += 1
+
+    def one(folder: int, some: list[str]) -> list[tuple[str, str]]:
+        some.sort(key=places.index)  # what comes before a kill is there already
+        planned = [draw(place, whole, key.fold(f"{folder} {i}")) for i, place in enumerate(some)]
+        got, where = disturbed(mode, root / f"{mode}{folder}", planned)
+        differing = sorted(name for name in {*got, *whole.held} if got.get(name) != whole.held.get(name))
+        if differing:
+            raise Torn(f"[{mode}, folder {folder}, killed in {where}] it ended otherwise: {differing}")
+        return where
+
+    while hits.total() < kills:  # a kill may come after the end
+        left = deck(places, kills, key)[hits.total() :]
+        parts = [left[at : at + TOGETHER] for at in range(0, len(left), TOGETHER)]
+        with ThreadPoolExecutor(jobs) as pool:
+            for where in pool.map(one, range(folders, folders + len(parts)), parts):
+                hits.update(where)
+        folders += len(parts)
+    by_place = {p: {c: n for (q, c), n in sorted(hits.items()) if q == p} for p in places}
     return {
-        "seconds_undisturbed": round(seconds, 1),
-        "writes_undisturbed": writes,
+        "seconds_undisturbed": round(sum(whole.seconds.values()), 1),
+        "changes_undisturbed": sum(whole.changes.values()),
         "folders": folders,
-        "kills": struck.total(),
-        "struck": dict(sorted(struck.items())),
+        "kills": hits.total(),
+        "differences": 0,
+        "struck": by_place,
     }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50, help="of runs, and as many of searches (50)")
+    parser.add_argument("--jobs", type=int, default=1, help="folders at once (1)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=["run", "search"], help="one of them")
     parser.add_argument("--json", type=Path, help="the result goes there, beside that of the other")
@@ -176,7 +225,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as root:
             for mode in [args.only] if args.only else ["run", "search"]:
-                result[mode] = test(mode, args.kills, Key(args.seed).fold(mode), Path(root))
+                result[mode] = test(mode, args.kills, args.jobs, Key(args.seed).fold(mode), Path(root))
                 print(f"{mode}: {json.dumps(result[mode])}", flush=True)
     except Torn as broken:
         print(broken, file=sys.stderr)

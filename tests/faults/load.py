@@ -26,6 +26,7 @@ from qkdflow.sources import from_npy
 from qkdflow.tune import HyperParameters, Study
 
 MB = 2**20
+LONGEST = 900  # seconds of a training of its own; some on an idle machine
 Figures = dict[str, Any]
 
 
@@ -86,7 +87,10 @@ def streamed(rows: int) -> Figures:
         del x
         np.save(f"{folder}/y.npy", np.arange(rows) % 4)
         command = [sys.executable, __file__, "--stream", folder, str(size // 4)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"its training must end within {LONGEST:,} s; it was stopped") from None
     assert done.returncode == 0, done.stderr
     return {"samples": rows, "file_mb": round(size / MB), **json.loads(done.stdout)}
 

@@ -44,3 +44,13 @@ def test_a_new_version_does_not_cost_a_training(tmp_path: Path, monkeypatch: pyt
 def test_a_compiler_that_is_there_now_makes_the_project_anew(tmp_path: Path) -> None:
     walk(tmp_path, "01_dataset", "02_search", "07_hls", compiler=False)
     assert walk(tmp_path, "01_dataset", "02_search", "07_hls") == ["07_hls"]
+
+
+def test_what_a_killed_write_left_goes(tmp_path: Path) -> None:
+    walk(tmp_path, "01_dataset")
+    left = [tmp_path / ".report.json.12-34.tmp", tmp_path / "01_dataset" / ".stage.json.12-34.tmp"]
+    kept = tmp_path / "01_dataset" / ".of another.tmp"
+    for path in [*left, kept]:
+        path.touch()
+    assert walk(tmp_path, "01_dataset") == []
+    assert [path.exists() for path in [*left, kept]] == [False, False, True]
