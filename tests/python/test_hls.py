@@ -143,7 +143,12 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
         (renamed(model, "fc1", "FC2"), HlsConfig(), r"more than upper and lower case; got 'FC2' twice"),
         (model, HlsConfig(project_name="my project"), r"C identifier .* got 'my project'"),
         (wide, HlsConfig(), r"output type must have at most 53 bits"),
-        (one_bit, HlsConfig(), r"act1's result type .* no symmetric range"),
+        (
+            one_bit,
+            HlsConfig(),
+            r"^\[hls\] layer act1's result type ap_fixed<1,1,.*SAT_SYM.*> has one bit and no symmetric range; "
+            r"use SAT, or more bits$",
+        ),
         (b.model(), HlsConfig(), rf"the {rows}'s embeddings type must have at most 53 bits"),
     ]
     for fixed, config, message in cases:

@@ -177,6 +177,11 @@ def test_two_processes_share_one_postgresql_study(postgres: str) -> None:
         "postgresql+psycopg2://me:s3cret@127.0.0.1:9/nothing-listens",
         "postgrsql://me:s3cret@127.0.0.1/a-dialect-that-is-none",
         "me:s3cret@127.0.0.1",
+        "sqlite://me:s3cret@127.0.0.1/study.db",
+        "postgresql+psycopg2://me:s3cret@127.0.0.1:not-a-port/study",
+        "postgresql+psycopg2://me:s3cret@127.0.0.1:9/study?no_such_option=1",
+        "postgresql+psycopg2://127.0.0.1:9/study?user=me&password=s3cret",
+        "postgresql+psycopg2://me:an@s3cret@127.0.0.1:9/study",
     ],
 )
 def test_a_study_that_cannot_be_opened_keeps_its_password(storage: str) -> None:
@@ -185,3 +190,16 @@ def test_a_study_that_cannot_be_opened_keeps_its_password(storage: str) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever Optuna, SQLAlchemy or the driver raise
         open_study("s", storage, attempts=1)
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_only_a_bare_at_in_a_password_is_refused(tmp_path: Path) -> None:
+    for storage in ("postgresql://me:an@s3cret@host/study", "postgresql://me@site:a?n@s3cret/b@host/study"):
+        with pytest.raises(ConfigError, match=r"study 's': .* Write every other @ as %40$") as caught:
+            open_study("s", storage)
+        assert "s3cret" not in str(caught.value)
+    with pytest.raises(Exception) as other:  # noqa: PT011 - the driver's: nothing listens there
+        open_study("s", "postgresql+psycopg2://me@site:an%40other@127.0.0.1:9/study", attempts=1)
+    assert not isinstance(other.value, ConfigError)
+    folder = tmp_path / "me:a@b@c"
+    folder.mkdir()
+    assert open_study("s", f"sqlite:///{folder}/study.db").study_name == "s"

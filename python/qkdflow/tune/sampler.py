@@ -9,6 +9,7 @@ Of Optuna only what is public and two methods of its storages (trials' system at
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,6 +30,8 @@ ATTRIBUTE = "qkdflow:suggested:"
 LONGEST = 2000  # characters of a system attribute that every storage takes
 CONSTRAINTS = "constraints"  # where Optuna's own samplers keep theirs
 ATTEMPTS = 20
+# A bare @ in an address's password: SQLAlchemy takes the rest for the host, which the driver's error then prints.
+BARE_AT = re.compile(r"://[^:/]*:[^@]*@[^?]*@")
 
 Tree = Mapping[str, tuple[str, Sequence[Any]]]  #: child: (parent, the parent's values under which it is active)
 
@@ -36,7 +39,13 @@ Tree = Mapping[str, tuple[str, Sequence[Any]]]  #: child: (parent, the parent's 
 def open_study(name: str, storage: Any, *, attempts: int = ATTEMPTS, **options: Any) -> optuna.Study:
     """The study of a name, made where it is missing. Workers that start at once may race to make an SQLite file's
     tables, and Optuna lets all but one fail: they try again. Options are those of optuna.create_study.
+    Raises ConfigError, which does not quote the address, where its password holds an @ that is not written %40.
     """
+    if isinstance(storage, str) and BARE_AT.search(storage):
+        raise ConfigError(
+            f"[open_study] study {name!r}: a storage address must have one @, before its host; got more (the address "
+            "is not shown, it may hold a password). Write every other @ as %40"
+        )
     for attempt in range(attempts):
         try:
             return optuna.create_study(study_name=name, storage=storage, load_if_exists=True, **options)
