@@ -60,6 +60,7 @@ class Run:
         label = name.partition("_")[2]
         done = _record(mark, "key", "seconds")
         if done.get("key") == key:
+            begun.unlink(missing_ok=True)  # left where it was killed between the two
             self.timings[label] = done["seconds"]
             return load(folder)
         going_on = partial and _record(begun, "key").get("key") == key

@@ -54,3 +54,10 @@ def test_what_a_killed_write_left_goes(tmp_path: Path) -> None:
         path.touch()
     assert walk(tmp_path, "01_dataset") == []
     assert [path.exists() for path in [*left, kept]] == [False, False, True]
+
+
+def test_a_stage_that_was_killed_at_its_very_end_looks_like_any_other(tmp_path: Path) -> None:
+    walk(tmp_path, "01_dataset")
+    (tmp_path / "01_dataset" / "begun.json").write_text('{"key": "that of the stage"}')
+    assert walk(tmp_path, "01_dataset") == []
+    assert [p.name for p in (tmp_path / "01_dataset").iterdir()] == ["stage.json"]
