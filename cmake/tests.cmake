@@ -29,3 +29,5 @@ foreach(source IN LISTS test_sources)
     add_test(NAME cpp/${name} COMMAND qkdflow_tests -\# "[\#${file_tag}]" --warn NoTests)
   endif()
 endforeach()
+# What starts threads, whatever its file: tests/sanitize tsan threads.
+add_test(NAME threads COMMAND qkdflow_tests "[threads]" --warn NoTests)

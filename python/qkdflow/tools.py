@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from qkdflow.errors import ToolError
 LONGEST = 4 * 3600  # seconds; the slowest design that was tried took minutes
 GRACE = 2  # seconds in which a stopped compiler may delete its temporary files
 SMALLER = "Take a smaller design, or a larger reuse factor"
+# Of SIGKILL we hear nothing. But it closes the pipe to this program, which then ends a group of others.
+GUARD = "import os, sys; os.read(0, 1) or os.killpg(int(sys.argv[1]), 9)"
 
 
 class Done(NamedTuple):
@@ -35,8 +38,8 @@ def call(
 ) -> Done:
     """Run a command, with `more` in its environment, for `seconds` (LONGEST) at most.
 
-    ToolError where it cannot start, or does not end: what then helps is `cure`. What it started ends with it, and with
-    an exception that stops us (Ctrl-C; the command line makes one of SIGTERM too).
+    ToolError where it cannot start, or does not end: what then helps is `cure`. What it started ends with it, with
+    an exception that stops us (Ctrl-C; the command line makes one of SIGTERM too), and with us by SIGKILL.
     """
     limit = LONGEST if seconds is None else seconds
     try:
@@ -58,13 +61,26 @@ def call(
         ) from error
     with process:
         try:
-            said, _ = process.communicate(timeout=limit)
+            with _guarded(process.pid):
+                said, _ = process.communicate(timeout=limit)
         except BaseException as error:
             _stop(process)
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
             raise ToolError(f"[{tool}] must end within {limit:,} s; it was stopped. {cure}") from None
     return Done(process.returncode, said)
+
+
+@contextlib.contextmanager
+def _guarded(group: int) -> Iterator[None]:
+    """Ends a group of processes where we are killed meanwhile."""
+    command = [sys.executable, "-I", "-S", "-c", GUARD, str(group)]
+    # A session of its own: Ctrl-C is not for it.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as guard:
+        try:
+            yield
+        finally:
+            guard.communicate(b"+")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -76,7 +76,7 @@ def test_into_a_runs_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["--device", "toaster"], "is required; got 'toaster'"),
         (["--device", "serial:/dev/none?baud=fast"], "a baud rate in digits is required; got 'fast'"),
         (["--device", "pynq"], "[--device] pynq is required"),
-        (["--device", "udma://host:99999"], "a port of 0 to 65535 is required"),
+        (["--device", "udma://host:99999"], "a port of 0 to 65535, is required"),
         (["--device", "pynq://"], "is required; got 'pynq://'"),
         (["--fault", "gremlin"], "a fault must be one of missing TLAST"),
         (["--device", "pynq", "--fault", "halted"], "only the simulated boards, --device sim and rtl"),

@@ -1,13 +1,17 @@
-"""What no line of the package may do: unpickle, evaluate, start a shell, read YAML into objects."""
+"""What no line of the package may do: unpickle, evaluate, start a shell, read YAML into objects, know a password."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import qkdflow
 import qkdflow_overlay
+from qkdflow.errors import ConfigError
+from qkdflow.hardware.devices import assess_device
 
 ROOTS = [Path(module.__file__ or "").parent for module in (qkdflow, qkdflow_overlay)]
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib", "commands", "popen2"}
@@ -29,6 +33,34 @@ def test_the_package_evaluates_and_unpickles_nothing() -> None:
         for fault in faults(path.read_text("utf-8"))
     }
     assert found == ALLOWED
+
+
+CREDENTIALS = re.compile(
+    r"passw(or)?d|passphrase|credential|secret|getpass|keyring|netrc|pgpass|paramiko|private_key", re.I
+)
+
+
+def test_the_package_knows_no_credentials() -> None:
+    """What it does not hold it does not print. The two files that speak of one refuse it."""
+    found = {
+        (str(path.relative_to(root.parent)), word[0].lower())
+        for root in ROOTS
+        for path in sorted(root.rglob("*"))
+        if path.suffix in (".py", ".toml", ".json", ".j2")
+        for word in CREDENTIALS.finditer(path.read_text("utf-8"))
+    }
+    assert found == {("qkdflow/hardware/devices.py", "password"), ("qkdflow/tune/sampler.py", "password")}
+
+
+@pytest.mark.parametrize("place", ["board", "board:x", "board:70000", "board:5/path", "bo[ard"])
+def test_a_password_in_a_boards_name_is_not_repeated(place: str) -> None:
+    for scheme in ("pynq", "udma"):
+        with pytest.raises(ConfigError, match=r"HOST\[:PORT\] is required") as caught:
+            assess_device(None, f"{scheme}://xilinx:hunter2@{place}")  # type: ignore[arg-type]
+        error: BaseException | None = caught.value
+        while error is not None:
+            assert "hunter2" not in str(error)
+            error = error.__cause__ or error.__context__
 
 
 def test_what_is_forbidden_is_seen() -> None:

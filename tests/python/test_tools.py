@@ -79,6 +79,26 @@ def test_a_missing_tool_is_named(tmp_path: Path) -> None:
         tools.call("Yosys", ["no-such-tool", "-V"])
 
 
+def test_what_a_killed_process_started_ends_too(tmp_path: Path) -> None:
+    slow = script(tmp_path / "slow", f"{NOTES}; sleep 600 & echo $! > '{tmp_path / 'child.pid'}'; wait")
+    text = f"from qkdflow import tools; tools.call('slow', [{str(slow)!r}])"
+    with subprocess.Popen([sys.executable, "-c", text]) as process:
+        numbers = [appears(tmp_path / name) for name in ("slow.pid", "child.pid")]
+        until = time.monotonic() + 60
+        while not guards(process.pid, numbers[0]):
+            assert time.monotonic() < until, "nothing guards it"
+            time.sleep(0.02)
+        process.kill()
+    assert [ends(number) for number in numbers] == [True, True]
+
+
+def guards(of: int, group: int) -> bool:
+    """Whether a process has started what ends a group of others after it."""
+    children = Path(f"/proc/{of}/task/{of}/children").read_text().split()
+    commands = [Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0") for child in children]
+    return any(command[-2:] == [str(group).encode(), b""] for command in commands)
+
+
 @needs_csim
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_to_us_alone_stops_the_compiler_too(tmp_path: Path, sent: signal.Signals, code: int) -> None:

@@ -59,12 +59,14 @@ def assess_device(
 
 
 def _address(name: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port of a device's name; ConfigError where the port is none."""
-    parts = urlsplit(name)
+    """Scheme, host and port of a device's name; ConfigError where the port is none, or somebody's password is there."""
+    if name.startswith(("pynq://", "udma://")) and "@" in name:  # not repeated: it would stand on screens and in logs
+        raise ConfigError("[--device] pynq://HOST[:PORT] or udma://HOST[:PORT] is required, without user and password")
     try:
+        parts = urlsplit(name)
         return parts.scheme, parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigError(f"[--device] a port of 0 to 65535 is required; {error}; got {name!r}") from error
+        raise ConfigError(f"[--device] a host, and a port of 0 to 65535, is required; {error}; got {name!r}") from error
 
 
 def _serial(name: str, timeout_s: float) -> Iterator[str]:

@@ -112,7 +112,7 @@ TEST_CASE("batch normalisation keeps its digits far from zero, and its moving st
   REQUIRE(variance[1] == Approx(0.5 * 1 + 0.5 * 1.25));
 }
 
-TEST_CASE("a training step gives the same bits at one thread and at two", "[nn]") {
+TEST_CASE("a training step gives the same bits at one thread and at two", "[nn][threads]") {
   const auto step = [](int threads) {
     set_threads(threads);
     Graph g({12, 12, 16},

@@ -33,7 +33,7 @@ std::vector<float> logits_after_training(std::uint64_t seed, int team) {
 
 }  // namespace
 
-TEST_CASE("trainings at once give the bits of trainings one after the other", "[train]") {
+TEST_CASE("trainings at once give the bits of trainings one after the other", "[train][threads]") {
   const int before = threads();
   std::vector<std::vector<float>> alone, at_once(3);
   for (std::uint64_t seed = 0; seed < at_once.size(); ++seed) alone.push_back(logits_after_training(seed, 1));
