@@ -31,9 +31,10 @@ Plan::Plan(Graph& graph, int batch, bool training) : batch_(batch), training_(tr
     begin_.push_back(static_cast<int>(static_cast<long long>(batch) * s / shards));
   scratch_.resize(static_cast<std::size_t>(shards));
   arenas_.resize(static_cast<std::size_t>(shards));
-  for (int shard = 0; shard < shards; ++shard) {  // the same handles in each
-    Arena& arena = arenas_[static_cast<std::size_t>(shard)];
-    tensors_ = Lifetimes(graph, samples(shard), training, arena);
+  // All have the layout of the largest: which tensors are computed again depends on sizes, and the handles on that.
+  const int largest = (batch + shards - 1) / shards;
+  for (Arena& arena : arenas_) {
+    tensors_ = Lifetimes(graph, largest, training, arena);
     arena.allocate();
   }
   place(graph);

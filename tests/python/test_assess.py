@@ -180,7 +180,7 @@ def test_a_stuck_network_ends_in_time_and_the_next_call_works(tmp_path: Path, re
     }[result]
     with pytest.raises(ToolError, match=pattern):
         assess(overlay, driver, timeout_s=0.2)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 30  # and not for ever, on a busy machine too
     faults.inject("stuck network")
     driver.timeout_s = 0.1
     with pytest.raises(DeviceTimeout):

@@ -29,6 +29,7 @@ from test_overlay import data
 
 MODEL = mlp(Key(2), (30, 15, 4))
 TIMEOUT = 0.1
+MARGIN = 30  # seconds: a busy machine may be late, but what hangs is seen
 
 
 def overlay(directory: Path, kind: str = "axi_dma", **options: Any) -> Overlay:
@@ -106,12 +107,12 @@ DMA_FAULTS = {
 
 
 def fails(classifier: Classifier, built: Overlay, error: type[Exception], message: str) -> None:
-    """The call ends in this error, at most two waits and a margin for a busy machine later."""
+    """The call ends in this error, at most two waits and a margin later."""
     classifier.device.timeout_s = TIMEOUT
     start = time.monotonic()
     with pytest.raises(error, match=message):
         classifier.run(built.vectors.inputs)
-    assert time.monotonic() - start < 2 * TIMEOUT + 1
+    assert time.monotonic() - start < 2 * TIMEOUT + MARGIN
 
 
 @pytest.mark.parametrize("fault", DMA_FAULTS)
@@ -143,7 +144,7 @@ def test_a_fault_that_stays_never_hangs(tmp_path: Path, fault: str, length_bits:
         start = time.monotonic()
         with pytest.raises(DeviceError):
             classifier.run(built.vectors.inputs)
-        assert time.monotonic() - start < 6 * TIMEOUT + 1
+        assert time.monotonic() - start < 6 * TIMEOUT + MARGIN
     made.faults.clear()
     classifier.device.timeout_s = 0.5
     assert (classifier.run(built.vectors.inputs) == built.vectors.logits).all()
@@ -226,7 +227,7 @@ def test_ctrl_c(tmp_path: Path, kind: str, ctrl_c: None) -> None:
     built = overlay(tmp_path, kind)
     made, classifier = board(built)
     classifier.device.timeout_s = 30
-    made.faults.slow_s = 2.5
+    made.faults.slow_s = 6
     made.faults.inject("slow network")
     main = threading.get_ident()
     ring = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
@@ -235,7 +236,7 @@ def test_ctrl_c(tmp_path: Path, kind: str, ctrl_c: None) -> None:
     with pytest.raises(KeyboardInterrupt):
         classifier.run(built.vectors.inputs)
     ring.join()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < made.faults.slow_s - 1
     assert made.memory.blocks == {}
     assert works(classifier, built)
 

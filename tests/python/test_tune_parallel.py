@@ -191,7 +191,7 @@ def test_an_objective_that_died_with_its_only_holder_is_sent_anew(
     search, undisturbed = study(), study()
     search.optimize(deadly, 6, dask=scheduler)
     undisturbed.optimize(score, 6)
-    assert len(sent) == 2
+    assert len(sent) >= 2
     assert search.trials == undisturbed.trials
 
 

@@ -290,6 +290,21 @@ TEST_CASE("gradients of clips that other steps take care of, and of what is comp
   for (const int batch : {2, 5}) examine(g, batch);
 }
 
+TEST_CASE("shards of unequal sizes have one layout of memory", "[nn]") {
+  Layers layers;
+  for (const int filters : {8, 12, 6}) {
+    const std::string n = std::to_string(layers.size());
+    layers.push_back(convolution(("conv" + n).c_str(), filters, {3, 3, 1, 1, nn::Padding::same}));
+    layers.push_back(normalization(("bn" + n).c_str()));
+  }
+  layers.push_back(global("mean", kAverage));
+  layers.push_back(dense("out", 3));
+  Graph g({7, 7, 1}, layers);
+  const int batch = 27;  // of the sizes 13 and 14, one alone had room to keep what the other computed again
+  REQUIRE(g.plan(batch, true).shards() == 2);
+  examine(g, batch);
+}
+
 TEST_CASE("a training plan gives normalised activations up after the forward pass", "[nn]") {
   const auto bytes = [](int blocks) {
     Layers layers;
