@@ -96,7 +96,8 @@ set_up() {
   PATH=$venv/bin:$PATH
   if changed requirements pyproject.toml requirements-ci.txt; then
     say "Installing the locked requirements"
-    python -m pip install --quiet --require-hashes -r requirements-ci.txt || {
+    python -m pip install --quiet --require-hashes -r requirements-ci.txt 2> >(tee "$venv/lock.log" >&2) || {
+      ! grep -q "DO NOT MATCH THE HASHES" "$venv/lock.log" || fail "a package is not the one that requirements-ci.txt means"
       echo "The versions of requirements-ci.txt cannot be installed here: the newest that fit are taken." >&2
       local tools
       mapfile -t tools < <(build_tools)

@@ -31,7 +31,8 @@ Plan::Plan(Graph& graph, int batch, bool training) : batch_(batch), training_(tr
     begin_.push_back(static_cast<int>(static_cast<long long>(batch) * s / shards));
   scratch_.resize(static_cast<std::size_t>(shards));
   arenas_.resize(static_cast<std::size_t>(shards));
-  // All have the layout of the largest: which tensors are computed again depends on sizes, and the handles on that.
+  // All have the layout of the largest: which tensors are computed again depends on sizes, and the handles
+  // on that.
   const int largest = (batch + shards - 1) / shards;
   for (Arena& arena : arenas_) {
     tensors_ = Lifetimes(graph, largest, training, arena);

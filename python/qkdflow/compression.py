@@ -64,7 +64,10 @@ class CompressionConfig:
             )
         if not 0 < self.sparsity < 1:
             raise ConfigError(f"[--sparsity] must be above 0 and below 1; got {self.sparsity}")
-        structure(self.pruning)
+        together, _ = structure(self.pruning)
+        needed = together.final_sparsity()
+        if self.prunes and needed is not None and not math.isclose(needed, self.sparsity):
+            raise ConfigError(f"[--sparsity] must be {needed:g} where --pruning is {self.pruning}; got {self.sparsity}")
         try:
             Distillation(self.alpha, self.temperature, self.distillation)
         except ValueError as error:
@@ -178,15 +181,16 @@ def compress(
         teaching |= {"distillation": config.distillation}
     if config.distils and config.hints:
         teaching |= {"teacher": teacher, "hints": [hint(text) for text in config.hints]}
+    name = f"compress, method {config.method}, key {key.value}"
     if budget is None:
         trained = recipe.fit(model, data, config.epochs, config.batch_size, key.fold("fit"), **teaching)
+        recipe.finite(trained, name)
     else:
-        trained = _fit_to_budget(model, data, budget, config, key.fold("fit"), **teaching)
-    recipe.finite(trained, f"compress, method {config.method}, key {key.value}")
-    if config.prunes and isinstance(together, Neurons):
-        trained = replace(trained, model=shrink(trained.model))
+        trained = _fit_to_budget(model, data, budget, config, key.fold("fit"), name, **teaching)
     if config.calibrates:
         trained = replace(trained, model=precision.calibrated(blank, trained.model, data.train.x))
+    if config.prunes and isinstance(together, Neurons):
+        trained = replace(trained, model=shrink(trained.model))
     if not (config.quantizes or config.calibrates):
         return Compressed(config, trained, None)
     try:
@@ -195,19 +199,27 @@ def compress(
         if start is None:  # a student that cannot be frozen is of no use
             raise
         fixed = None
+    if budget is not None and fixed is not None and (found := sum(ebops(fixed).values())) > budget:
+        raise DataError(
+            f"[compress] kernels whose bits are not learned leave {found:,} EBOPs, of {budget:,} allowed. Raise "
+            "--ebops, or give them quantized_bits with alpha=1"
+        )
     return Compressed(config, trained, fixed)
 
 
 def _fit_to_budget(
-    model: Model, data: Dataset, target: int, config: CompressionConfig, key: Key, **teaching: Any
+    model: Model, data: Dataset, target: int, config: CompressionConfig, key: Key, name: str, **teaching: Any
 ) -> Trained:
     epochs, callbacks = config.epochs, [cosine_decay(config.epochs), TerminateOnNaN()]
+    begin = recipe.first_kept(epochs) if config.prunes else 0  # before, it is not pruned as far as it shall be
     history, budget = fit_to_budget(
-        model, *data.train, target, config.batch_size, epochs, data.valid, callbacks, key=key, **teaching
+        model, *data.train, target, config.batch_size, epochs, data.valid, callbacks, begin, key=key, **teaching
     )
+    recipe.finite(Trained(model, history), name)
     if budget.best is None:
+        pruned = f" from {begin + 1} on" if begin else ""
         raise DataError(
-            f"[compress] no epoch had {target:,} EBOPs or fewer; the last had {budget.history[-1]:,}. "
+            f"[compress] no epoch{pruned} had {target:,} EBOPs or fewer; the last had {budget.history[-1]:,}. "
             f"Raise --ebops, --epochs or --learning-rate"
         )
     return Trained(model, history)

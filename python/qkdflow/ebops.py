@@ -60,6 +60,7 @@ class EbopsBudget(Callback):
     ramp: float = 0.5
     gain: float = 2.0
     monitor: str = "val_accuracy"
+    start_from_epoch: int = 0  # weights of earlier ones are not kept: masks, say, are not whole yet
     history: list[int] = field(default_factory=list, init=False)
     best: float | None = field(default=None, init=False)  # of the weights kept; None while none met the target
     _weights: Weights | None = field(default=None, init=False, repr=False)
@@ -87,7 +88,7 @@ class EbopsBudget(Callback):
         goal = start * (self.target / start) ** progress if start > self.target else self.target
         state.bit_weight *= math.exp(float(np.clip(self.gain * math.log(max(found, 1) / goal), -1.0, 1.0)))
         value = logs[self.monitor] if "accuracy" in self.monitor else -logs[self.monitor]
-        if found <= self.target and (self.best is None or value > self.best):
+        if epoch >= self.start_from_epoch and found <= self.target and (self.best is None or value > self.best):
             self.best, self._weights = value, model.get_weights()
 
     def on_train_end(self, model: Model, state: FitState) -> None:
@@ -104,12 +105,14 @@ def fit_to_budget(
     epochs: int = 1,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
     callbacks: Sequence[Callback] = (),
+    start_from_epoch: int = 0,
     **teaching: Any,
 ) -> tuple[History, EbopsBudget]:
     """`fit` of a network with learned_bits kernels towards `target` EBOPs; arguments are fit's.
 
     The weights kept are those with the best validation accuracy (training accuracy without validation data) among the
-    epochs whose EBOPs are within the target; where none is, the last ones, and the budget's `best` is None.
+    epochs from `start_from_epoch` on whose EBOPs are within the target; where none is, the last ones, and the budget's
+    `best` is None.
     ConfigError for a model that has no learned_bits kernel, or cannot be frozen.
     """
     names = model.graph.param_names
@@ -119,7 +122,7 @@ def fit_to_budget(
         raise ConfigError(f"[{model.name}] must have kernels with learned_bits to be trained to a budget; it has none")
     widths = {name: float(_width(kinds[name.rpartition("/")[0]])) for name in kernels}
     monitor = "accuracy" if validation_data is None else "val_accuracy"
-    budget = EbopsBudget(target, epochs, widths, monitor=monitor)
+    budget = EbopsBudget(target, epochs, widths, monitor=monitor, start_from_epoch=start_from_epoch)
     history = model.fit(
         x, y, batch_size, epochs, validation_data, [*callbacks, budget], bit_widths=widths, **teaching
     )  # the budget last: its weights are the ones kept

@@ -28,6 +28,7 @@ from qkdflow.quantizers import (
     quantized_sigmoid,
     quantized_tanh,
 )
+from qkdflow.quantizers.learned import FINEST
 
 BIAS_BITS = 16  # a bias costs one adder input: more bits than a weight's let it be of any size
 _TRACED = 1 << 26  # numbers that a calibration holds at once, half a gigabyte
@@ -148,7 +149,9 @@ def with_learned_bits(model: Model, key: Key | int = 0) -> Model:
         for kernel in KERNELS:
             quantizer = getattr(layer, kernel, None)
             if isinstance(quantizer, quantized_bits) and quantizer.alpha in (None, 1):
-                changes[kernel] = learned_bits(float(quantizer.bits - quantizer.keep_negative - quantizer.integer))
+                begin = float(min(quantizer.bits - quantizer.keep_negative - quantizer.integer, FINEST))
+                least, most = min(begin, learned_bits.least), max(begin, learned_bits.most)
+                changes[kernel] = learned_bits(begin, least=least, most=most)
         made.append(replace(layer, **changes))
     if made == list(model.layers):
         raise ConfigError(

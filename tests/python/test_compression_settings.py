@@ -69,8 +69,8 @@ def test_two_of_four_weights_stay(data: Dataset, student: Model) -> None:
     for kernel in kernels(made.model):
         whole = kernel[: len(kernel) // 4 * 4].reshape(-1, 4, kernel.shape[-1])
         assert ((whole != 0).sum(axis=1) <= 2).all()
-    with pytest.raises(ConfigError, match=r"needs a final sparsity of 0\.5; got 0\.3"):
-        compressed(data, student, replace(SHORT, pruning="2:4", sparsity=0.3))
+    with pytest.raises(ConfigError, match=r"--sparsity\] must be 0\.5 where --pruning is 2:4; got 0\.3"):
+        replace(SHORT, pruning="2:4", sparsity=0.3)
 
 
 def test_multipliers_go_as_a_whole(data: Dataset, student: Model) -> None:
@@ -103,6 +103,24 @@ def test_bits_are_learnt_within_a_budget(data: Dataset, student: Model) -> None:
     np.testing.assert_array_equal(made.fixed.predict(data.test.x), made.model.exact_logits(data.test.x))
     with pytest.raises(DataError, match=r"no epoch had 1 EBOPs or fewer; the last had [\d,]+\. Raise --ebops"):
         compressed(data, student, replace(SHORT, method="q", ebops=1, epochs=2))
+
+
+def test_a_budget_that_is_met_from_the_start_does_not_cut_pruning_short(data: Dataset, student: Model) -> None:
+    made = compressed(data, student, replace(SHORT, ebops=10**6, learning_rate=1e-2))
+    assert made.facts(data)["sparsity"] >= 0.5
+
+
+@pytest.mark.parametrize("bits", [6, 15])
+def test_learned_bits_begin_with_any_grid(data: Dataset, bits: int) -> None:
+    student = StudentMLP(data, bits)(HyperParameters())
+    made = compressed(data, student, replace(SHORT, method="q", ebops=10**6, epochs=1))
+    assert made.fixed is not None
+
+
+def test_without_neurons_a_network_is_quantised_afterwards_too(data: Dataset, student: Model) -> None:
+    made = compressed(data, student, replace(SHORT, pruning="neurons", method="p+ptq"))
+    assert made.fixed is not None
+    assert made.fixed.parameters < 0.7 * student.count_params()
 
 
 def test_the_words_of_a_hint() -> None:
@@ -139,5 +157,8 @@ def test_the_command_has_them(
     words += ["--out", str(tmp_path / "out"), "--method", "full", "--epochs", "2", "--pruning", "2:4", "--hint", inside]
     assert cli.main([*words, "--distillation", "probabilities"]) == 0
     assert "EBOPs" in capsys.readouterr().out
+    words[words.index("--out") + 1] = str(tmp_path / "taught")
+    assert cli.main([*words, "--teacher-method", "q+kd"]) == 0  # hints are the student's
+    capsys.readouterr()
     assert cli.main([*words, "--pruning", "3:2"]) == 2
     assert "n must be above 0 and below m; got 3 of 2" in capsys.readouterr().err

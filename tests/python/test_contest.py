@@ -127,47 +127,47 @@ def _problem(name: str, **words: Any) -> Problem:
 
 
 def test_figures_follow_from_the_searches() -> None:
-    searches = [_one("random", "p", s, [9.0, 5.0]) for s in range(4)]
-    searches += [_one("qkdflow", "p", s, [3.0, 2.0]) for s in range(4)]
-    searches += [_one("peer", "p", s, [6.0, 3.0 + s]) for s in range(4)]
+    searches = [_one("random", "p", s, [9.0, 5.0]) for s in range(5)]
+    searches += [_one("qkdflow", "p", s, [3.0, 2.0]) for s in range(5)]
+    searches += [_one("peer", "p", s, [9.0, 3.0 + s]) for s in range(5)]
     report = score(searches, [_problem("p")], 2)
     assert report["problems"]["p"]["qkdflow"]["normalised"] == 1 / 4
-    assert report["players"]["peer"]["normalised"] == pytest.approx(3.5 / 4)
+    assert report["players"]["peer"]["normalised"] == pytest.approx(4 / 4)
     against = report["against"]["peer"]
-    assert against["ratio"] == pytest.approx(1 / 3.5)
-    assert against["less"] == pytest.approx(2.5 / 4)
-    # Regrets 2, 3, 4, 5: the mean's standard error is sqrt(5/3) / 2 = 0.645, of chance's four 0.161; the interval is
-    # twice two of these wide, not the bootstrap's own sqrt(3) / 2 of that.
+    assert against["ratio"] == pytest.approx(1 / 4)
+    assert against["less"] == pytest.approx(3 / 4)
+    # Regrets 2, 3, 4, 5, 6: the mean's standard error is sqrt(2.5 / 5) = 0.707, of chance's four 0.177; the interval is
+    # twice two of these wide, not the bootstrap's own sqrt(4 / 5) of that.
     low, high = against["interval"]
-    assert 2.5 / 4 - 2.2 * 0.161 < low < 2.5 / 4 - 1.7 * 0.161
-    assert 2.5 / 4 + 1.7 * 0.161 < high < 2.5 / 4 + 2.2 * 0.161
+    assert 3 / 4 - 2.2 * 0.177 < low < 3 / 4 - 1.7 * 0.177
+    assert 3 / 4 + 1.7 * 0.177 < high < 3 / 4 + 2.2 * 0.177
     assert report["players"]["qkdflow"]["rank"] == 1
     assert report["players"]["qkdflow"]["cpu_ms"] == pytest.approx(2)
 
 
 def test_what_was_not_played_enough_is_not_claimed() -> None:
-    """Two seeds give no interval; a problem that a peer did not play does not count against it, nor for it."""
+    """Four seeds give no interval; a problem that a peer did not play does not count against it, nor for it."""
     problems = [_problem("p"), _problem("q"), _problem("f", cost=lambda v: 0.0, reference=(10.0, 10.0))]
-    searches = [_one("random", name, s, [9.0, 5.0 + s]) for name in "pq" for s in range(3)]
-    searches += [_one("qkdflow", name, s, [3.0, 2.0]) for name in "pq" for s in range(3)]
-    searches += [_one("thrice", "p", s, [6.0, 3.0]) for s in range(3)] + [
-        _one("twice", name, s, [6.0, 3.0]) for name in "pq" for s in range(2)
+    searches = [_one("random", name, s, [9.0, 5.0 + s]) for name in "pq" for s in range(5)]
+    searches += [_one("qkdflow", name, s, [3.0, 2.0]) for name in "pq" for s in range(5)]
+    searches += [_one("enough", "p", s, [6.0, 3.0]) for s in range(5)] + [
+        _one("fewer", name, s, [6.0, 3.0]) for name in "pq" for s in range(4)
     ]
-    searches += [_one(player, "f", s, [5.0], [5.0]) for player in ("random", "twice") for s in range(3)]
-    searches += [_one("qkdflow", "f", s, [0.0], [5.0]) for s in range(3)]
+    searches += [_one(player, "f", s, [5.0], [5.0]) for player in ("random", "fewer") for s in range(5)]
+    searches += [_one("qkdflow", "f", s, [0.0], [5.0]) for s in range(5)]
     report = score(searches, problems, 2)
-    assert report["players"]["twice"]["interval"] is None
-    assert report["against"]["twice"]["interval"] is None
-    assert report["against"]["twice"]["problems"] == 2
-    assert report["players"]["thrice"]["problems"] == report["against"]["thrice"]["problems"] == 1
-    assert report["against"]["thrice"]["interval"] is not None
-    front = report["fronts"]["f"]["twice"]
-    assert report["problems"]["f"]["twice"]["loss"] == 0.5  # the front reaches 5 times 10, this one 5 times 5 of it
+    assert report["players"]["fewer"]["interval"] is None
+    assert report["against"]["fewer"]["interval"] is None
+    assert report["against"]["fewer"]["problems"] == 2
+    assert report["players"]["enough"]["problems"] == report["against"]["enough"]["problems"] == 1
+    assert report["against"]["enough"]["interval"] is not None
+    front = report["fronts"]["f"]["fewer"]
+    assert report["problems"]["f"]["fewer"]["loss"] == 0.5  # the front reaches 5 times 10, this one 5 times 5 of it
     assert (front["ours"], front["theirs"]) == (0, 1)
-    assert "thrice" not in report["fronts"]["f"]
+    assert "enough" not in report["fronts"]["f"]
     text = table(report)
-    assert "twice, 2 problem(s): ratio 0.500, less by 0.200; too few seeds for an interval" in text
-    assert "0.000 against 1.000 of twice on f at 20, 1 problem(s)" in text
+    assert "fewer, 2 problem(s): ratio 0.500, less by 0.167; too few seeds for an interval" in text
+    assert "0.000 against 1.000 of fewer on f at 20, 1 problem(s)" in text
 
 
 def test_a_peer_of_one_objective_has_no_entry_where_there_are_two() -> None:

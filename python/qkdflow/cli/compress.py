@@ -136,7 +136,7 @@ def _comparison(
     config = _config(args, taken)
     if args.teacher_method and teacher is None:
         raise ConfigError("[--teacher-method] needs a teacher. Give --teacher, or a run")
-    teachers = replace(config, method=args.teacher_method) if args.teacher_method else None
+    teachers = replace(config, method=args.teacher_method, hints=(), ebops=None) if args.teacher_method else None
     return Comparison(student, data, teacher, config, args.seed, teachers, args.teacher_bits, args.seeds)
 
 

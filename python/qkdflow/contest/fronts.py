@@ -1,4 +1,5 @@
-"""Two objectives, both to be minimised. Nothing of the optimiser was chosen on these."""
+"""Two objectives, both to be minimised. Nothing of the optimiser was chosen on these,
+but for the network, whose front is in the main set too."""
 
 from __future__ import annotations
 

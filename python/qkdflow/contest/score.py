@@ -1,6 +1,6 @@
 """Searches to figures: regrets in units of chance's, with bootstrap intervals over seeds and problems.
 
-A player with fewer than three seeds on a problem gets no interval: its spread is not known.
+A player with fewer than five seeds on a problem gets no interval: its spread is not known.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Array = npt.NDArray[np.float64]
 DRAWS = 2000  # of the bootstrap
 CHANCE = "random"
 OURS = "qkdflow"
-LEAST = 3  # seeds of an interval
+LEAST = 5  # seeds of an interval: with fewer, a bootstrap is far from Student's
 
 
 def _losses(searches: Sequence[Search], problem: Problem, at: int) -> dict[str, Array]:
@@ -56,7 +56,7 @@ def _interval(draws: Array) -> list[float]:
 
 def _resampled(values: Array, key: Key) -> Array:
     """Means of draws with replacement (DRAWS,), spread as means of n are: the bootstrap's own variance is (n - 1) / n
-    of that, which matters at three seeds (Rao and Wu 1988)."""
+    of that, which matters at few seeds (Rao and Wu 1988)."""
     n = len(values)
     picks = (key.uniform(DRAWS * n).reshape(DRAWS, n) * n).astype(np.int64)
     mean = values.mean()

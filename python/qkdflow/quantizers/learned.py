@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from qkdflow.errors import ConfigError
 from qkdflow.quantizers.base import FloatArray, Quantizer, float32
 
+FINEST = 16  # fraction bits, and as many before the point
 GRANULARITIES = ("weight", "channel", "layer")
 
 
@@ -34,7 +35,7 @@ class learned_bits(Quantizer):
             raise ConfigError(
                 f"[learned_bits] granularity must be {', '.join(GRANULARITIES)}; got {self.granularity!r}"
             )
-        if not -16 <= self.least <= self.fraction <= self.most <= 16:
+        if not -FINEST <= self.least <= self.fraction <= self.most <= FINEST:
             raise ConfigError(
                 "[learned_bits] fraction bits must be -16 <= least <= fraction <= most <= 16; "
                 f"got {self.least}, {self.fraction} and {self.most}"
