@@ -162,7 +162,8 @@ def table() -> str:
             f"{split['train']:,} rows to train, {split['test']:,} to test; linear {100 * row['linear']:.2f} %; "
             f"{agreed if compared['outputs_compared'] else 'csim not run'}. {row['source']}"
         )
-    return "\n".join([*lines, "", *notes])
+    missing = [name for name in TARGETS if not (RESULTS / f"{name}.json").exists()]
+    return "\n".join([*lines, "", *notes, *(["", f"Not measured: {', '.join(missing)}."] if missing else [])])
 
 
 def asked(measure: str, limit: float | None, row: dict[str, Any], median: float) -> str:
