@@ -177,10 +177,12 @@ def compress(
         prune_low_magnitude(model, schedule, together, scope)
     teaching: dict[str, Any] = {}
     if config.distils:
-        teaching = {"teacher_logits": teacher_logits, "temperature": config.temperature, "alpha": config.alpha}
-        teaching |= {"distillation": config.distillation}
-    if config.distils and config.hints:
-        teaching |= {"teacher": teacher, "hints": [hint(text) for text in config.hints]}
+        teaching = {
+            "teacher": teacher,
+            "teacher_logits": teacher_logits,
+            "hints": [hint(text) for text in config.hints],
+        }
+        teaching |= {"temperature": config.temperature, "alpha": config.alpha, "distillation": config.distillation}
     name = f"compress, method {config.method}, key {key.value}"
     if budget is None:
         trained = recipe.fit(model, data, config.epochs, config.batch_size, key.fold("fit"), **teaching)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pulse_networks import pulses, small_student, small_teacher
 from qkdflow import FixedPoint, Key, Sequential, cli, precision, stages, teachers, zoo
 from qkdflow.comparison import Comparison
 from qkdflow.compression import METHODS, CompressionConfig, fitted_to
 from qkdflow.config import RunConfig
-from qkdflow.datasets import Dataset, Indices, psd
+from qkdflow.datasets import Dataset, Indices
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.freeze import freeze
-from qkdflow.hypermodels import StudentMLP, TeacherMLP
+from qkdflow.hypermodels import TeacherMLP
 from qkdflow.layers import Dense, Layer
 from qkdflow.models import Model
 from qkdflow.models.weights import FloatArray
@@ -25,21 +26,13 @@ from qkdflow.tune import HyperParameters
 SHORT = CompressionConfig(sparsity=0.3, epochs=8, learning_rate=3e-3)
 
 
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    return psd.simulate(Key(3), 1200)
-
-
-@pytest.fixture(scope="module")
-def student(data: Dataset) -> Model:
-    return StudentMLP(data, 6)(HyperParameters())
+data = pytest.fixture(scope="module")(pulses)
+student = pytest.fixture(scope="module")(small_student)
 
 
 @pytest.fixture(scope="module")
 def logits(data: Dataset) -> FloatArray:
-    teacher = TeacherMLP(data)(HyperParameters(), Key(1))
-    teacher.fit(data.train.x, data.train.y, epochs=5, key=2)
-    return stages.teacher_logits(teacher, data)
+    return stages.teacher_logits(small_teacher(data), data)
 
 
 @pytest.mark.parametrize("method", METHODS)

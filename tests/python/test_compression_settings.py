@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pulse_networks import pulses, small_student, small_teacher
 from qkdflow import Key, cli, stages
 from qkdflow.compression import Compressed, CompressionConfig
-from qkdflow.datasets import Dataset, psd
+from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
-from qkdflow.hypermodels import StudentMLP, TeacherMLP
+from qkdflow.hypermodels import StudentMLP
 from qkdflow.models import AttentionHint, FeatureHint, Model
 from qkdflow.models.teaching import hint
 from qkdflow.sparsity import BramGroups, DspGroups, Neurons, NofM, Weights, structure
@@ -20,21 +21,9 @@ from qkdflow.tune import HyperParameters
 SHORT = CompressionConfig(method="q+p", sparsity=0.5, epochs=8, learning_rate=3e-3)
 
 
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    return psd.simulate(Key(3), 1200)
-
-
-@pytest.fixture(scope="module")
-def student(data: Dataset) -> Model:
-    return StudentMLP(data, 6)(HyperParameters())
-
-
-@pytest.fixture(scope="module")
-def teacher(data: Dataset) -> Model:
-    made = TeacherMLP(data)(HyperParameters(), Key(1))
-    made.fit(data.train.x, data.train.y, epochs=5, key=2)
-    return made
+data = pytest.fixture(scope="module")(pulses)
+student = pytest.fixture(scope="module")(small_student)
+teacher = pytest.fixture(scope="module")(small_teacher)
 
 
 def compressed(data: Dataset, student: Model, config: CompressionConfig, teacher: Model | None = None) -> Compressed:

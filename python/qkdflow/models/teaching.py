@@ -52,7 +52,7 @@ _HINTS: dict[str, type[FeatureHint] | type[AttentionHint]] = {"features": Featur
 
 def hint(text: str) -> Hint:
     """`features:STUDENT=TEACHER[@WEIGHT]` or `attention:...`, two layers' names. ConfigError for any other text."""
-    found = re.fullmatch(r"(features|attention):([^=@]+)=([^=@]+)(?:@(\d*\.?\d+))?", text)
+    found = re.fullmatch(rf"({'|'.join(_HINTS)}):([^=@]+)=([^=@]+)(?:@(\d*\.?\d+))?", text)
     if found is None:
         raise ConfigError(
             f"[--hint] must be features:LAYER=TEACHERS_LAYER[@WEIGHT] or attention:LAYER=TEACHERS_LAYER[@WEIGHT]; "
