@@ -102,7 +102,8 @@ def renamed(model: FixedModel, old: str, new: str) -> FixedModel:
 def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
     model = mlp(Key(1), (30, 15, 4))
     wide = mlp(Key(1), (30, 4), weight_type=FixedPoint(40, 4), bias_type=FixedPoint(60, 6))
-    one_bit = mlp(Key(1), (30, 15, 4), activation="linear", activation_type=FixedPoint(1, 1, True, "RND", "SAT_SYM"))
+    lone = FixedPoint(1, 1, True, "RND", "SAT_SYM")
+    one_bit = mlp(Key(1), (30, 15, 4), activation="linear", activation_type=lone)
     b = Build(Key(1), (4,), FixedPoint(3, 3, False))
     rows = b.embedding(5, 2, FixedPoint(54, 3))
     b.cut()
@@ -149,6 +150,7 @@ def test_preflight_refuses_before_anything_is_written(tmp_path: Path) -> None:
             r"^\[hls\] layer act1's result type ap_fixed<1,1,.*SAT_SYM.*> has one bit and no symmetric range; "
             r"use SAT, or more bits$",
         ),
+        (mlp(Key(1), (30, 4), input_type=lone), HlsConfig(), r"the input type .* no symmetric range"),
         (b.model(), HlsConfig(), rf"the {rows}'s embeddings type must have at most 53 bits"),
     ]
     for fixed, config, message in cases:
