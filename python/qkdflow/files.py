@@ -30,7 +30,7 @@ from qkdflow.limits import DEFLATES_TO, MOST_VALUES, PACKED, SLACK, values_of
 # What NumPy raises for a damaged file: an NPY's header is a Python literal, which is read and not run.
 BROKEN_NPY = (ValueError, EOFError, MemoryError, SyntaxError, TokenError, RecursionError)
 CURE = "Make room or choose another folder, then run the same command again"  # where the system refuses a write
-_TEMPORARY = re.compile(r"\..+\.\d+-\d+\.tmp")  # as write_atomic names them
+_TEMPORARY = re.compile(r"\.(.+)\.\d+-\d+\.tmp")  # as write_atomic names them
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; a real one would change the bytes
 
 
@@ -58,13 +58,19 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
         raise ToolError(f"[write {path}] the file must be writable; got: {reason(error)}. {CURE}") from error
 
 
+def temporary_of(name: str) -> str | None:
+    """The file that was being written where `name` is what a killed write leaves; else None."""
+    found = _TEMPORARY.fullmatch(name)
+    return found[1] if found else None
+
+
 def remove_temporaries(folder: Path) -> None:
     """Deletes what writes that were killed left in a folder and below. Nobody may be writing there.
 
     ToolError where the system refuses.
     """
     for path in folder.rglob(".*.tmp"):
-        if _TEMPORARY.fullmatch(path.name):
+        if temporary_of(path.name):
             try:
                 path.unlink()
             except OSError as error:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from qkdflow.errors import ConfigError, DataError, ToolError
-from qkdflow.files import read_json, remove_temporaries, write_json
+from qkdflow.files import read_json, remove_temporaries, temporary_of, write_json
 
 FORMAT = "qkdflow.run/1"
 T = TypeVar("T")
@@ -136,7 +136,7 @@ def hls_settings(path: Path) -> dict[str, Any] | None:
 
 def _is_ours(name: str) -> bool:
     """The lock, and what a write that was cut short leaves: all that a run stopped at its very start can hold."""
-    return name == ".lock" or (name.startswith(".run.json.") and name.endswith(".tmp"))
+    return name == ".lock" or temporary_of(name) == "run.json"
 
 
 def _record(path: Path, *keys: str) -> dict[str, Any]:

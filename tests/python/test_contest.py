@@ -65,6 +65,7 @@ def test_what_is_asked_for_wrongly_is_told(tmp_path: Path, capsys: pytest.Captur
         (["--problems", str(file)], "must define objective"),
         (["--problems", str(tmp_path / "none.py")], "main, second, fronts or a Python file"),
         (["--peers", "nobody"], "--peers must be of"),
+        (["--peers", "nobody", "--score"], "--peers must be of"),
         (["--seeds", "x"], "--seeds must be numbers"),
         (["--trials", "0"], "--trials must be 1 or more"),
         (["--only", "nothing"], "--only must name problems"),

@@ -131,8 +131,11 @@ def test_saved_things(run: Path, tmp_path: Path) -> None:
     found = verify(run / "06_fixed", needs_no_compiler)
     assert [bool(o.not_run) for o in found.outcomes] == [True, True, False]
     assert found.outputs == 3000
-    with pytest.raises(DataError, match="a saved student, a frozen network or an hls4ml project"):
-        verify(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    for name, got in (("none", "nothing there"), ("file", "a file"), ("empty", "a folder with none of run.json")):
+        with pytest.raises(DataError, match=f"a saved student, a frozen network or an hls4ml project.* got {got}"):
+            verify(tmp_path / name)
     with pytest.raises(ConfigError, match="rungs must be some of float, fake, emulator"):
         verify(run, ("emulator", "board"))
     with pytest.raises(ConfigError, match="whole number from 1 on; got 0"):

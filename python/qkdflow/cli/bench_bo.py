@@ -36,7 +36,7 @@ def add(what: Any) -> None:
 
 def _bench_bo(args: argparse.Namespace) -> int:
     from qkdflow.contest.play import Kept, tournament
-    from qkdflow.contest.players import Entry, entry
+    from qkdflow.contest.players import Entry, check_peers, entry
     from qkdflow.contest.score import score
     from qkdflow.contest.sets import named
     from qkdflow.errors import ConfigError
@@ -50,7 +50,9 @@ def _bench_bo(args: argparse.Namespace) -> int:
         problems = [p for p in problems if p.name in args.only.split(",")]
     if not problems:
         raise ConfigError(f"[bench bo] --only must name problems of the set; got {args.only}")
-    names = ["qkdflow", "random", *([] if args.peers == "none" else args.peers.split(","))]
+    peers = [] if args.peers == "none" else args.peers.split(",")
+    check_peers(peers)
+    names = ["qkdflow", "random", *peers]
     if args.score:
         found = Kept(args.keep).of(names, problems, args.trials)
         problems = [p for p in problems if any((s.player, s.problem) == ("random", p.name) for s in found)]

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from qkdflow._core import Key
 from qkdflow.contest.problem import Problem, Values
-from qkdflow.errors import ToolError
+from qkdflow.errors import ConfigError, ToolError
 from qkdflow.tools import call
 from qkdflow.tune import Space, SpaceExhausted, Study, Value
 
@@ -154,14 +154,19 @@ PEERS = {
 }
 
 
+def check_peers(names: Iterable[str]) -> None:
+    """ConfigError where a name is no peer's."""
+    for name in names:
+        if name not in PEERS:
+            raise ConfigError(f"[bench bo] --peers must be of {', '.join(PEERS)}; got {name!r}")
+
+
 def entry(name: str, environments: Path, scripts: Path) -> Entry:
     """The player of a name; a peer's environment is made where it is missing."""
     if name == "qkdflow":
         return Entry(name, 20, Ours)
     if name == "random":
         return Entry(name, 20, Random)
-    if name not in PEERS:
-        raise ToolError(f"[bench bo] --peers must be of {', '.join(PEERS)}; got {name!r}")
     folder, packages, seeds, objectives = PEERS[name]
     script = scripts / f"{folder}_peer.py"
     if not script.exists():

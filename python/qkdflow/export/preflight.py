@@ -82,12 +82,11 @@ def check_widths(fixed: FixedModel) -> None:
                 f"[hls] the {what} type must have at most {EXACT_BITS} bits, since csim reads and writes "
                 f"doubles; got {kind.ap_type}"
             )
-    for node in fixed.layers:
-        kind = node.result_type
+    values = [("the input", fixed.input_type), *((f"layer {n.name}'s result", n.result_type) for n in fixed.layers)]
+    for what, kind in values:
         if kind.bits == 1 and kind.is_signed and kind.overflow == "SAT_SYM":  # ap_fixed saturates it to -1
             raise ConfigError(
-                f"[hls] layer {node.name}'s result type {kind.ap_type} has one bit and no symmetric range; "
-                "use SAT, or more bits"
+                f"[hls] {what} type {kind.ap_type} has one bit and no symmetric range; use SAT, or more bits"
             )
 
 

@@ -64,9 +64,12 @@ def load(directory: str | Path, samples: int | None = None, what: str = "verify"
     if kind.startswith("qkdflow.fixed/"):
         fixed = FixedModel.load(path)
         return Subject(path, fixed, _random(fixed, count), _drawn(count))
+    got = "nothing there"
+    if path.exists():
+        got = "a folder with none of run.json, model.json and source/hls.json" if path.is_dir() else "a file"
     raise DataError(
-        f"[{what} {path}] a run, a saved student, a frozen network or an hls4ml project of qkdflow is required; "
-        "got a folder with none of run.json, model.json and source/hls.json"
+        f"[{what} {path}] the folder of a run, a saved student, a frozen network or an hls4ml project of qkdflow is "
+        f"required; got {got}"
     )
 
 
