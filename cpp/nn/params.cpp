@@ -155,7 +155,7 @@ double Params::regularize() {
       const float x = w[i];
       absolute += static_cast<double>(std::abs(x));
       square += static_cast<double>(x) * static_cast<double>(x);
-      g[i] += 2 * l2 * x + (x > 0 ? l1 : x < 0 ? -l1 : 0.0f);
+      g[i] += 2 * l2 * x + (x == 0 ? 0.0f : std::copysign(l1, x));  // a branch on the sign would be a coin
     }
     loss += static_cast<double>(l1) * absolute + static_cast<double>(l2) * square;
   }

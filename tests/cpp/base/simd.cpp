@@ -73,6 +73,29 @@ TEST_CASE("gemm equals the sums it stands for, at every width and on every level
         }
 }
 
+TEST_CASE("column sums keep their digits over many rows, and have the same bits on every level", "[simd]") {
+  for (const int rows : {1, 3, 4, 31, 32, 33, 64, 100, 20000})
+    for (const int columns : {1, 4, 7, 16, 33}) {
+      const auto size = static_cast<std::size_t>(rows * columns);
+      std::vector<float> x = normals(Key(2), size);
+      for (float& v : x) v += 3;  // sums that grow with the rows
+      std::vector<std::vector<float>> sums;
+      for (const Kernels* k : levels()) {
+        sums.emplace_back(static_cast<std::size_t>(columns), NAN);
+        k->column_sums(rows, columns, x.data(), sums.back().data());
+        CHECK(sums.back() == sums.front());
+      }
+      for (int j = 0; j < columns; ++j) {
+        double sum = 0;
+        for (int i = 0; i < rows; ++i)
+          sum += static_cast<double>(x[static_cast<std::size_t>(i * columns + j)]);
+        INFO(rows << " " << columns);
+        CHECK_THAT(static_cast<double>(sums.front()[static_cast<std::size_t>(j)]),
+                   Catch::Matchers::WithinRel(sum, 1e-5));
+      }
+    }
+}
+
 TEST_CASE("AVX2 and AVX-512 give the same bits, and a row does wherever it stands", "[simd]") {
   const auto all = levels();
   if (all.size() < 3) {
