@@ -1,4 +1,4 @@
-"""The measured tables of README.md, results/bo.md, results/clyc.md and results/fuzzing.md, made from the committed results:
+"""The measured tables of README.md and of results/bo.md, clyc.md and fuzzing.md, made from the committed results:
 `python docs/tables.py`.
 
 A table stands between `<!-- table NAME -->` and `<!-- end -->`; what makes it is PAGES[page][NAME]. Nothing is typed
@@ -131,8 +131,8 @@ def clyc(results: Path = RESULTS) -> str:
             )
         )
         notes.append(
-            f"- at most {limit}: `{found['command']} --seeds {len(seeds)} --write clyc-{limit}`; commit {found['commit']}, "
-            f"{found['date']}, {found['machine']}, {found['cpu_seconds'] / 3600:.2f} CPU hours.\n"
+            f"- at most {limit}: `{found['command']} --seeds {len(seeds)} --write clyc-{limit}`; commit "
+            f"{found['commit']}, {found['date']}, {found['machine']}, {found['cpu_seconds'] / 3600:.2f} CPU hours.\n"
         )
     head = ("allowed", "parameters", "bits", "least zeros", "most DSPs", "student, %", "linear, %", "teacher, %")
     return f"{_table(head, rows, right=range(5))}\n{''.join(notes)}"
