@@ -75,8 +75,12 @@ def main() -> None:
         found.append({"seed": seed, **measure(config, whole, key)})
         print(json.dumps(found[-1]), flush=True)
     if args.write:
-        command = " ".join(["python tests/bench/clyc_folds.py CLYC.csv", *(f"--set {s}" for s in args.set)])
-        about = {"rows": whole.samples, "folds": FOLDS, "bits": config.bits, "budget": args.budget, "command": command}
+        words = [
+            "python tests/bench/clyc_folds.py CLYC.csv",
+            f"--budget {args.budget}",
+            *(f"--set {s}" for s in args.set),
+        ]
+        about = {"rows": whole.samples, "folds": FOLDS, "bits": config.bits, "command": " ".join(words)}
         path = results.RESULTS / f"{args.write}.json"
         path.write_text(json.dumps({**about, **results.machine(), "seeds": found}, indent=1) + "\n")
 
