@@ -1,4 +1,4 @@
-"""The measured tables of README.md, results/bo.md and results/fuzzing.md, made from the committed results:
+"""The measured tables of README.md and of results/bo.md, clyc.md and fuzzing.md, made from the committed results:
 `python docs/tables.py`.
 
 A table stands between `<!-- table NAME -->` and `<!-- end -->`; what makes it is PAGES[page][NAME]. Nothing is typed
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results"
 sys.path.insert(0, str(ROOT / "tests/bench"))
 README = ROOT / "README.md"
-OPTIMISERS, FUZZING = RESULTS / "bo.md", RESULTS / "fuzzing.md"
+OPTIMISERS, PULSES, FUZZING = RESULTS / "bo.md", RESULTS / "clyc.md", RESULTS / "fuzzing.md"
 _MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -106,6 +106,38 @@ def ladder(results: Path = RESULTS) -> str:
     return _table(("network", "parameters", "targets", "logits", "differ"), rows, right=range(1, 5))
 
 
+def clyc(results: Path = RESULTS) -> str:
+    """Real pulses in ten folds, as tests/bench/clyc_folds.py wrote them, a file a limit of parameters."""
+    rows, notes = [], []
+    for limit in (170, 40):
+        found = json.loads((results / f"clyc-{limit}.json").read_text(encoding="utf-8"))
+        seeds = found["seeds"]
+
+        def scores(who: str, seeds: list[dict[str, Any]] = seeds) -> str:
+            return ", ".join(f"{100 * seed['accuracy'][who]:.2f}" for seed in seeds)
+
+        students = [seed["student"] for seed in seeds]
+        sizes = [size for student in students for size in student["parameters"]]
+        rows.append(
+            (
+                str(limit),
+                f"{min(sizes)} to {max(sizes)}",
+                str(found["bits"]),
+                f"{100 * min(student['least_sparsity'] for student in students):.1f} %",
+                str(max(student["most_dsp"] for student in students)),
+                scores("student"),
+                scores("linear"),
+                scores("teacher"),
+            )
+        )
+        notes.append(
+            f"- at most {limit}: `{found['command']} --seeds {len(seeds)} --write clyc-{limit}`; commit "
+            f"{found['commit']}, {found['date']}, {found['machine']}, {found['cpu_seconds'] / 3600:.2f} CPU hours.\n"
+        )
+    head = ("allowed", "parameters", "bits", "least zeros", "most DSPs", "student, %", "linear, %", "teacher, %")
+    return f"{_table(head, rows, right=range(5))}\n{''.join(notes)}"
+
+
 def fuzzing(results: Path = RESULTS) -> str:
     """What every reader made of damaged files, as tests/fuzz/run --write kept it."""
     found = json.loads((results / "fuzzing.json").read_text(encoding="utf-8"))["rows"]
@@ -153,6 +185,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         **{name: partial(optimisers, name) for name in ("bo_main", "bo_second", "bo_fronts")},
         "bo_suggestion": suggestion,
     },
+    PULSES: {"clyc": clyc},
     FUZZING: {"fuzzing": fuzzing},
 }
 

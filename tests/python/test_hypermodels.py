@@ -109,6 +109,22 @@ def test_images_are_scaled_by_channel(images: Dataset) -> None:
     np.testing.assert_array_equal(np.array(exact.offset) / exact.scale, -np.round(x.mean(axis=0, dtype=np.float64)))
 
 
+def test_means_of_neighbours_make_a_smaller_student_that_freezes_exactly() -> None:
+    rng = np.random.default_rng(7)
+    y = np.arange(200) % 2
+    x = (rng.integers(0, 40, (200, 35)) + 60 * y[:, np.newaxis] * (np.arange(35) > 17)).astype(np.float32)
+    data = Dataset.make("steps", x, y.astype(np.int64), ("flat", "step"), BYTES, Key(2))
+    build = StudentMLP(data, 8, 2, widths=((2, 2, 1),), pool=(1, 8))
+    sizes = [build(HyperParameters({"pool": pool})).count_params() for pool in (1, 8)]
+    assert sizes == [35 * 2 + 2 + 2 * 2 + 2, 4 * 2 + 2 + 2 * 2 + 2]
+    model = build(HyperParameters({"pool": 8}), Key(3))
+    model.fit(data.train.x, data.train.y, batch_size=16, epochs=20, key=4)
+    fixed = freeze(model, data.class_names)
+    test = data.test.x
+    np.testing.assert_array_equal(fixed.predict(test), model.logits(test))
+    assert accuracy(model, data) > 0.95
+
+
 def test_what_does_not_fit_is_refused(images: Dataset) -> None:
     with pytest.raises(ConfigError, match="4 pools need images of 16 pixels"):
         StudentCNN(images, 8)
@@ -119,8 +135,12 @@ def test_what_does_not_fit_is_refused(images: Dataset) -> None:
             TeacherCNN(images, **SMALL, kernels=empty)  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match=r"widths must be \(least, most, step\), 1 <= least"):
             StudentMLP(images, 8, widths=(empty,))
+    pulses = replace(images, x=images.x.reshape(240, -1))
+    for given, pool in ((pulses, 3), (pulses, 256), (images, 2)):
+        with pytest.raises(ConfigError, match=f"pool must list powers of two.*got {pool} for inputs of shape"):
+            StudentMLP(given, 8, pool=(4, pool) if given is pulses else (pool,))
     with pytest.raises(ConfigError, match="needs images"):
-        StudentCNN(replace(images, x=images.x.reshape(240, -1)), 8)
+        StudentCNN(pulses, 8)
     with pytest.raises(ConfigError, match="the network must be one of mobilenetv2, vgg16"):
         TeacherZoo(images, "alexnet")
     with pytest.raises(ConfigError, match="width at least 2; got 3 and 1"):

@@ -11,6 +11,7 @@ import numpy as np
 
 from qkdflow._core import Key
 from qkdflow.datasets import Dataset
+from qkdflow.errors import ConfigError
 from qkdflow.hypermodels.parts import (
     Bits,
     Range,
@@ -25,7 +26,7 @@ from qkdflow.hypermodels.parts import (
     relu_integer,
 )
 from qkdflow.hypermodels.scaling import power_of_two_scaling, standardization
-from qkdflow.layers import Dense, Flatten, Input, Layer, QActivation, QDense, Rescaling
+from qkdflow.layers import AveragePooling1D, Dense, Flatten, Input, Layer, QActivation, QDense, Rescaling, Reshape
 from qkdflow.models import Sequential
 from qkdflow.optimizers import Adam
 from qkdflow.tune import HyperParameters
@@ -41,6 +42,17 @@ def _vector(dataset: Dataset, scaling: Rescaling) -> list[Layer]:
         tuple(np.tile(np.broadcast_to(v, dataset.shape[-1:]), pixels).tolist()) for v in (scaling.scale, scaling.offset)
     )
     return [first, Flatten(name="flatten"), Rescaling(scale, offset, name=scaling.name)]
+
+
+def _pooled(dataset: Dataset, pool: int) -> list[Layer]:
+    """The means of `pool` neighbours in a vector, scaled: freeze folds a scaling into the layer behind it."""
+    return [
+        Input(dataset.shape, dataset.input_type, name="input"),
+        Reshape((*dataset.shape, 1), name="series"),
+        AveragePooling1D(pool, name="pool"),
+        Flatten(name="flatten"),
+        power_of_two_scaling(dataset, pool),
+    ]
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,8 @@ class StudentMLP:
     digits: signed digits that a weight may have (csd_bits); with two, no product needs a DSP. The hyper-parameters
     temperature and alpha belong to the distillation that trains it. widths: the hidden layers, each with its least and
     most width and their step, in place of the letter's one or two of 1 to 20. learning_rate: what a search tries first.
+    pool: how many samples of a pulse are averaged into one input of the first layer, each a power of two, so that the
+    means are exact and cost no multiplier; the search chooses. What is left at a pulse's end is not read.
     """
 
     dataset: Dataset
@@ -91,16 +105,26 @@ class StudentMLP:
     digits: int | None = None
     widths: tuple[Range, ...] = ()
     learning_rate: float = 1e-2
+    pool: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_ranges("[StudentMLP] widths", self.widths)
         check_rate(self.learning_rate)
+        shape = self.dataset.shape
+        for pool in self.pool:
+            if len(shape) != 1 or not 1 <= pool <= shape[0] or pool & (pool - 1):
+                raise ConfigError(
+                    "[StudentMLP] pool must list powers of two, of vectors' samples, so that means are exact; got "
+                    f"{pool} for inputs of shape {shape}"
+                )
 
     @cached_property
     def scaling(self) -> Rescaling:
         return power_of_two_scaling(self.dataset)
 
     def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
+        pool = int(hp.Choice("pool", self.pool)) if self.pool else 1
+        first = _vector(self.dataset, self.scaling) if pool == 1 else _pooled(self.dataset, pool)
         hidden = self._hidden(hp)
         last = layer_bits(hp, self.bits, "output")
         reach = relu_integer(hp, least_bits(self.bits))
@@ -112,7 +136,7 @@ class StudentMLP:
             chain += [q_dense(width, bits, self.digits, f"fc{i}"), q_relu(bits, reach, f"relu{i}")]
         model = Sequential(
             [
-                *_vector(self.dataset, self.scaling),
+                *first,
                 *chain,
                 q_dense(self.dataset.classes, last, self.digits, "output"),
             ],

@@ -20,13 +20,15 @@ def standardization(dataset: Dataset) -> Rescaling:
     return Rescaling(scale, -x.mean(axis=0) * scale, name="rescaling")
 
 
-def power_of_two_scaling(dataset: Dataset) -> Rescaling:
+def power_of_two_scaling(dataset: Dataset, pool: int = 1) -> Rescaling:
     """(x - round(mean)) * 2^-k, one k for all features, from the training part: exact in fixed point.
 
     Means are of a feature, or of images and series of a channel. k takes the spread of all features together to
-    between 1/2 and 1.
+    between 1/2 and 1. pool: the features are means of so many neighbours in a vector, the rest at its end left out.
     """
     x = _features(dataset)
+    if pool > 1:
+        x = x[:, : x.shape[1] // pool * pool].reshape(len(x), -1, pool).mean(axis=2)
     step = dataset.input_type.step
     mean = np.round(x.mean(axis=0) / step) * step
     spread = max(float(np.sqrt(np.mean((x - mean) ** 2))), step)
