@@ -115,3 +115,12 @@ set_up() {
     keep "package-$catch2"
   fi
 }
+
+# use_module_of BUILD: Python takes the module that was built there, with the checkout's own Python files.
+use_module_of() {
+  local site=$checkout/$1/site
+  rm -rf "$site"
+  cmake --install "$1" --component python --prefix "$site" >/dev/null
+  cp -r python/qkdflow pynq_overlay/qkdflow_overlay "$site"
+  export PYTHONPATH=$site
+}

@@ -127,6 +127,8 @@ void Network::forward(std::span<const std::int64_t> src, std::vector<std::span<s
   std::vector<const Code*> from;
   for (std::size_t at = 0; at < samples; at += kLanes) {
     const std::size_t count = std::min(kLanes, samples - at);
+    // A later tensor may lie where the input did, and lanes without a sample are computed too.
+    if (count < kLanes) std::ranges::fill(buffers[0], Code{0});
     for (std::size_t s = 0; s < count; ++s)
       for (std::size_t i = 0; i < n_in; ++i)
         buffers[0][i * kLanes + s] = static_cast<Code>(src[(at + s) * n_in + i]);

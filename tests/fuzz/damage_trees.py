@@ -80,7 +80,7 @@ def damaged_json(rng: Random, data: bytes) -> bytes:
         return b'{"a":' * 20_000 + data + b"}" * 20_000
     try:
         return json.dumps(damaged_tree(rng, value)).encode()
-    except RecursionError:  # what was made deep before can be read, not written
+    except (RecursionError, OverflowError):  # what was made deep before can be read, not written; 10^400 is no float
         return damaged_bytes(rng, data)
 
 

@@ -182,6 +182,8 @@ def test_two_processes_share_one_postgresql_study(postgres: str) -> None:
         "postgresql+psycopg2://me:s3cret@127.0.0.1:9/study?no_such_option=1",
         "postgresql+psycopg2://127.0.0.1:9/study?user=me&password=s3cret",
         "postgresql+psycopg2://me:an@s3cret@127.0.0.1:9/study",
+        "postgresql+psycopg2://me:an@s3cret?x@127.0.0.1:9/study",
+        "postgresql+psycopg2://me:an@x?s3cret=y@127.0.0.1:9/study",
     ],
 )
 def test_a_study_that_cannot_be_opened_keeps_its_password(storage: str) -> None:
@@ -193,12 +195,16 @@ def test_a_study_that_cannot_be_opened_keeps_its_password(storage: str) -> None:
 
 
 def test_only_a_bare_at_in_a_password_is_refused(tmp_path: Path) -> None:
-    for storage in ("postgresql://me:an@s3cret@host/study", "postgresql://me@site:a?n@s3cret/b@host/study"):
+    for storage in (
+        "postgresql://me:an@s3cret@host/study",
+        "postgresql://me@site:a?n@s3cret/b@host/study",
+        "postgresql://me:an@s3?cret@host/study",
+    ):
         with pytest.raises(ConfigError, match=r"study 's': .* Write every other @ as %40$") as caught:
             open_study("s", storage)
         assert "s3cret" not in str(caught.value)
     with pytest.raises(Exception) as other:  # noqa: PT011 - the driver's: nothing listens there
-        open_study("s", "postgresql+psycopg2://me@site:an%40other@127.0.0.1:9/study", attempts=1)
+        open_study("s", "postgresql+psycopg2://me@site:an%40o?her@127.0.0.1:9/study?user=me%40site", attempts=1)
     assert not isinstance(other.value, ConfigError)
     folder = tmp_path / "me:a@b@c"
     folder.mkdir()

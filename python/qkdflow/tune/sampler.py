@@ -30,8 +30,9 @@ ATTRIBUTE = "qkdflow:suggested:"
 LONGEST = 2000  # characters of a system attribute that every storage takes
 CONSTRAINTS = "constraints"  # where Optuna's own samplers keep theirs
 ATTEMPTS = 20
-# A bare @ in an address's password: SQLAlchemy takes the rest for the host, which the driver's error then prints.
-BARE_AT = re.compile(r"://[^:/]*:[^@]*@[^?]*@")
+# A bare @ in an address's password: SQLAlchemy takes the rest for host, database or options, which the driver's error
+# then prints. One in an option cannot be told from it, and can be written %40 too.
+BARE_AT = re.compile(r"://[^:/]*:[^@]*@.*@", re.DOTALL)
 
 Tree = Mapping[str, tuple[str, Sequence[Any]]]  #: child: (parent, the parent's values under which it is active)
 

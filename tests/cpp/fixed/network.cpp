@@ -61,6 +61,20 @@ TEST_CASE("a branch lives until its last reader, whatever lies between") {
   CHECK(n.trace(src).back() == dst);
 }
 
+TEST_CASE("lanes without a sample hold no other tensor's codes") {  // which overflow: the sanitizer sees it
+  Network n(Shape{1}, kWhole8);
+  for (int i = 0; i < 4; ++i) {
+    Weights weights{{50}, {0}, kWhole8, FixedPoint(1, 1)};
+    const std::string source = i == 0 ? Network::kInput : std::to_string(i - 1);
+    n.add(std::make_shared<Dense>(std::to_string(i), 1, std::move(weights), FixedPoint(31, 31)), {source});
+  }
+  REQUIRE(n.narrow());
+  const std::vector<std::int64_t> src(17, 10);  // one sample more than a block holds
+  std::vector<std::int64_t> dst(17);
+  n.run(src, dst);
+  CHECK(dst == std::vector<std::int64_t>(17, 62'500'000));
+}
+
 TEST_CASE("an average is cut towards zero on the accumulator's grid, then cast") {
   Network n(Shape{3, 1}, kWhole8);
   const Window window{{1, 3}, {1, 3}, {0, 0}, {0, 0}};
