@@ -90,7 +90,7 @@ def test_a_wrong_file_is_one_line_that_says_where(text: str, message: str, tmp_p
         (["constraints.part=5"], r"\[constraints\] part must be the name of a part; got 5"),
         (
             ["student_network.kernels=3"],
-            r"\[student_network\] of kind mlp has kind, widths, learning_rate; got 'kernels'",
+            r"\[student_network\] of kind mlp has kind, widths, learning_rate, pool; got 'kernels'",
         ),
         (["teacher_network.kind=cnn", "teacher_network.kernel=3"], r"got 'kernel'; did you mean kernels\?"),
         (["data=psb"], r"\[data\] must be one of psd.*Did you mean psd"),
