@@ -154,7 +154,7 @@ def fuzzing(results: Path = RESULTS) -> str:
     versions = ", ".join(sorted({f"{name} {v}" for row in found for name, v in row["versions"].items()}))
     head = ("reader", "inputs", "read", "refused", "findings", "digest of the inputs", "CPU ms an input")
     seeds = ", ".join(sorted({str(row["seed"]) for row in found}))
-    note = f"{inputs:,} inputs of seed {seeds}, {findings} findings; {versions}.\n"
+    note = f"{inputs:,} inputs of seed {seeds}, findings: {findings}; {versions}.\n"
     return f"{_table(head, rows, right=(1, 2, 3, 4, 6))}\n{note}"
 
 

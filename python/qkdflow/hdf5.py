@@ -1,7 +1,7 @@
 """HDF5 without trust: no links that leave the file, no data kept elsewhere, no size that the file does not hold.
 
-h5py alone would follow an external link to any file, allocate whatever a dataset or a text claims before it reads, and
-loop for ever over some heaps of text.
+h5py alone would follow an external link to any file, allocate whatever a dataset claims before it reads, and loop for
+ever over some heaps of text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow.errors import DataError
-from qkdflow.heaps import check_heaps, check_lengths
+from qkdflow.heaps import check_heaps
 from qkdflow.limits import DEFLATES_TO, MOST_VALUES, SLACK, values_of
 from qkdflow.refusal import BROKEN, refusal
 
@@ -31,8 +31,7 @@ class Hdf5:
     def __init__(self, file: h5py.File, where: str, source: Path | bytes) -> None:
         self.where = where
         self._file = file
-        self._source = source
-        self._texts: set[str] = set()  # names of attributes whose texts the file can hold
+        self._source: Path | bytes | None = source  # None once its heaps are known to be whole
         self._values = 0  # read so far
 
     def has(self, path: str) -> bool:
@@ -43,25 +42,16 @@ class Hdf5:
         group = self._find(path)
         if group is None:
             return None
+        if self._source is not None:
+            check_heaps(self._source, self._file.id.get_create_plist().get_sizes()[1], self.where)
+            self._source = None
         if name in group.attrs:
-            return self._attribute(group, name)
+            return _text(group.attrs[name])
         parts, n = [], 0
         while f"{name}{n}" in group.attrs:
-            parts += list(self._attribute(group, f"{name}{n}"))
+            parts += list(_text(group.attrs[f"{name}{n}"]))
             n += 1
         return parts if n else None
-
-    def _attribute(self, group: h5py.Group, name: str) -> Any:
-        kind = group.attrs.get_id(name).get_type()
-        if not isinstance(kind, h5py.h5t.TypeStringID) or kind.committed():
-            raise refusal(f"{self.where}: {name}", "text of a type of its own is required", type(kind).__name__)
-        if kind.is_variable_str() and name not in self._texts:
-            widths = self._file.id.get_create_plist().get_sizes()
-            if not self._texts:
-                check_heaps(self._source, widths[1], self.where)
-            check_lengths(self._source, name, widths, self.where)
-            self._texts.add(name)
-        return _text(group.attrs[name])
 
     def names(self, path: str = "") -> list[str]:
         """Groups and datasets directly below."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def main() -> None:
         words = [
             "python tests/bench/clyc_folds.py CLYC.csv",
             f"--budget {args.budget}",
-            *(f"--set {s}" for s in args.set),
+            *(f"--set {shlex.quote(s)}" for s in args.set),
         ]
         about = {"rows": whole.samples, "folds": FOLDS, "bits": config.bits, "command": " ".join(words)}
         path = results.RESULTS / f"{args.write}.json"

@@ -134,15 +134,6 @@ def looping_h5(size: int, mark: bytes) -> bytes:
     return bytes(whole)
 
 
-def claiming_h5() -> bytes:
-    """A .h5 of Keras whose structure says to be of nearly 4 GiB."""
-    whole = small_h5()
-    with h5py.File(BytesIO(whole)) as file:
-        length = len(file.attrs["model_config"]).to_bytes(4, "little")
-    at = whole.index(length, whole.index(b"model_config\0"))
-    return whole[:at] + b"\0\0\0\xf0" + whole[at + 4 :]
-
-
 def huge_onnx() -> bytes:
     b = onnx_models.Builder((3,))
     model = b.model(b("MatMul", "x", b.w(3, 2)))
@@ -174,7 +165,6 @@ HOSTILE: dict[str, tuple[str, bytes | Callable[[], bytes], Callable[[Path], obje
     "a Keras .h5 whose free space is empty": ("n.h5", lambda: looping_h5(0, b"\0\0"), load_model, "heap at byte"),
     "a Keras .h5 whose text never ends": ("n.h5", lambda: looping_h5(2**64 - 16, b"\1\0"), load_model, "heap at byte"),
     "a Keras .h5 whose text leads back": ("n.h5", lambda: looping_h5(2**64 - 40, b"\2\0"), load_model, "heap at byte"),
-    "a Keras .h5 whose text claims 4 GiB": ("n.h5", claiming_h5, load_model, "hold what its model_config claims"),
     "an ONNX tensor of 10^12 numbers": ("n.onnx", huge_onnx, load_model, "as many numbers as its dims say"),
     "a deep JSON of Keras": ("n.json", JSON, lambda p: keras_h5.read_json_beside(p, p, None), "must be JSON"),
     "a deep JSON of ours": ("model.json", JSON, lambda p: load_model(p.parent), "JSON is required"),

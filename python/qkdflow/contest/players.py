@@ -162,7 +162,7 @@ def check_peers(names: Iterable[str]) -> None:
 
 
 def entry(name: str, environments: Path, scripts: Path) -> Entry:
-    """The player of a name; a peer's environment is made where it is missing."""
+    """The player of a name that `check_peers` let pass; a peer's environment is made where it is missing."""
     if name == "qkdflow":
         return Entry(name, 20, Ours)
     if name == "random":
