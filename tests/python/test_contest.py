@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from qkdflow.contest.players import Entry, Ours, Peer, Random
 from qkdflow.contest.problem import Problem
 from qkdflow.contest.score import score, table
 from qkdflow.contest.sets import named
+from qkdflow.errors import ConfigError
 
 FILE = """
 def space(hp):
@@ -144,6 +146,18 @@ def test_figures_follow_from_the_searches() -> None:
     assert 3 / 4 + 1.7 * 0.177 < high < 3 / 4 + 2.2 * 0.177
     assert report["players"]["qkdflow"]["rank"] == 1
     assert report["players"]["qkdflow"]["cpu_ms"] == pytest.approx(2)
+
+
+def test_what_a_problem_says_wrongly_of_itself_is_refused() -> None:
+    searches = [_one(player, "p", 0, [0.5, 2.0], [3.0, 3.0]) for player in ("random", "qkdflow")]
+    with pytest.raises(ConfigError, match=r"p: optimum must be the least value .* got 1.0, and a search found 0.5"):
+        score(searches, [_problem("p")], 2)
+    front = _problem("p", cost=lambda v: 3.0, reference=(0.4, 10.0))
+    with pytest.raises(ConfigError, match=r"p: reference must be worse .* got \(0.4, 10.0\), which no search reached"):
+        score(searches, [front], 2)
+    nowhere = replace(front, objective=lambda v: float("nan"))
+    with pytest.raises(ConfigError, match=r"p must give finite numbers; got \[nan, 3.0\] for \{'x': "):
+        play(Entry("random", 1, Random), nowhere, range(1), 2)
 
 
 def test_what_was_not_played_enough_is_not_claimed() -> None:

@@ -126,7 +126,9 @@ def test_workers_that_make_one_sqlite_study_at_once_all_get_it(tmp_path: Path) -
 
     def work() -> None:
         barrier.wait()
-        names.append(open_study("s", f"sqlite:///{tmp_path}/study.db").study_name)
+        study = open_study("s", f"sqlite:///{tmp_path}/study.db")
+        assert isinstance(study.sampler, QKDSampler)
+        names.append(study.study_name)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

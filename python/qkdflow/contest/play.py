@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from threading import Lock
 
 from qkdflow.contest.players import Entry, Suggest, Told
 from qkdflow.contest.problem import Problem
+from qkdflow.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def _search(name: str, hands: tuple[Suggest, Told], problem: Problem, seed: int,
         if problem.cost is not None:
             results.append(problem.cost(values))
             search.costs.append(results[1])
+        if not all(map(math.isfinite, results)):
+            raise ConfigError(f"[bench bo] {problem.name} must give finite numbers; got {results} for {values}")
         search.cpu.append(cpu)
         seen.add(json.dumps(values, sort_keys=True))
         tell(results)

@@ -16,11 +16,13 @@ import numpy.typing as npt
 from qkdflow._core import Key, hypervolume
 from qkdflow.contest.play import Search
 from qkdflow.contest.problem import Problem
+from qkdflow.errors import ConfigError
 
 Array = npt.NDArray[np.float64]
 DRAWS = 2000  # of the bootstrap
 CHANCE = "random"
 OURS = "qkdflow"
+ROUNDING = 1e-4  # an optimum is written with so many digits, more or less
 LEAST = 5  # seeds of an interval: with fewer, a bootstrap is far from Student's
 
 
@@ -28,9 +30,13 @@ def _losses(searches: Sequence[Search], problem: Problem, at: int) -> dict[str, 
     """Each player's losses after `at` trials, one a seed: simple regret, or the hypervolume that is missed."""
     mine = [s for s in searches if s.problem == problem.name]
     if problem.cost is None:
-        floor = problem.optimum
-        if floor is None:
-            floor = min(min(s.values) for s in mine)
+        least = min(min(s.values) for s in mine)
+        floor = least if problem.optimum is None else problem.optimum
+        if least < floor - ROUNDING * (1 + abs(floor)):
+            raise ConfigError(
+                f"[bench bo] {problem.name}: optimum must be the least value that there is, since the objective is "
+                f"minimised; got {floor}, and a search found {least}"
+            )
         return {
             player: np.array([max(min(s.values[:at]) - floor, 0.0) for s in mine if s.player == player])
             for player in {s.player for s in mine}
@@ -38,6 +44,11 @@ def _losses(searches: Sequence[Search], problem: Problem, at: int) -> dict[str, 
     everything = np.array([point for s in mine for point in zip(s.values, s.costs, strict=True)])
     reference = np.array(problem.reference if problem.reference else everything.max(axis=0) * 1.1)
     whole = hypervolume(everything, reference)
+    if whole <= 0:
+        raise ConfigError(
+            f"[bench bo] {problem.name}: reference must be worse than some (objective, cost) found, both minimised; "
+            f"got {tuple(reference.tolist())}, which no search reached. What --keep kept can be scored again"
+        )
     return {
         player: np.array(
             [

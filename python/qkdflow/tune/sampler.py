@@ -37,9 +37,17 @@ BARE_AT = re.compile(r"://[^:/]*:[^@]*@.*@", re.DOTALL)
 Tree = Mapping[str, tuple[str, Sequence[Any]]]  #: child: (parent, the parent's values under which it is active)
 
 
-def open_study(name: str, storage: Any, *, attempts: int = ATTEMPTS, **options: Any) -> optuna.Study:
-    """The study of a name, made where it is missing. Workers that start at once may race to make an SQLite file's
-    tables, and Optuna lets all but one fail: they try again. Options are those of optuna.create_study.
+def open_study(
+    name: str,
+    storage: Any,
+    *,
+    sampler: optuna.samplers.BaseSampler | None = None,
+    attempts: int = ATTEMPTS,
+    **options: Any,
+) -> optuna.Study:
+    """The study of a name, made where it is missing; `sampler` None: QKDSampler(). Workers that start at once may race
+    to make an SQLite file's tables, and Optuna lets all but one fail: they try again. Options are those of
+    optuna.create_study.
     Raises ConfigError, which does not quote the address, where its password holds an @ that is not written %40.
     """
     if isinstance(storage, str) and BARE_AT.search(storage):
@@ -47,9 +55,10 @@ def open_study(name: str, storage: Any, *, attempts: int = ATTEMPTS, **options: 
             f"[open_study] study {name!r}: a storage address must have one @, before its host; got more (the address "
             "is not shown, it may hold a password). Write every other @ as %40"
         )
+    options = {"load_if_exists": True, "sampler": sampler or QKDSampler(), **options}
     for attempt in range(attempts):
         try:
-            return optuna.create_study(study_name=name, storage=storage, load_if_exists=True, **options)
+            return optuna.create_study(study_name=name, storage=storage, **options)
         except Exception as error:
             if attempt == attempts - 1 or not _is_race(error):
                 raise
