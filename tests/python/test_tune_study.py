@@ -284,6 +284,12 @@ def test_an_empty_feasible_set_is_a_config_error() -> None:
             Study(space, seed=3, feasible=lambda values: False).ask()
 
 
+def test_a_misspelt_name_in_what_is_known_shows_at_the_first_ask() -> None:
+    for known in ({"feasible": lambda values: values["unit"] > 1}, {"cost": lambda values: values["unit"]}):
+        with pytest.raises(ConfigError, match=r"feasible and cost must read what a configuration has.* got 'unit'"):
+            Study(small, seed=3, **known).ask()
+
+
 def test_an_error_in_the_constraint_reaches_the_caller() -> None:
     def broken(values: dict[str, Any]) -> bool:
         raise ZeroDivisionError("mine")

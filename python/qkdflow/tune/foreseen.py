@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from qkdflow.errors import ConfigError
 from qkdflow.tune.goals import Array, Known
 from qkdflow.tune.parameters import Value
 from qkdflow.tune.space import Codes, Space
@@ -32,9 +33,15 @@ class Foreseen:
     def _ask(self, code: Codes) -> tuple[bool, float]:
         key = code.tobytes()
         if key not in self._said:
-            values = self._space.decode(code)
+            self._said[key] = self._told(self._space.decode(code))
+        return self._said[key]
+
+    def _told(self, values: dict[str, Value]) -> tuple[bool, float]:
+        try:
             allowed = self._feasible is None or bool(self._feasible(dict(values)))
             # An infeasible configuration may have no cost, and is not suggested.
-            cost = float(self._cost(values)) if allowed and self._cost else 0.0
-            self._said[key] = (allowed, cost)
-        return self._said[key]
+            return allowed, float(self._cost(dict(values))) if allowed and self._cost else 0.0
+        except KeyError as error:
+            raise ConfigError(
+                f"[study] feasible and cost must read what a configuration has, here {', '.join(values)}; got {error}"
+            ) from error

@@ -71,6 +71,7 @@ class HyperParameters:
         self, name: str, values: Sequence[Value], ordered: bool | None = None, default: Value | None = None
     ) -> Any:
         """One of the values, ordered when they are all numbers unless told otherwise."""
+        require(not isinstance(values, str), name, f"values must be a list; got the text {values!r}")
         options = tuple(values)
         in_order = numeric(options) if ordered is None else ordered
         require(len(options) > 0, name, "values must not be empty")

@@ -117,6 +117,7 @@ class Study:
                 if number == 0:
                     raise ConfigError("[study] no configuration is feasible: loosen the constraint or widen the space")
                 raise SpaceExhausted(f"every configuration that is feasible was tried: {number} trials")
+            self._foreseen.cost(code)  # what cannot be told shows before the trial runs, not with the first model
             trial = Trial(number, self.space.decode(code))
             self._shared.claims.take(number)
             self._shared.write({"ask": number, "values": trial.values})
