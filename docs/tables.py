@@ -108,14 +108,11 @@ def ladder(results: Path = RESULTS) -> str:
 
 def clyc(results: Path = RESULTS) -> str:
     """Real pulses in ten folds, as tests/bench/clyc_folds.py wrote them, a file a limit of parameters."""
-    rows, notes = [], []
+    rows, notes, players = [], [], ("student", "linear", "teacher")
     for limit in (170, 40):
         found = json.loads((results / f"clyc-{limit}.json").read_text(encoding="utf-8"))
         seeds = found["seeds"]
-
-        def scores(who: str, seeds: list[dict[str, Any]] = seeds) -> str:
-            return ", ".join(f"{100 * seed['accuracy'][who]:.2f}" for seed in seeds)
-
+        scores = [", ".join(f"{100 * seed['accuracy'][who]:.2f}" for seed in seeds) for who in players]
         students = [seed["student"] for seed in seeds]
         sizes = [size for student in students for size in student["parameters"]]
         rows.append(
@@ -125,16 +122,14 @@ def clyc(results: Path = RESULTS) -> str:
                 str(found["bits"]),
                 f"{100 * min(student['least_sparsity'] for student in students):.1f} %",
                 str(max(student["most_dsp"] for student in students)),
-                scores("student"),
-                scores("linear"),
-                scores("teacher"),
+                *scores,
             )
         )
         notes.append(
             f"- at most {limit}: `{found['command']} --seeds {len(seeds)} --write clyc-{limit}`; commit "
             f"{found['commit']}, {found['date']}, {found['machine']}, {found['cpu_seconds'] / 3600:.2f} CPU hours.\n"
         )
-    head = ("allowed", "parameters", "bits", "least zeros", "most DSPs", "student, %", "linear, %", "teacher, %")
+    head = ("allowed", "parameters", "bits", "least zeros", "most DSPs", *(f"{who}, %" for who in players))
     return f"{_table(head, rows, right=range(5))}\n{''.join(notes)}"
 
 

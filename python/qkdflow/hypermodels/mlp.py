@@ -44,14 +44,14 @@ def _vector(dataset: Dataset, scaling: Rescaling) -> list[Layer]:
     return [first, Flatten(name="flatten"), Rescaling(scale, offset, name=scaling.name)]
 
 
-def _pooled(dataset: Dataset, pool: int) -> list[Layer]:
+def _pooled(dataset: Dataset, pool: int, scaling: Rescaling) -> list[Layer]:
     """The means of `pool` neighbours in a vector, scaled: freeze folds a scaling into the layer behind it."""
     return [
         Input(dataset.shape, dataset.input_type, name="input"),
         Reshape((*dataset.shape, 1), name="series"),
         AveragePooling1D(pool, name="pool"),
         Flatten(name="flatten"),
-        power_of_two_scaling(dataset, pool),
+        scaling,
     ]
 
 
@@ -122,9 +122,15 @@ class StudentMLP:
     def scaling(self) -> Rescaling:
         return power_of_two_scaling(self.dataset)
 
+    @cached_property
+    def _scalings(self) -> dict[int, Rescaling]:
+        """By pool, computed once: a search builds a network for every candidate whose parameters it counts."""
+        return {pool: power_of_two_scaling(self.dataset, pool) for pool in self.pool if pool > 1}
+
     def __call__(self, hp: HyperParameters, key: Key | int = 0) -> Sequential:
         pool = int(hp.Choice("pool", self.pool)) if self.pool else 1
-        first = _vector(self.dataset, self.scaling) if pool == 1 else _pooled(self.dataset, pool)
+        data = self.dataset
+        first = _vector(data, self.scaling) if pool == 1 else _pooled(data, pool, self._scalings[pool])
         hidden = self._hidden(hp)
         last = layer_bits(hp, self.bits, "output")
         reach = relu_integer(hp, least_bits(self.bits))
