@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from qkdflow.cli import main
+from qkdflow.contest import trained
 from qkdflow.contest.functions import ACKLEY_MIX6, BRANIN, FUNC3C, HARTMANN6, LEVY_MIX, MICHALEWICZ5
 from qkdflow.contest.play import Kept, Search, play, tournament
 from qkdflow.contest.players import Entry, Ours, Peer, Random
@@ -75,6 +76,18 @@ def test_what_is_asked_for_wrongly_is_told(tmp_path: Path, capsys: pytest.Captur
     ]:
         assert main(["bench", "bo", "--environments", str(tmp_path), *words]) == 2
         assert text in capsys.readouterr().err
+
+
+def test_what_problems_need_is_told_before_a_search(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained._diabetes.cache_clear()
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    only = ["--only", "branin,trees_diabetes", "--seeds", "1", "--trials", "1", "--peers", "none"]
+    assert main(["bench", "bo", *only]) == 2
+    told = capsys.readouterr().err
+    assert "pip install scikit-learn" in told
+    assert "branin" not in told
 
 
 def test_the_functions_have_the_optima_that_are_written_beside_them() -> None:

@@ -59,6 +59,9 @@ def _bench_bo(args: argparse.Namespace) -> int:
         if not problems:
             raise ConfigError(f"[bench bo] --score needs --keep FILE with searches of these problems; got {args.keep}")
         return _print(score(found, problems, args.trials), args.json)
+    for problem in problems:
+        if problem.needs:
+            problem.needs()
     environments = args.environments.expanduser().resolve()
     environments.mkdir(parents=True, exist_ok=True)
     entries = [entry(name, environments, args.scripts.resolve()) for name in names]

@@ -4,6 +4,7 @@ but for the network, whose front is in the main set too."""
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,12 +48,4 @@ def _zdt3_second(values: Values) -> float:
 KURSAWE = Problem("kursawe", _kursawe_space, _kursawe_first, None, _kursawe_second, (-14.0, 1.0), known_cost=False)
 ZDT3 = Problem("zdt3", _zdt3_space, _zdt3_first, None, _zdt3_second, (1.1, 5.0), known_cost=False)
 # The same front with its cost measured, as the peers take it.
-NETWORK_MEASURED = Problem(
-    "network_digits_measured",
-    NETWORK_COST.space,
-    NETWORK_COST.objective,
-    None,
-    NETWORK_COST.cost,
-    NETWORK_COST.reference,
-    known_cost=False,
-)
+NETWORK_MEASURED = replace(NETWORK_COST, name="network_digits_measured", known_cost=False)

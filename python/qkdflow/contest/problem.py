@@ -20,6 +20,7 @@ class Problem:
 
     With a `cost` there are two objectives; `reference` is then the (objective, cost) that hypervolumes end at. A
     `known_cost` is a function that qkdflow is given; else it is told the cost of what it tried, as the peers are.
+    `needs` loads what must be there, and raises a ToolError where it is not.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Problem:
     cost: Callable[[Values], float] | None = None
     reference: tuple[float, float] | None = None
     known_cost: bool = True
+    needs: Callable[[], object] | None = None
 
     @property
     def objectives(self) -> int:

@@ -5,9 +5,11 @@ Values are remembered for as long as the process lives: optimisers that ask for 
 
 from __future__ import annotations
 
+import importlib
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -36,6 +38,14 @@ def remembered(objective: Callable[[Values], float]) -> Callable[[Values], float
     return ask
 
 
+def _scikit_learn(module: str) -> Any:
+    try:
+        return importlib.import_module(f"sklearn.{module}")
+    except ImportError:
+        cure = "pip install scikit-learn, or leave them out by --only"
+        raise ToolError(f"[bench bo] trees_diabetes and network_digits need scikit-learn: {cure}") from None
+
+
 # Gradient boosting on scikit-learn's diabetes data: 7,560 configurations.
 def _trees_space(hp: HyperParameters) -> None:
     hp.Int("n_estimators", 5, 75, step=5)
@@ -47,18 +57,14 @@ def _trees_space(hp: HyperParameters) -> None:
 
 @cache
 def _diabetes() -> Any:
-    from sklearn.datasets import load_diabetes
-
-    x, y = load_diabetes(return_X_y=True)
+    x, y = _scikit_learn("datasets").load_diabetes(return_X_y=True)
     order = Key(0).fold("diabetes").permutation(len(y))
     return x[order[:300]], y[order[:300]], x[order[300:]], y[order[300:]]
 
 
 def _trees(values: Values) -> float:
-    from sklearn.ensemble import GradientBoostingRegressor
-
     x, y, x_valid, y_valid = _diabetes()
-    model = GradientBoostingRegressor(random_state=0, **values).fit(x, y)
+    model = _scikit_learn("ensemble").GradientBoostingRegressor(random_state=0, **values).fit(x, y)
     return math.sqrt(float(np.mean((model.predict(x_valid) - y_valid) ** 2)))
 
 
@@ -74,9 +80,7 @@ def _network_space(hp: HyperParameters) -> None:
 
 @cache
 def _digits() -> Any:
-    from sklearn.datasets import load_digits
-
-    x, y = load_digits(return_X_y=True)
+    x, y = _scikit_learn("datasets").load_digits(return_X_y=True)
     order = Key(0).fold("digits").permutation(len(y))
     x = (x[order] / 16).astype(np.float32)
     return x[:1000], y[order[:1000]].astype(np.int64), x[1000:], y[order[1000:]]
@@ -117,11 +121,13 @@ def _surrogate() -> tuple[Any, dict[str, int]]:
 
     folder = Path(os.environ.get("QKDFLOW_SHARED", Path(__file__).parents[4] / "shared")) / "data/lcbench"
     if not (folder / "model.onnx").exists():
-        raise ToolError(f"[bench bo] lcbench problems need {folder}/model.onnx; QKDFLOW_SHARED names another folder")
+        cure = "let QKDFLOW_SHARED name its folder, or leave them out by --only"
+        raise ToolError(f"[bench bo] lcbench problems need {folder}/model.onnx: {cure}")
     try:
         import onnxruntime
     except ImportError:
-        raise ToolError("[bench bo] lcbench problems need onnxruntime: pip install onnxruntime") from None
+        cure = "pip install onnxruntime, or leave them out by --only"
+        raise ToolError(f"[bench bo] lcbench problems need onnxruntime: {cure}") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
@@ -141,11 +147,9 @@ def _lcbench(task: str) -> Callable[[Values], float]:
 
 
 def lcbench(task: str, optimum: float | None = None) -> Problem:
-    return Problem(f"lcbench_{task}", _lcbench_space, _lcbench(task), optimum)
+    return Problem(f"lcbench_{task}", _lcbench_space, _lcbench(task), optimum, needs=_surrogate)
 
 
-TREES = Problem("trees_diabetes", _trees_space, remembered(_trees))
-NETWORK = Problem("network_digits", _network_space, remembered(_network))
-NETWORK_COST = Problem(
-    "network_digits_cost", _network_space, remembered(_network), cost=_parameters, reference=(2.4, 12000.0)
-)
+TREES = Problem("trees_diabetes", _trees_space, remembered(_trees), needs=_diabetes)
+NETWORK = Problem("network_digits", _network_space, remembered(_network), needs=_digits)
+NETWORK_COST = replace(NETWORK, name="network_digits_cost", cost=_parameters, reference=(2.4, 12000.0))
