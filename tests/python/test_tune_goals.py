@@ -47,6 +47,7 @@ def test_two_objectives_find_the_front() -> None:
     points = np.array([[t.objectives[0], -t.objectives[1]] for t in study.front])
     assert hypervolume(points, np.array([2.0, 2.0])) > 0.93 * (4 - 1 / 6)  # the whole front's: 23/6
     assert sorted(non_dominated(points)) == list(range(len(points)))
+    assert list(points[:, 0]) == sorted(points[:, 0])
 
 
 def test_three_objectives_are_searched_too() -> None:

@@ -87,6 +87,13 @@ class Parameter(ABC):
     def dimension(self, conditions: list[tuple[int, list[int]]]) -> Dimension:
         """The same for the optimiser; conditions as (index of the parent, its levels)."""
 
+    def check_default(self) -> None:
+        """ConfigError where the default is not one of the values."""
+        try:
+            self.code_of(self.default)
+        except ConfigError:
+            raise ConfigError(f"[{self.name}] default must be one of the values; got {self.describe()}") from None
+
     def refuse(self, value: Any) -> ConfigError:
         """The error for a value that is not one of these."""
         return ConfigError(f"[{self.name}] must be {self.describe()}; got {value!r}")
@@ -122,7 +129,7 @@ class IntParameter(Parameter):
         check_range(self.name, self.min_value, self.max_value, self.step, self.sampling, ("linear", "log"))
         text = f"has {self.levels} values, too many; use hp.Float and round"
         require((self.levels or 0) <= MOST_LEVELS, self.name, text)
-        self.code_of(self.default)
+        self.check_default()
 
     @property
     def powers(self) -> bool:
@@ -180,7 +187,7 @@ class FloatParameter(Parameter):
             )
         text = f"has {self.levels} values, too many; leave step out"
         require((self.levels or 0) <= MOST_LEVELS, self.name, text)
-        self.code_of(self.default)
+        self.check_default()
 
     @property
     def levels(self) -> int | None:
@@ -255,7 +262,7 @@ class ChoiceParameter(Parameter):
             text = f"values must differ; got {value!r} twice"
             require(not any(same(value, other) for other in self.values[:i]), self.name, text)
         require(not self.ordered or numeric(self.values), self.name, "only numbers are ordered; leave ordered out")
-        self.code_of(self.default)
+        self.check_default()
 
     @property
     def levels(self) -> int:
@@ -289,7 +296,7 @@ class BooleanParameter(Parameter):
     kind: ClassVar[str] = "Boolean"
 
     def __post_init__(self) -> None:
-        self.code_of(self.default)
+        self.check_default()
 
     @property
     def levels(self) -> int:

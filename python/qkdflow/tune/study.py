@@ -175,10 +175,11 @@ class Study:
         that trial comes first when it goes on. With `jobs` so many trials run at once, in threads with one engine
         thread each, and are told in the order asked, so that the search is the same every time. With `dask`, the
         address of a scheduler (tcp://host:8786), they run on its workers, and the search is the same as here. With an
-        `executor` of your own they run there and are told as they end. ConfigError for less than one job.
+        `executor` of your own they run there and are told as they end. ConfigError for counts that are none.
         """
-        if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-            raise ConfigError(f"[study] jobs must be a whole number from 1; got {jobs!r}")
+        for name, number, least in (("n_trials", n_trials, 0), ("jobs", jobs, 1)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise ConfigError(f"[study] {name} must be a whole number from {least}; got {number!r}")
         running.run(self, objective, n_trials, callback, jobs, executor, dask)
         return self.best
 
@@ -198,10 +199,12 @@ class Study:
 
     @property
     def front(self) -> tuple[Trial, ...]:
-        """The complete trials within the limits that no other beats in every objective (and the cost)."""
+        """The complete trials within the limits that no other beats in every objective (and the cost), the best of the
+        first objective first."""
         winners = self._winners()
         table = [[*(self.goals.signs * t.objectives), *self._cost_of(t)] for t in winners]
-        return tuple(winners[i] for i in non_dominated(np.array(table))) if table else ()
+        ranked = sorted(non_dominated(np.array(table)), key=lambda i: (table[i], winners[i].number)) if table else ()
+        return tuple(winners[i] for i in ranked)
 
     def cost(self, trial: Trial) -> float:
         """What `cost` says of a trial's values. ConfigError in a study without."""
