@@ -80,7 +80,7 @@ def speed(results: Path = RESULTS) -> str:
     threads = found["results"][0]["threads"]
     note = f"`{command}`: {threads} thread(s), medians, load {min(loads):.1f} to {max(loads):.1f}"
     scaled = [f"{row['workload']} {row['two_threads']:.2f}" for row in found["results"] if row.get("two_threads")]
-    note += f"; {found['runs']}" if "runs" in found else ""
+    note += f"; PyTorch {found['torch']}, commit {found['commit']}, {found['date']}" if "torch" in found else ""
     note += f". A second thread gains: {', '.join(scaled)}.\n" if scaled else ".\n"
     return f"{_table(head, rows, right=range(1, 7))}\n{note}"
 

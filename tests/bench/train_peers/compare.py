@@ -12,6 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import results as rows
+
 HERE = Path(__file__).parent
 TARGETS = {  # PyTorch's seconds over ours on one thread
     "psd-student-b32": 90,
@@ -148,7 +152,8 @@ def main() -> None:
         results.append(compare(name, args.torch, args.threads, rounds, seconds, not (args.no_compile or args.quick)))
         print(text(results[-1]), flush=True)
     if args.json:
-        args.json.write_text(json.dumps({"rooflines": line, "results": results}, indent=1) + "\n")
+        about = {"torch": line.pop("torch"), **rows.machine()}
+        args.json.write_text(json.dumps({**about, "rooflines": line, "results": results}, indent=1) + "\n")
 
 
 main()
