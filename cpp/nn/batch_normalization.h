@@ -20,6 +20,7 @@ class BatchNormalization final : public Layer {
   std::vector<ParamSpec> params(const Shapes& srcs) const override;
   bool fuses_clip() const override { return true; }
   bool fuses_clip_backward() const override { return true; }
+  bool centres() const override { return true; }
   bool recomputes() const override { return true; }
   std::unique_ptr<Step> bind(std::span<const Binding> shards) const override;
   void evaluate(const Evaluation& e) const override;

@@ -110,7 +110,7 @@ class ConvolutionOneDnnStep final : public Step {
       }
       gradient_();
       if (unpack_gradient_) unpack_gradient_();
-      if (b_.biased()) k_.column_sums(b_.batch * pixels_, outs_, b_.diff_dst, b_.gradients[1]);
+      if (b_.biased()) bias_gradient(b_, b_.batch * pixels_, outs_);
       if (!backward_) return;
       if (pack_backward_) backward_.argument(DNNL_ARG_WEIGHTS).set_data_handle(b_.packed->data());
       backward_();
@@ -171,7 +171,6 @@ class ConvolutionOneDnnStep final : public Step {
       packing();
     }
 
-    const simd::Kernels& k_ = simd::kernels();
     Binding b_;
     Descriptions d_;
     int pixels_, outs_;

@@ -37,7 +37,7 @@ class ConvolutionPart {
   }
 
   void backward() {
-    if (b_.biased()) k_.column_sums(b_.batch * g_.pixels(), outs_, b_.diff_dst, b_.gradients[1]);
+    if (b_.biased()) bias_gradient(b_, b_.batch * g_.pixels(), outs_);
     std::fill_n(b_.gradients[0], size(g_.taps() * g_.c, outs_), 0.0f);
     source_.each(b_.batch, b_.kept_src(), b_.scratch->data(), [&](const float* src, int s) {
       k_.convolve_gradient(forward_, src, b_.diff_dst + dst(s), b_.gradients[0]);
@@ -95,7 +95,7 @@ class DepthwisePart {
   }
 
   void backward() {
-    if (b_.biased()) k_.column_sums(b_.batch * g_.pixels(), outs_, b_.diff_dst, b_.gradients[1]);
+    if (b_.biased()) bias_gradient(b_, b_.batch * g_.pixels(), outs_);
     std::fill_n(b_.gradients[0], size(g_.taps(), outs_), 0.0f);
     source_.each(b_.batch, b_.kept_src(), b_.scratch->data(), [&](const float* src, int s) {
       k_.depthwise_gradient(forward_, src, b_.diff_dst + dst(s), b_.gradients[0]);

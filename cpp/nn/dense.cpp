@@ -24,7 +24,7 @@ class DensePart {
     // d kernel = src^T * diff_dst: the transpose is only another stride.
     k_.gemm(n_, units_, b_.batch, b_.kept_src(), 1, n_, b_.diff_dst, units_, nullptr, b_.gradients[0],
             units_);
-    if (b_.biased()) k_.column_sums(b_.batch, units_, b_.diff_dst, b_.gradients[1]);
+    if (b_.biased()) bias_gradient(b_, b_.batch, units_);
     if (!b_.diff_src()) return;
     float* transposed = b_.scratch->data();
     k_.transpose(n_, units_, b_.params[0], transposed);

@@ -50,7 +50,7 @@ class DenseOneDnnPart {
 
   void backward() {
     gradient_();
-    if (b_.biased()) simd::kernels().column_sums(b_.batch, units_, b_.diff_dst, b_.gradients[1]);
+    if (b_.biased()) bias_gradient(b_, b_.batch, units_);
     if (backward_) backward_();
   }
 

@@ -59,6 +59,7 @@ struct Binding {
   bool training = false;
   std::optional<Clip> clip{};         // an activation that follows in place, which this step applies too
   std::optional<Clip> clip_before{};  // one that made src, whose gradient is this step's task
+  bool centred = false;               // the only reader of dst centres it: a bias changes nothing
 
   const float* src() const { return srcs[0].data; }
   const float* kept_src() const { return srcs[0].kept; }
@@ -66,6 +67,9 @@ struct Binding {
   const Shape& src_shape() const { return srcs[0].shape; }
   bool biased() const { return params.size() > 1; }
 };
+
+// A bias's gradient, the sums of diff_dst's columns (rows, columns): exactly zero where the reader centres.
+void bias_gradient(const Binding& b, int rows, int columns);
 
 // One layer at work on one plan, shard by shard. A stage begins when the one before has ended on every shard.
 class Step {
@@ -154,6 +158,8 @@ class Layer {
   virtual bool fuses_clip_backward() const { return false; }         // in the backward pass, too
   // A clip before it may leave its gradient to this layer: it obeys Binding::clip_before.
   virtual bool takes_clip_backward() const { return false; }
+  // In training it takes each channel's mean over the batch off its source.
+  virtual bool centres() const { return false; }
   // Whether Step::recompute is there and worth while: dst need not be kept for the backward pass. It reads
   // src, and nothing that its own backward pass changes.
   virtual bool recomputes() const { return false; }

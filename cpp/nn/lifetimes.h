@@ -43,6 +43,7 @@ class Lifetimes {
   bool passes_on(std::size_t node) const { return passes_on_[node]; }
   bool takes_clip(std::size_t node) const { return takes_clip_[node]; }  // the step before passes on to it
   std::size_t reader(std::size_t node) const { return readers_[node + 1].front(); }
+  bool has_one_reader(std::size_t node) const { return readers_[node + 1].size() == 1; }
 
  private:
   // A tensor that may be given up after `forward_end` and computed again for `reader`, at `backward`.

@@ -137,6 +137,8 @@ Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
   b.training = training_;
   if (tensors_.takes_clip(node))
     b.clip_before = graph.nodes()[static_cast<std::size_t>(graph.nodes()[node].sources[0])].layer->clip();
+  b.centred =
+      training_ && tensors_.has_one_reader(node) && graph.nodes()[tensors_.reader(node)].layer->centres();
   if (tensors_.fuses(node)) b.clip = graph.nodes()[tensors_.reader(node)].layer->clip();
   return b;
 }

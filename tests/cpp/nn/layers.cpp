@@ -290,6 +290,20 @@ TEST_CASE("gradients of clips that other steps take care of, and of what is comp
   for (const int batch : {2, 5}) examine(g, batch);
 }
 
+TEST_CASE("a bias before a normalisation learns exactly nothing", "[nn]") {
+  const nn::Window same{3, 3, 1, 1, nn::Padding::same};
+  for (const int filters : {6, 16}) {  // by our kernels, by oneDNN's
+    Graph g({8, 8, 16}, Layers{convolution("conv", filters, same), normalization("bn"), flatten(),
+                               dense("fc", 40), normalization("bn2"), dense("out", 3)});
+    examine(g, 5);
+    for (const nn::Param& p : g.params().list()) {
+      const bool nothing = p.spec.name == "conv/bias" || p.spec.name == "fc/bias";
+      if (nothing || p.spec.name == "out/bias")
+        CHECK(std::ranges::all_of(g.params().gradient(p), [](float x) { return x == 0; }) == nothing);
+    }
+  }
+}
+
 TEST_CASE("shards of unequal sizes have one layout of memory", "[nn]") {
   Layers layers;
   for (const int filters : {8, 12, 6}) {
