@@ -65,6 +65,7 @@ void Lifetimes::share(const Graph& graph, bool training) {
   fuses_.assign(n, false);
   passes_on_.assign(n, false);
   takes_clip_.assign(n, false);
+  clipped_.assign(n, false);
   for (std::size_t t = 0; t <= n; ++t) parent_[t] = t;
   for (std::size_t i = 0; i < n; ++i) {
     const Node& node = graph.nodes()[i];
@@ -189,6 +190,20 @@ void Lifetimes::recompute_where_needed(const std::vector<Twice>& candidates, Are
   }
 }
 
+// Of all edges that write the gradient of a source, in the order of the backward pass.
+bool Lifetimes::is_last_to_add(const Graph& graph, std::size_t node, std::size_t source) const {
+  const std::vector<int>& sources = graph.nodes()[node].sources;
+  const auto later = sources.begin() + static_cast<std::ptrdiff_t>(source) + 1;
+  return readers_[tensor_of(sources[source])].front() == node &&
+         std::find(later, sources.end(), sources[source]) == sources.end();
+}
+
+// A clip that does its own gradient, in the memory of its result's.
+bool Lifetimes::clips_over_itself(const Graph& graph, std::size_t node) const {
+  const Layer& layer = *graph.nodes()[node].layer;
+  return layer.clip() && layer.place() == Place::over && !passes_on_[node];
+}
+
 void Lifetimes::reserve_diffs(const Graph& graph, int batch, Arena& arena) {
   const int n = static_cast<int>(graph.nodes().size());
   diff_.resize(static_cast<std::size_t>(n) + 1);
@@ -224,6 +239,8 @@ void Lifetimes::reserve_diffs(const Graph& graph, int batch, Arena& arena) {
       const bool here = k == 0 && place != Place::own;  // over the reader's own gradient
       edge.adds = has[t];
       if (edge.adds) {
+        edge.clips = is_last_to_add(graph, node, k) && t > 0 && clips_over_itself(graph, t - 1);
+        if (edge.clips) clipped_[t - 1] = true;
         edge_memory[node][k] = here ? own : make(t, now, now);
         continue;
       }

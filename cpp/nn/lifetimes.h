@@ -21,7 +21,8 @@ class Lifetimes {
 
   struct Edge {  // what a node writes for one of its sources
     bool wanted = false;
-    bool adds = false;         // another reader has written the source's gradient before: it is added
+    bool adds = false;   // another reader has written the source's gradient before: it is added
+    bool clips = false;  // the last to be added to a clip's result: the clip's own gradient is done with it
     Arena::Handle handle = 0;  // where it is written
   };
 
@@ -40,7 +41,7 @@ class Lifetimes {
   bool fused(std::size_t node) const { return fused_[node]; }        // its clip is done by its source
   bool fuses(std::size_t node) const { return fuses_[node]; }        // it does its reader's clip
   // A clip whose gradient another step takes care of: its own backward pass does nothing.
-  bool passes_on(std::size_t node) const { return passes_on_[node]; }
+  bool passes_on(std::size_t node) const { return passes_on_[node] || clipped_[node]; }
   bool takes_clip(std::size_t node) const { return takes_clip_[node]; }  // the step before passes on to it
   std::size_t reader(std::size_t node) const { return readers_[node + 1].front(); }
   bool has_one_reader(std::size_t node) const { return readers_[node + 1].size() == 1; }
@@ -62,11 +63,13 @@ class Lifetimes {
   bool may_overwrite(const Graph& graph, std::size_t node, bool training) const;
   void reserve_data(const Graph& graph, int batch, bool training, Arena& arena);
   void recompute_where_needed(const std::vector<Twice>& candidates, Arena& arena);
+  bool is_last_to_add(const Graph& graph, std::size_t node, std::size_t source) const;
+  bool clips_over_itself(const Graph& graph, std::size_t node) const;
   void reserve_diffs(const Graph& graph, int batch, Arena& arena);
 
   std::vector<std::vector<std::size_t>> readers_;  // of a tensor, in order; twice where a node reads it twice
   std::vector<std::size_t> parent_;                // tensors that share memory
-  std::vector<bool> learns_, fused_, fuses_, passes_on_, takes_clip_;
+  std::vector<bool> learns_, fused_, fuses_, passes_on_, takes_clip_, clipped_;
   std::vector<std::vector<std::size_t>> revives_;
   std::vector<Arena::Handle> data_, kept_, diff_;
   std::vector<std::vector<Edge>> edges_;

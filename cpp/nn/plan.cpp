@@ -72,12 +72,17 @@ void Plan::place_gradients(const Graph& graph) {
     for (std::size_t k = 0; k < graph.nodes()[i].sources.size(); ++k) {
       const Lifetimes::Edge& edge = tensors_.edge(i, k);
       const int source = graph.nodes()[i].sources[k];
-      const std::size_t size = graph.shape(source).size();
+      const std::size_t size = graph.shape(source).size(), tensor = static_cast<std::size_t>(source + 1);
       if (!edge.wanted || !edge.adds) continue;
-      for (int shard = 0; shard < shards(); ++shard)
-        sums_[i][static_cast<std::size_t>(shard)].push_back(
-            {at(shard, tensors_.diff(static_cast<std::size_t>(source + 1)), size),
-             at(shard, edge.handle, size), static_cast<std::size_t>(samples(shard)) * size});
+      for (int shard = 0; shard < shards(); ++shard) {
+        Sum sum{at(shard, tensors_.diff(tensor), size), at(shard, edge.handle, size),
+                static_cast<std::size_t>(samples(shard)) * size};
+        if (edge.clips) {
+          sum.clipped = at(shard, tensors_.kept(tensor), size);
+          sum.clip = *graph.nodes()[tensor - 1].layer->clip();
+        }
+        sums_[i][static_cast<std::size_t>(shard)].push_back(sum);
+      }
     }
     std::size_t own = 0;
     for (std::size_t k = 0; k < graph.params_of(i).size(); ++k) {
@@ -182,8 +187,17 @@ void Plan::forward(Pass pass) {
   }
 }
 
-void Plan::backward() {
+void Plan::Sum::add() const {
   const simd::Kernels& kernels = simd::kernels();
+  constexpr std::size_t kPiece = 2048;  // stays in the nearest cache until it is clipped
+  for (std::size_t at = 0; at < size; at += kPiece) {
+    const std::size_t n = std::min(kPiece, size - at);
+    kernels.add(n, target + at, more + at, target + at);
+    if (clipped) kernels.pass_between(n, clipped + at, clip.low, clip.passes_to(), target + at, target + at);
+  }
+}
+
+void Plan::backward() {
   const std::size_t n = steps_.size();
   for (const Run& run : backward_runs_) {
     Step& head = *steps_[n - 1 - run.first];
@@ -198,8 +212,7 @@ void Plan::backward() {
             for (const std::size_t source : tensors_.revives(node)) steps_[source]->recompute(shard);
           if (!tensors_.passes_on(node)) steps_[node]->backward(stage, shard);
           if (stage + 1 < steps_[node]->stages()) continue;
-          for (const Sum& sum : sums_[node][static_cast<std::size_t>(shard)])
-            kernels.add(sum.size, sum.target, sum.more, sum.target);
+          for (const Sum& sum : sums_[node][static_cast<std::size_t>(shard)]) sum.add();
         }
       });
     if (!keeps_partials_ && learns) add_partial_gradients(n - 1 - run.first);

@@ -33,6 +33,11 @@ class Plan {
     float* target;
     const float* more;
     std::size_t size;
+    const float* clipped =
+        nullptr;  // what a clip made, whose gradient the target is: it passes where that says
+    Clip clip{};
+
+    void add() const;
   };
   struct Run {  // steps that a shard can do one after the other, without waiting for another
     std::size_t first, last;

@@ -290,6 +290,25 @@ TEST_CASE("gradients of clips that other steps take care of, and of what is comp
   for (const int batch : {2, 5}) examine(g, batch);
 }
 
+TEST_CASE("the gradient of a clip that several steps read is right where it is added up", "[nn]") {
+  const nn::Window same{3, 3, 1, 1, nn::Padding::same};
+  const auto node = [](std::shared_ptr<const nn::Layer> layer, std::vector<int> sources) {
+    return Node{std::move(layer), std::move(sources)};
+  };
+  const auto sum = [](const char* name) { return std::make_shared<nn::Add>(name); };
+  // Read by a convolution and a sum, by one sum twice, and by three of which the first writes over it; one
+  // clips a source that another reads too.
+  Graph g({6, 6, 3},
+          std::vector<Node>{node(convolution("a", 5, same), {-1}), node(convolution("b", 5, same), {0}),
+                            node(sum("s"), {0, 1}), node(activation("rs", "relu"), {2}),
+                            node(convolution("c", 5, same), {3}), node(sum("t"), {4, 3}),
+                            node(activation("rt", "relu6"), {5}), node(sum("u"), {6, 6}),
+                            node(activation("ru", "relu"), {7}), node(activation("rv", "tanh"), {8}),
+                            node(sum("v"), {8, 9, 5}), node(sum("w"), {8, 10}), node(flatten(), {11}),
+                            node(dense("out", 3), {12})});
+  for (const int batch : {2, 5}) examine(g, batch);
+}
+
 TEST_CASE("a bias before a normalisation learns exactly nothing", "[nn]") {
   const nn::Window same{3, 3, 1, 1, nn::Padding::same};
   for (const int filters : {6, 16}) {  // by our kernels, by oneDNN's
