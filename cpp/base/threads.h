@@ -1,6 +1,8 @@
 // Threads. Work is cut into shards whose number never depends on the number of threads, and each shard is
 // computed by one thread: the same bits at any thread count.
 #pragma once
+#include <algorithm>
+#include <cstddef>
 #include <functional>
 
 namespace qkd {
@@ -11,6 +13,18 @@ int threads();
 
 // Calls body(0) .. body(count - 1), spread over the threads; the first exception is thrown on.
 void parallel(int count, const std::function<void(int)>& body);
+
+// Calls body(begin, size) for the pieces of `size` numbers, which do not depend on the threads. Few numbers
+// are one piece, and cost nothing more than the call.
+template <typename Body>
+void in_pieces(std::size_t size, const Body& body) {
+  constexpr std::size_t kPiece = 1 << 15;  // a multiple of every vector: only the last piece has a tail
+  if (size <= kPiece) return body(std::size_t{0}, size);
+  parallel(static_cast<int>((size + kPiece - 1) / kPiece), [&](int piece) {
+    const std::size_t begin = static_cast<std::size_t>(piece) * kPiece;
+    body(begin, std::min(kPiece, size - begin));
+  });
+}
 
 // While it lives, oneDNN makes primitives for one thread: those that shards run.
 class SingleThread {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/threads.h"
 #include "quant/fake_quantizer.h"
 
 namespace qkd::nn {
@@ -169,7 +170,9 @@ void Params::refresh() {
     const float* mask = p.masked ? mask_.data() + p.offset : nullptr;
     float* effective = effective_.data() + p.offset;
     if (p.quantizer)
-      k.quantize(p.size, value, mask, *p.quantizer, effective);
+      in_pieces(p.size, [&](std::size_t at, std::size_t count) {
+        k.quantize(count, value + at, mask ? mask + at : nullptr, *p.quantizer, effective + at);
+      });
     else if (p.spec.scaled) {
       p.spec.scaled->quantize(p.spec.shape, {value, p.size}, {effective, p.size});
       if (mask) k.multiply(p.size, effective, mask, effective);

@@ -225,15 +225,11 @@ void Plan::backward() {
 void Plan::add_partial_gradients(std::size_t node) {
   const simd::Kernels& kernels = simd::kernels();
   if (partial_[node].empty()) return;
-  for (const Gradient& g : gradients_[node]) {
-    constexpr std::size_t kPiece = 1 << 16;
-    const int pieces = static_cast<int>((g.size + kPiece - 1) / kPiece);
-    parallel(pieces, [&](int piece) {
-      const std::size_t at = static_cast<std::size_t>(piece) * kPiece, count = std::min(kPiece, g.size - at);
+  for (const Gradient& g : gradients_[node])
+    in_pieces(g.size, [&](std::size_t at, std::size_t count) {
       for (const std::vector<float*>& shard : partial_[node])
         kernels.add(count, g.total + at, shard[g.param] + at, g.total + at);
     });
-  }
 }
 
 std::size_t Plan::arena_bytes() const {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/threads.h"
 
 namespace qkd::train {
 namespace {
@@ -16,6 +17,15 @@ Range range_of(const nn::Param& p) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (p.fractions_of) return {p.fractions_of->least, p.fractions_of->most};
   return p.quantizer ? Range{p.quantizer->low, p.quantizer->high} : Range{-kInfinity, kInfinity};
+}
+
+struct Tensor {
+  float* value;
+  const float *gradient, *mask;  // null: not masked
+};
+
+Tensor tensor(nn::Params& params, const nn::Param& p) {
+  return {params.value(p).data(), params.gradient(p).data(), p.masked ? params.mask(p).data() : nullptr};
 }
 
 std::size_t block_size(const nn::Params& params) {
@@ -49,9 +59,12 @@ class Adam final : public Optimizer {
       s.high = range.high;
       // A decay of learned bits would be a cost that no budget knows.
       s.decay = p.fractions_of ? 0 : learning_rate * options_.weight_decay;
-      simd::kernels().adam(p.size, params.value(p).data(), params.gradient(p).data(),
-                           p.masked ? params.mask(p).data() : nullptr, m_.data() + p.offset,
-                           v_.data() + p.offset, s);
+      const Tensor t = tensor(params, p);
+      float *m = m_.data() + p.offset, *v = v_.data() + p.offset;
+      in_pieces(p.size, [&](std::size_t at, std::size_t count) {
+        simd::kernels().adam(count, t.value + at, t.gradient + at, t.mask ? t.mask + at : nullptr, m + at,
+                             v + at, s);
+      });
     }
   }
 
@@ -73,9 +86,13 @@ class Sgd final : public Optimizer {
     for (const nn::Param& p : params.list()) {
       if (!p.spec.trainable) continue;
       const Range range = range_of(p);
-      simd::kernels().sgd(p.size, params.value(p).data(), params.gradient(p).data(),
-                          p.masked ? params.mask(p).data() : nullptr, velocity_.data() + p.offset,
-                          learning_rate, options_.momentum, options_.nesterov, range.low, range.high);
+      const Tensor t = tensor(params, p);
+      float* velocity = velocity_.data() + p.offset;
+      in_pieces(p.size, [&](std::size_t at, std::size_t count) {
+        simd::kernels().sgd(count, t.value + at, t.gradient + at, t.mask ? t.mask + at : nullptr,
+                            velocity + at, learning_rate, options_.momentum, options_.nesterov, range.low,
+                            range.high);
+      });
     }
   }
 
