@@ -74,10 +74,10 @@ Params::Params(std::vector<ParamSpec> specs) {
     append({list_[i].spec.name + "_fraction", bits.shape(list_[i].spec.shape)});
     list_.back().fractions_of = bits;
   }
-  value_ = Buffer<float>(end_);
+  value_ = Buffer<float>(end_ + simd::kSlack);  // kernels read whole vectors
   gradient_ = Buffer<float>(end_);
   mask_ = Buffer<float>(end_);
-  effective_ = Buffer<float>(end_ + simd::kSlack);  // kernels read whole vectors
+  effective_ = Buffer<float>(end_ + simd::kSlack);
   std::ranges::fill(mask_.span(), 1.0f);
 }
 
@@ -179,8 +179,7 @@ void Params::refresh() {
     } else if (p.fraction) {
       const LearnedKernel kernel = learned(p);
       for (std::size_t i = 0; i < p.size; ++i) effective[i] = static_cast<float>(kernel.quantize(i));
-    } else  // masked values are already zero
-      std::copy_n(value, p.size, effective);
+    }
   }
 }
 

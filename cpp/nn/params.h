@@ -62,8 +62,12 @@ class Params {
   std::span<float> gradient(const Param& p) { return {gradient_.data() + p.offset, p.size}; }
   std::span<const float> mask(const Param& p) const { return {mask_.data() + p.offset, p.size}; }
 
-  // The numbers that the layers compute with; refreshed by `refresh`. The address never changes.
-  const float* effective(std::size_t index) const { return effective_.data() + list_[index].offset; }
+  // The numbers that the layers compute with; refreshed by `refresh`. The address never changes: that of the
+  // values themselves where nothing quantises them, for what a mask takes out of those is zero there.
+  const float* effective(std::size_t index) const {
+    const Param& p = list_[index];
+    return (is_quantised(p) ? effective_ : value_).data() + p.offset;
+  }
   // The same in float64, from the latent values by the types' definitions.
   std::vector<double> exact(std::size_t index) const;
   float* gradient_at(std::size_t index) { return gradient_.data() + list_[index].offset; }
@@ -86,6 +90,7 @@ class Params {
   void refresh();
 
  private:
+  static bool is_quantised(const Param& p) { return p.quantizer || p.spec.scaled || p.fraction; }
   LearnedKernel learned(const Param& p) const;
   void append(ParamSpec spec);
 
