@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from qkdflow import _core
 from qkdflow.errors import ConfigError, ToolError
@@ -84,8 +85,11 @@ def test_threads_run_at_once_and_the_search_is_the_same_every_time() -> None:
     assert most[0] > 1
     with pytest.raises(ConfigError, match="jobs must be"):
         study().optimize(objective, 3, jobs=0)
-    with pytest.raises(ConfigError, match="n_trials must be a whole number from 0; got None"):
+    with pytest.raises(ConfigError, match="n_trials must be a whole number; got None"):
         study().optimize(objective, None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="n_trials must be a whole number from 0; got -1"):
+        study().optimize(objective, -1)
+    assert study().optimize(objective, np.int64(1)) is not None  # type: ignore[arg-type]
 
 
 def test_an_error_in_one_of_several_trials_stops_the_search_and_loses_nothing(tmp_path: Path) -> None:

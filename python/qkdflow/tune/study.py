@@ -21,7 +21,7 @@ from qkdflow.tune.foreseen import Foreseen
 from qkdflow.tune.goals import Array, Direction, Goals, Known
 from qkdflow.tune.journal import Event
 from qkdflow.tune.learn import Hypermodel, learn
-from qkdflow.tune.parameters import Value
+from qkdflow.tune.parameters import Value, whole
 from qkdflow.tune.shared import Shared
 from qkdflow.tune.space import Codes, Space
 from qkdflow.tune.stopping import Stopper, forecast
@@ -178,7 +178,7 @@ class Study:
         `executor` of your own they run there and are told as they end. ConfigError for counts that are none.
         """
         for name, number, least in (("n_trials", n_trials, 0), ("jobs", jobs, 1)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            if whole("study", name, number) < least:
                 raise ConfigError(f"[study] {name} must be a whole number from {least}; got {number!r}")
         running.run(self, objective, n_trials, callback, jobs, executor, dask)
         return self.best
