@@ -1,23 +1,25 @@
 """HDF5 without trust: no links that leave the file, no data kept elsewhere, no size that the file does not hold.
 
-h5py alone would follow an external link to any file, allocate whatever a dataset claims before it reads, and loop for
-ever over some heaps of text.
+h5py alone would follow an external link to any file, allocate whatever a dataset or a text claims before it reads, and
+loop for ever over some heaps of text: attributes are read without it.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from qkdflow.attributes import Attribute, find_attributes, text_of
 from qkdflow.errors import DataError
-from qkdflow.heaps import check_heaps
+from qkdflow.hdf5_bytes import Content
+from qkdflow.hdf5_headers import Superblock, check_header, read_superblock
 from qkdflow.limits import DEFLATES_TO, MOST_VALUES, SLACK, values_of
 from qkdflow.refusal import BROKEN, refusal
 
@@ -28,30 +30,34 @@ _DEEPEST, _MOST = 32, 100_000  # groups in groups, objects
 class Hdf5:
     """One open file. Names are paths with slashes."""
 
-    def __init__(self, file: h5py.File, where: str, source: Path | bytes) -> None:
+    def __init__(self, file: h5py.File, where: str, raw: BinaryIO, superblock: Superblock) -> None:
         self.where = where
-        self._file = file
-        self._source: Path | bytes | None = source  # None once its heaps are known to be whole
+        self._file, self._raw, self._superblock = file, raw, superblock
+        self._headers = superblock.content(raw)  # for one look at each
+        self._looked_at: set[int] = set()
         self._values = 0  # read so far
 
     def has(self, path: str) -> bool:
         return self._find(path) is not None
 
-    def attribute(self, name: str, path: str = "") -> Any:
-        """The attribute or None; bytes and lists of bytes as text. Long lists are kept in parts, as Keras does."""
-        group = self._find(path)
-        if group is None:
-            return None
-        if self._source is not None:
-            check_heaps(self._source, self._file.id.get_create_plist().get_sizes()[1], self.where)
-            self._source = None
-        if name in group.attrs:
-            return _text(group.attrs[name])
-        parts, n = [], 0
-        while f"{name}{n}" in group.attrs:
-            parts += list(_text(group.attrs[f"{name}{n}"]))
-            n += 1
-        return parts if n else None
+    def has_attribute(self, name: str, path: str = "") -> bool:
+        """Whole, or in parts, as Keras keeps long lists."""
+        with self._attributes((name, f"{name}0"), path) as (_, found):
+            return bool(found)
+
+    def text(self, name: str, path: str = "") -> str | None:
+        """The attribute, which must be one text; None where there is none."""
+        with self._attributes((name,), path) as (content, found):
+            return text_of(content, found[name]) if found else None
+
+    @contextmanager
+    def _attributes(self, names: Sequence[str], path: str) -> Iterator[tuple[Content, dict[str, Attribute]]]:
+        here, content = self._find(path), self._superblock.content(self._raw)
+        try:
+            yield content, {} if here is None else find_attributes(content, _address(here), names)
+        except BROKEN as error:
+            where = f"{self.where}: {names[0]}"
+            raise refusal(where, "an attribute of one whole text is required", str(error)) from error
 
     def names(self, path: str = "") -> list[str]:
         """Groups and datasets directly below."""
@@ -107,6 +113,10 @@ class Hdf5:
         if not isinstance(link, h5py.HardLink):
             place = f"{group.name.rstrip('/')}/{name}"
             raise refusal(self.where, f"{place} must be in this file itself: links to elsewhere are not followed")
+        address = group.id.links.get_info(name.encode("utf-8", "surrogateescape")).u
+        if address not in self._looked_at:
+            check_header(self._headers, address)
+            self._looked_at.add(address)
         return group[name]
 
     def _checked(self, data: h5py.Dataset) -> h5py.Dataset:
@@ -132,17 +142,17 @@ class Hdf5:
 def open_hdf5(source: Path | bytes, where: str) -> Iterator[Hdf5]:
     """An HDF5 file, of a path or of bytes. DataError where it is absent, damaged or refused."""
     try:
-        with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file:
-            yield Hdf5(file, where, source)
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as raw:
+            superblock = read_superblock(raw)
+            with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file:
+                yield Hdf5(file, where, raw, superblock)
     except DataError:
         raise
     except (OSError, RuntimeError, MemoryError, *BROKEN) as error:
         raise refusal(where, "a whole HDF5 file is required", str(error)) from error
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("utf-8")
-    if isinstance(value, np.ndarray):
-        return [_text(v) for v in value.tolist()]
-    return value
+def _address(here: Any) -> int:
+    """Of an object's header. h5o.get_info would walk the object's trees for it, and some of them for ever."""
+    low, high = h5py.h5g.get_objinfo(here.id).objno  # halves where C's long is of 32 bits
+    return int(low) + (int(high) << 32)

@@ -6,7 +6,6 @@ import json
 import math
 import resource
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +13,31 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 from fixed_models import mlp
+from hostile_h5 import (
+    CLAIM,
+    GOES_ON,
+    HEAP,
+    LONG,
+    claiming_h5,
+    external_h5,
+    going_back,
+    h5,
+    huge_h5,
+    linked_h5,
+    looping_h5,
+    of_several_files,
+    reaching_h5,
+    shared_h5,
+    small_h5,
+    virtual_h5,
+    with_attributes,
+    with_block,
+    with_cache_image,
+    with_short_block,
+)
 from qkdflow import Key, Sequential, load_model, settings
 from qkdflow.assess import Assessment
 from qkdflow.datasets import Dataset, load
@@ -29,6 +49,7 @@ from qkdflow.fitted import fitted
 from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import find_part
 from qkdflow.hardware.vendor_reports import read_report
+from qkdflow.hdf5 import open_hdf5
 from qkdflow.importers import keras_h5
 from qkdflow.layers import Conv2D, Flatten, Input
 from qkdflow.overlay import Overlay
@@ -38,7 +59,6 @@ from test_overlay import overlay
 from test_tune_study import mixed
 
 sys.path.append(str(Path(__file__).parent / "importers"))
-import h5_files
 import onnx_models
 
 
@@ -83,57 +103,6 @@ def forged_zip() -> bytes:
     return bytes(packed)
 
 
-def h5(change: Callable[[h5py.File], object]) -> bytes:
-    memory = BytesIO()
-    with h5py.File(memory, "w") as file:
-        change(file)
-        file["y"] = np.arange(9)
-    return memory.getvalue()
-
-
-def huge_h5(file: h5py.File) -> None:
-    file.create_dataset("x", (10**6, 10**6), np.float32, chunks=(100, 100), compression="gzip")
-
-
-def virtual_h5(file: h5py.File) -> None:
-    layout = h5py.VirtualLayout((9, 2), np.float32)
-    layout[:] = h5py.VirtualSource("/etc/hostname", "x", shape=(9, 2))
-    file.create_virtual_dataset("x", layout)
-
-
-def external_h5(file: h5py.File) -> None:
-    file.create_dataset("x", (9, 2), np.float32, external=[("/etc/hostname", 0, 72)])
-
-
-def reaching_h5() -> bytes:
-    """One packed block, which its index says to be of 2 GiB."""
-    whole = h5(lambda file: file.create_dataset("x", data=np.ones((9, 2)), chunks=(9, 2), compression="gzip"))
-    with h5py.File(BytesIO(whole)) as file:
-        entry = file["x"].id.get_chunk_info(0).size.to_bytes(4, "little") + bytes(28)  # no mask, the first place
-    assert whole.count(entry) == 1
-    return whole.replace(entry, (1 << 31).to_bytes(4, "little") + bytes(28))
-
-
-def linked_h5(file: h5py.File) -> None:
-    file["x"] = h5py.ExternalLink("/etc/hostname", "/x")
-
-
-def small_h5() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        return h5_files.small(Path(folder) / "n.h5").read_bytes()
-
-
-def looping_h5(size: int, mark: bytes) -> bytes:
-    """A .h5 of Keras, one of whose pieces of text says to be of a size that leads the HDF5 library back to itself."""
-    whole = bytearray(small_h5())
-    heap = whole.index(b"GCOL")
-    at = heap + 16
-    while whole[at : at + 2] != mark:  # number, references, nothing, size of a piece; 0 is the free space
-        at += 16 + -(-int.from_bytes(whole[at + 8 : at + 16], "little") // 8) * 8
-    whole[at + 8 : at + 16] = size.to_bytes(8, "little")
-    return bytes(whole)
-
-
 def huge_onnx() -> bytes:
     b = onnx_models.Builder((3,))
     model = b.model(b("MatMul", "x", b.w(3, 2)))
@@ -162,9 +131,23 @@ HOSTILE: dict[str, tuple[str, bytes | Callable[[], bytes], Callable[[Path], obje
     "an HDF5 of another file's numbers": ("d.h5", lambda: h5(external_h5), load_data, "in this file itself"),
     "an HDF5 of another HDF5's numbers": ("d.h5", lambda: h5(virtual_h5), load_data, "in this file itself"),
     "an HDF5 that links elsewhere": ("d.h5", lambda: h5(linked_h5), load_data, "links to elsewhere"),
-    "a Keras .h5 whose free space is empty": ("n.h5", lambda: looping_h5(0, b"\0\0"), load_model, "heap at byte"),
-    "a Keras .h5 whose text never ends": ("n.h5", lambda: looping_h5(2**64 - 16, b"\1\0"), load_model, "heap at byte"),
-    "a Keras .h5 whose text leads back": ("n.h5", lambda: looping_h5(2**64 - 40, b"\2\0"), load_model, "heap at byte"),
+    "a Keras .h5 whose text never ends": ("n.h5", lambda: looping_h5(2**64 - 16, b"\1\0"), load_model, "bytes where"),
+    "a Keras .h5 whose text leads back": ("n.h5", lambda: looping_h5(2**64 - 40, b"\2\0"), load_model, "bytes where"),
+    "a Keras .h5 whose text claims 4 GiB": ("n.h5", lambda: claiming_h5(small_h5()), load_model, f"claims {CLAIM}"),
+    "such a text in a last block": ("n.h5", lambda: claiming_h5(with_attributes(99)), load_model, f"claims {CLAIM}"),
+    "such a text among shared messages": ("n.h5", shared_h5, load_model, "in the file's table of shared messages"),
+    "an HDF5 whose header goes on": ("n.h5", lambda: with_block(GOES_ON, 16, LONG), load_model, f"{CLAIM} bytes at"),
+    "an HDF5 whose group goes on": (
+        "n.h5",
+        lambda: with_block(GOES_ON, 16, LONG, "model_weights"),
+        load_model,
+        f"{CLAIM} bytes at",
+    ),
+    "an HDF5 whose header ends before it goes on": ("d.h5", with_short_block, load_data, "-4 bytes at"),
+    "an HDF5 whose header leads back": ("n.h5", going_back, load_model, "the same bytes in many places"),
+    "an HDF5 of names of 4 GiB": ("n.h5", lambda: with_block(HEAP, 8, LONG), load_model, f"{CLAIM} bytes at"),
+    "an HDF5 with an image of a cache": ("d.h5", with_cache_image, load_data, "an image of the library's cache"),
+    "an HDF5 of several files": ("n.h5", of_several_files, load_model, f"{CLAIM} bytes at"),
     "an ONNX tensor of 10^12 numbers": ("n.onnx", huge_onnx, load_model, "as many numbers as its dims say"),
     "a deep JSON of Keras": ("n.json", JSON, lambda p: keras_h5.read_json_beside(p, p, None), "must be JSON"),
     "a deep JSON of ours": ("model.json", JSON, lambda p: load_model(p.parent), "JSON is required"),
@@ -189,6 +172,14 @@ def test_a_hostile_file_is_refused_unread(name: str, tmp_path: Path) -> None:
         read(tmp_path / file)
     assert str(caught.value).isprintable()
     assert file in str(caught.value)
+
+
+def test_a_harm_that_nothing_looks_at_is_none(tmp_path: Path) -> None:
+    (tmp_path / "n.h5").write_bytes(looping_h5(0, b"\0\0"))
+    assert len(load_model(tmp_path / "n.h5").layers) == 2
+    whole = claiming_h5(small_h5()).replace(b"model_config\0", b"layer_names0\0")
+    with little_memory(), open_hdf5(whole, "n.h5") as file:
+        assert file.has_attribute("layer_names")  # whose parts are never read
 
 
 @pytest.mark.parametrize("kind", [ConfigError, DataError, ManifestError, DeviceError])

@@ -15,9 +15,9 @@ from qkdflow.refusal import refusal
 def read_h5(path: Path, input_shape: Shape | None = None) -> Network:
     """A whole model, or weights whose .json lies beside them."""
     with open_hdf5(path, str(path)) as file:
-        config = file.attribute("model_config")
+        config = file.text("model_config")
         if config is not None:
-            version = str(file.attribute("keras_version") or file.attribute("keras_version", "model_weights") or "2")
+            version = file.text("keras_version") or file.text("keras_version", "model_weights") or "2"
             weights = NamedWeights(file, "model_weights")
             return network(parse(config, str(path)), weights, str(path), version, input_shape)
     beside = _existing(path, json_names(path))
@@ -47,7 +47,7 @@ def read_json_beside(structure: Path, weights: Path, input_shape: Shape | None) 
 
 
 def _weights(file: Hdf5) -> Weights:
-    if file.attribute("layer_names") is not None:
+    if file.has_attribute("layer_names"):
         return NamedWeights(file, "")
     if file.has("model_weights"):
         return NamedWeights(file, "model_weights")
