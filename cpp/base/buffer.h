@@ -9,6 +9,11 @@
 namespace qkd {
 
 inline constexpr std::size_t kAlignment = 64;
+inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+// Asks the system to hold `bytes` of memory in huge pages, where it has such: large steps through an arena
+// miss the TLB at every row otherwise.
+void ask_for_huge_pages(void* memory, std::size_t bytes);
 
 template <typename T>
 class Buffer {
@@ -16,8 +21,12 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(std::size_t size) : size_(size) {
     if (size == 0) return;
-    data_.reset(static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t{kAlignment})));
-    std::memset(static_cast<void*>(data_.get()), 0, size * sizeof(T));
+    const std::size_t bytes = size * sizeof(T);
+    const bool is_large = bytes >= 2 * kHugePage;
+    const std::align_val_t alignment{is_large ? kHugePage : kAlignment};
+    data_ = {static_cast<T*>(::operator new(bytes, alignment)), Free{alignment}};
+    if (is_large) ask_for_huge_pages(data_.get(), bytes);
+    std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
 
   T* data() { return data_.get(); }
@@ -28,7 +37,8 @@ class Buffer {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
+    std::align_val_t alignment{kAlignment};
+    void operator()(T* p) const { ::operator delete(p, alignment); }
   };
   std::unique_ptr<T, Free> data_;
   std::size_t size_ = 0;
