@@ -23,11 +23,11 @@ def study_card(study: Study) -> str:
     names = [parameter.name for parameter in study.space.parameters]
     sign = 1.0 if study.goals.directions[0] == "max" else -1.0
     done = [trial for trial in trials if trial.state == "complete"]
-    ranked = sorted(study.front if many else done, key=lambda t: (-sign * t.objectives[0], t.number))[:_SHOWN]
+    best = study.front if many else sorted(done, key=lambda t: (-sign * t.objectives[0], t.number))
     count = len(study.goals.directions)
     results = ["value"] if count == 1 else [f"value {i}" for i in range(count)]
     head = ["trial", *results, *(["cost"] if study.goals.cost else []), *names]
-    rows = [_row(study, trial, names) for trial in ranked]
+    rows = [_row(study, trial, names) for trial in best[:_SHOWN]]
     table = grid(head, rows, numeric=range(len(head) - len(names))) if rows else None
     return card("Study", about, table and note("Of the front" if many else "The best"), table, _so_far(done, sign))
 

@@ -92,7 +92,8 @@ class Parameter(ABC):
         try:
             self.code_of(self.default)
         except ConfigError:
-            raise ConfigError(f"[{self.name}] default must be one of the values; got {self.describe()}") from None
+            text = f"[{self.name}] default must be a value of {self.describe()}; got {self.default!r}"
+            raise ConfigError(text) from None
 
     def refuse(self, value: Any) -> ConfigError:
         """The error for a value that is not one of these."""
