@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import results as rows
+from results import machine
 
 HERE = Path(__file__).parent
 TARGETS = {  # PyTorch's seconds over ours on one thread
@@ -152,7 +152,7 @@ def main() -> None:
         results.append(compare(name, args.torch, args.threads, rounds, seconds, not (args.no_compile or args.quick)))
         print(text(results[-1]), flush=True)
     if args.json:
-        about = {"torch": line.pop("torch"), **rows.machine()}
+        about = {"torch": line.pop("torch"), **machine()}
         args.json.write_text(json.dumps({**about, "rooflines": line, "results": results}, indent=1) + "\n")
 
 
