@@ -67,6 +67,7 @@ int threads() {
 void parallel(int count, const std::function<void(int)>& body) {
   const int team = std::min(count, threads());
   if (team <= 1) {
+    const FlushDenormals flush;  // as the threads of a team do
     for (int i = 0; i < count; ++i) body(i);
     return;
   }

@@ -14,8 +14,8 @@ int threads();
 // Calls body(0) .. body(count - 1), spread over the threads; the first exception is thrown on.
 void parallel(int count, const std::function<void(int)>& body);
 
-// Calls body(begin, size) for the pieces of `size` numbers, which do not depend on the threads. Few numbers
-// are one piece, and cost nothing more than the call.
+// Calls body(begin, count) for pieces of `size` numbers, cut without regard to the threads. Few numbers are
+// one piece, which costs no more than the call; more may see denormals as zeros, as any body of `parallel`.
 template <typename Body>
 void in_pieces(std::size_t size, const Body& body) {
   constexpr std::size_t kPiece = 1 << 15;  // a multiple of every vector: only the last piece has a tail

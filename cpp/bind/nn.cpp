@@ -155,7 +155,7 @@ void nn(py::module_& m) {
             const auto src = view<float>(value, p.spec.name);
             need_shape(value, p);
             const Exclusive exclusive(g);
-            std::ranges::copy(src, g.params().value(p).begin());
+            g.params().set_value(i, src);
             g.params().refresh();
           },
           py::arg("index"), py::arg("value"))

@@ -101,7 +101,8 @@ std::vector<std::size_t> Lifetimes::backward_readers(const Graph& graph, std::si
   std::vector<std::size_t> found;
   for (std::size_t t = memory; t < parent_.size(); ++t) {
     if (root(t) != memory) continue;
-    if (t > 0 && learns_[t] && keeps_dst(graph, t - 1)) found.push_back(t - 1);
+    if (t > 0 && learns_[t] && keeps_dst(graph, t - 1))
+      found.push_back(clipped_[t - 1] ? readers_[t].front() : t - 1);
     for (const std::size_t reader : readers_[t])
       if (learns_[reader + 1] && graph.nodes()[reader].layer->keeps().src) found.push_back(reader);
   }

@@ -11,9 +11,8 @@ class AddPart {
  public:
   explicit AddPart(const Binding& b) : b_(b), size_(static_cast<std::size_t>(b.batch) * b.dst_shape.size()) {}
   void forward() {
-    constexpr std::size_t kPiece = 2048;  // stays in the nearest cache until it is clipped
-    for (std::size_t at = 0; at < size_; at += kPiece) {
-      const std::size_t n = std::min(kPiece, size_ - at);
+    for (std::size_t at = 0; at < size_; at += simd::kNear) {
+      const std::size_t n = std::min(simd::kNear, size_ - at);
       float* dst = b_.dst + at;
       k_.add(n, b_.srcs[0].data + at, b_.srcs[1].data + at, dst);
       for (std::size_t k = 2; k < b_.srcs.size(); ++k) k_.add(n, dst, b_.srcs[k].data + at, dst);

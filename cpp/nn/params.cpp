@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "base/limits.h"
-#include "base/threads.h"
 #include "quant/fake_quantizer.h"
 
 namespace qkd::nn {
@@ -99,6 +98,7 @@ void Params::initialize(Key key) {
       values[i] = p.spec.initializer == Initializer::ones ? 1.0f
                   : width == 0 ? 0.0f
                                : static_cast<float>(width * (2 * own.uniform(i) - 1));
+    mask_out(p);
   }
   refresh();
 }
@@ -108,8 +108,20 @@ void Params::set_mask(std::size_t index, std::span<const float> mask) {
   require(mask.size() == p.size, p.spec.name, "a mask must have ", p.size, " elements; got ", mask.size());
   std::ranges::copy(mask, mask_.data() + p.offset);
   p.masked = true;
-  simd::kernels().multiply(p.size, value_.data() + p.offset, mask_.data() + p.offset,
-                           value_.data() + p.offset);
+  mask_out(p);
+}
+
+void Params::set_value(std::size_t index, std::span<const float> numbers) {
+  const Param& p = list_[index];
+  require(numbers.size() == p.size, p.spec.name, "must have ", p.size, " numbers; got ", numbers.size());
+  std::ranges::copy(numbers, value(p).begin());
+  mask_out(p);
+}
+
+void Params::mask_out(const Param& p) {
+  if (!p.masked) return;
+  float* values = value_.data() + p.offset;
+  simd::kernels().multiply(p.size, values, mask_.data() + p.offset, values);
 }
 
 void Params::clear_mask(std::size_t index) {
@@ -166,17 +178,16 @@ double Params::regularize() {
 void Params::refresh() {
   const simd::Kernels& k = simd::kernels();
   for (const Param& p : list_) {
+    if (!is_quantised(p)) continue;
     const float* value = value_.data() + p.offset;
     const float* mask = p.masked ? mask_.data() + p.offset : nullptr;
     float* effective = effective_.data() + p.offset;
     if (p.quantizer)
-      in_pieces(p.size, [&](std::size_t at, std::size_t count) {
-        k.quantize(count, value + at, mask ? mask + at : nullptr, *p.quantizer, effective + at);
-      });
+      k.quantize(p.size, value, mask, *p.quantizer, effective);
     else if (p.spec.scaled) {
       p.spec.scaled->quantize(p.spec.shape, {value, p.size}, {effective, p.size});
       if (mask) k.multiply(p.size, effective, mask, effective);
-    } else if (p.fraction) {
+    } else {
       const LearnedKernel kernel = learned(p);
       for (std::size_t i = 0; i < p.size; ++i) effective[i] = static_cast<float>(kernel.quantize(i));
     }

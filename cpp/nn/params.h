@@ -75,6 +75,8 @@ class Params {
   // Draws the initial values: each tensor from its own child key.
   void initialize(Key key);
 
+  // Of one tensor; what its mask takes out becomes zero. To be followed by `refresh`.
+  void set_value(std::size_t index, std::span<const float> numbers);
   // Sets a mask of zeros and ones; the values under its zeros become zero and stay so.
   void set_mask(std::size_t index, std::span<const float> mask);
   void clear_mask(std::size_t index);
@@ -90,6 +92,7 @@ class Params {
   void refresh();
 
  private:
+  void mask_out(const Param& p);
   static bool is_quantised(const Param& p) { return p.quantizer || p.spec.scaled || p.fraction; }
   LearnedKernel learned(const Param& p) const;
   void append(ParamSpec spec);

@@ -189,9 +189,8 @@ void Plan::forward(Pass pass) {
 
 void Plan::Sum::add() const {
   const simd::Kernels& kernels = simd::kernels();
-  constexpr std::size_t kPiece = 2048;  // stays in the nearest cache until it is clipped
-  for (std::size_t at = 0; at < size; at += kPiece) {
-    const std::size_t n = std::min(kPiece, size - at);
+  for (std::size_t at = 0; at < size; at += simd::kNear) {
+    const std::size_t n = std::min(simd::kNear, size - at);
     kernels.add(n, target + at, more + at, target + at);
     if (clipped) kernels.pass_between(n, clipped + at, clip.low, clip.passes_to(), target + at, target + at);
   }

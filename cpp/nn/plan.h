@@ -29,12 +29,13 @@ class Plan {
   std::size_t arena_bytes() const;
 
  private:
-  struct Sum {  // target += what a second reader of one tensor gave
+  // target += what a second reader of one tensor gave; it then passes where `clipped`, what a clip made,
+  // says.
+  struct Sum {
     float* target;
     const float* more;
     std::size_t size;
-    const float* clipped =
-        nullptr;  // what a clip made, whose gradient the target is: it passes where that says
+    const float* clipped = nullptr;
     Clip clip{};
 
     void add() const;

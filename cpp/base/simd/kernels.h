@@ -40,6 +40,7 @@ struct SoftmaxLoss {
 };
 inline constexpr int kLossLanes = 16;
 inline constexpr std::size_t kSlack = 16;
+inline constexpr std::size_t kNear = 2048;  // floats that stay in the nearest cache from one loop to the next
 
 // An image (h, w, c) and the windows over it, one for each pixel of dst (out_h, out_w, c).
 struct Windows {
@@ -121,7 +122,7 @@ struct Kernels {
   void (*rescale)(int rows, int columns, const float* src, const float* scale, const float* offset,
                   float* dst);
   // diff_src = diff_dst where low < src <= high, else 0: the straight-through gradient of relu and
-  // quantisers.
+  // quantisers. diff_src may be diff_dst.
   void (*pass_between)(std::size_t n, const float* src, float low, float high, const float* diff_dst,
                        float* diff_src);
 

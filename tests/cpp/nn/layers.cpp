@@ -1,4 +1,4 @@
-// Every other layer, and what a plan promises.
+// Every other layer.
 #include <set>
 
 #include "nn/exam.h"
@@ -216,32 +216,6 @@ TEST_CASE("shapes are checked when the graph is built, with the layer's name", "
   REQUIRE_THROWS_WITH(dense("fc1", 0), Catch::Contains("units must be positive"));
 }
 
-TEST_CASE("a plan's buffers that live at one time never overlap", "[nn]") {
-  Arena arena;
-  struct Life {
-    Arena::Handle handle;
-    std::size_t size;
-    int first, last;
-  };
-  std::vector<Life> lives;
-  const Key key(8);
-  std::size_t total = 0;
-  for (std::uint64_t i = 0; i < 60; ++i) {
-    const auto size = static_cast<std::size_t>(1 + key.fold(1).below(i, 200));
-    const int first = static_cast<int>(key.fold(2).below(i, 40)),
-              last = first + static_cast<int>(key.fold(3).below(i, 8));
-    lives.push_back({arena.reserve(size, first, last), size, first, last});
-    total += size;
-  }
-  arena.allocate();
-  REQUIRE(arena.size() < total / 2);  // sharing is what it is for
-  for (const Life& a : lives)
-    for (const Life& b : lives)
-      if (a.handle < b.handle && a.first <= b.last && b.first <= a.last)
-        REQUIRE((arena.at(a.handle) + a.size <= arena.at(b.handle) ||
-                 arena.at(b.handle) + b.size <= arena.at(a.handle)));
-}
-
 TEST_CASE("layers that cannot be computed are refused when the graph is built", "[nn]") {
   REQUIRE_THROWS_WITH(Graph({70000, 1}, Layers{global("max", kMax), dense("out", 2)}),
                       Catch::Contains("[max]") && Catch::Contains("65,536"));
@@ -252,108 +226,14 @@ TEST_CASE("layers that cannot be computed are refused when the graph is built", 
                       Catch::Contains("a kernel"));
 }
 
-TEST_CASE("a plan counts what its steps hold beside its own memory", "[nn]") {
-  const auto bytes = [](const Shape& input, const Layers& layers) {
-    Graph g(input, layers);
-    return g.plan(4, true).arena_bytes();
-  };
-  // 4 samples of 16 x 16 x 8 numbers: the results of a folded normalisation, and where each of 4 x 4 pools
-  // found its maximum.
-  const std::size_t numbers = 4 * 16 * 16 * 8;
-  REQUIRE(bytes({16, 16, 8}, {pooling("max", kMax, {4, 4, 4, 4})}) >=
-          bytes({16, 16, 8}, {pooling("mean", kAverage, {4, 4, 4, 4})}) + numbers / 16);
-  const auto conv = convolution("conv", 8, {3, 3, 1, 1, nn::Padding::same});
-  const auto folded =
-      std::make_shared<nn::FoldedBatchNormalization>(conv, nn::FoldedBatchNormalization::Options{});
-  REQUIRE(bytes({16, 16, 8}, {folded}) >= bytes({16, 16, 8}, {conv}) + 4 * numbers);
-  const auto gru = std::make_shared<nn::Gru>("gru", nn::Gru::Options{6, true});
-  REQUIRE(bytes({50, 2}, {gru}) >= 4 * 4 * (4 * 50 * 6));  // states and three gates of every step
-}
-
-TEST_CASE("gradients of clips that other steps take care of, and of what is computed again, are right",
-          "[nn]") {
-  const nn::Window same{3, 3, 1, 1, nn::Padding::same}, half{2, 2, 2, 2};
-  const auto node = [](std::shared_ptr<const nn::Layer> layer, std::vector<int> sources) {
-    return Node{std::move(layer), std::move(sources)};
-  };
-  // Clips before a pool of touching windows and before one of windows that overlap, clips after a
-  // normalisation that one step reads or two, a normalisation without a clip.
-  Graph g({8, 8, 3}, std::vector<Node>{
-                         node(convolution("a", 6, same), {-1}), node(activation("ra", "relu"), {0}),
-                         node(pooling("pa", kMax, {3, 3, 1, 1}), {1}), node(convolution("b", 16, same), {2}),
-                         node(normalization("nb"), {3}), node(activation("rb", "relu6"), {4}),
-                         node(convolution("c", 16, same), {5}), node(normalization("nc"), {6}),
-                         node(std::make_shared<nn::Add>("add"), {7, 5}), node(activation("rd", "relu"), {8}),
-                         node(pooling("pd", kMax, half), {9}), node(convolution("d", 1, same, true), {10}),
-                         node(normalization("nd"), {11}), node(activation("re", "relu"), {12}),
-                         node(flatten(), {13}), node(dense("out", 3), {14})});
-  for (const int batch : {2, 5}) examine(g, batch);
-}
-
-TEST_CASE("the gradient of a clip that several steps read is right where it is added up", "[nn]") {
-  const nn::Window same{3, 3, 1, 1, nn::Padding::same};
-  const auto node = [](std::shared_ptr<const nn::Layer> layer, std::vector<int> sources) {
-    return Node{std::move(layer), std::move(sources)};
-  };
-  const auto sum = [](const char* name) { return std::make_shared<nn::Add>(name); };
-  // Read by a convolution and a sum, by one sum twice, and by three of which the first writes over it; one
-  // clips a source that another reads too.
-  Graph g({6, 6, 3},
-          std::vector<Node>{node(convolution("a", 5, same), {-1}), node(convolution("b", 5, same), {0}),
-                            node(sum("s"), {0, 1}), node(activation("rs", "relu"), {2}),
-                            node(convolution("c", 5, same), {3}), node(sum("t"), {4, 3}),
-                            node(activation("rt", "relu6"), {5}), node(sum("u"), {6, 6}),
-                            node(activation("ru", "relu"), {7}), node(activation("rv", "tanh"), {8}),
-                            node(sum("v"), {8, 9, 5}), node(sum("w"), {8, 10}), node(flatten(), {11}),
-                            node(dense("out", 3), {12})});
-  for (const int batch : {2, 5}) examine(g, batch);
-}
-
-TEST_CASE("a bias before a normalisation learns exactly nothing", "[nn]") {
-  const nn::Window same{3, 3, 1, 1, nn::Padding::same};
-  for (const int filters : {6, 16}) {  // by our kernels, by oneDNN's
-    Graph g({8, 8, 16}, Layers{convolution("conv", filters, same), normalization("bn"), flatten(),
-                               dense("fc", 40), normalization("bn2"), dense("out", 3)});
-    examine(g, 5);
-    for (const nn::Param& p : g.params().list()) {
-      const bool nothing = p.spec.name == "conv/bias" || p.spec.name == "fc/bias";
-      if (nothing || p.spec.name == "out/bias")
-        CHECK(std::ranges::all_of(g.params().gradient(p), [](float x) { return x == 0; }) == nothing);
-    }
-  }
-}
-
-TEST_CASE("shards of unequal sizes have one layout of memory", "[nn]") {
-  Layers layers;
-  for (const int filters : {8, 12, 6}) {
-    const std::string n = std::to_string(layers.size());
-    layers.push_back(convolution(("conv" + n).c_str(), filters, {3, 3, 1, 1, nn::Padding::same}));
-    layers.push_back(normalization(("bn" + n).c_str()));
-  }
-  layers.push_back(global("mean", kAverage));
-  layers.push_back(dense("out", 3));
-  Graph g({7, 7, 1}, layers);
-  const int batch = 27;  // of the sizes 13 and 14, one alone had room to keep what the other computed again
-  REQUIRE(g.plan(batch, true).shards() == 2);
-  examine(g, batch);
-}
-
-TEST_CASE("a training plan gives normalised activations up after the forward pass", "[nn]") {
-  const auto bytes = [](int blocks) {
-    Layers layers;
-    for (int i = 0; i < blocks; ++i) {
-      const std::string n = std::to_string(i);
-      layers.push_back(convolution(("conv" + n).c_str(), 16, {3, 3, 1, 1, nn::Padding::same}));
-      layers.push_back(normalization(("bn" + n).c_str()));
-      layers.push_back(activation(("relu" + n).c_str(), "relu"));
-    }
-    layers.push_back(global("mean", kAverage));
-    Graph g({32, 32, 16}, layers);
-    return g.plan(4, true).arena_bytes();
-  };
-  // Each block more keeps the convolution's numbers and no others.
-  const std::size_t kept = 4 * 32 * 32 * 16 * sizeof(float);
-  const std::size_t more = bytes(8) - bytes(6);
-  REQUIRE(more >= 2 * kept);
-  REQUIRE(more < 3 * kept);
+TEST_CASE("what a mask takes out is zero, whatever is drawn or set", "[nn]") {
+  Graph g({2}, Layers{dense("out", 2)});
+  g.params().set_mask(0, std::vector<float>{1, 0, 1, 0});
+  g.params().initialize(Key(1));
+  CHECK(g.params().effective(0)[0] != 0);
+  CHECK(g.params().effective(0)[1] == 0);
+  g.params().set_value(0, std::vector<float>{5, 6, 7, 8});
+  g.params().refresh();
+  CHECK(std::vector<float>(g.params().effective(0), g.params().effective(0) + 4) ==
+        std::vector<float>{5, 0, 7, 0});
 }

@@ -26,6 +26,19 @@ TEST_CASE("weight decay leaves learned bits alone", "[train]") {
   REQUIRE(params.value(kernel)[0] < 0.25f);
 }
 
+TEST_CASE("every number of a large tensor is moved by its own gradient", "[train]") {
+  nn::ParamSpec spec;
+  spec.name = "kernel";
+  spec.shape = {1, 2 * (1 << 15) + 3};
+  nn::Params params({spec});
+  const auto value = params.value(params.list()[0]), gradient = params.gradient(params.list()[0]);
+  for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = static_cast<float>(i % 1000);
+  train::make_sgd(params, {})->step(params, 0.5f);
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < value.size(); ++i) wrong += value[i] != -0.5f * gradient[i];
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("large tensors are moved and quantised in pieces with the same bits at one thread and at two",
           "[train][threads]") {
   constexpr int kSize = 3 * (1 << 15) + 5;
