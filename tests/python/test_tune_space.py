@@ -107,7 +107,7 @@ def test_sampling_bends_the_scale_as_it_says() -> None:
         (lambda hp: hp.Float("p", 0, 1, sampling="log"), r"\[p\] log sampling needs min_value > 0"),
         (lambda hp: hp.Float("p", 1, 9, step=1, sampling="log"), r"\[p\] step multiplies"),
         (lambda hp: hp.Float("p", 1, 9, step=2, sampling="reverse_log"), r"\[p\] a step needs"),
-        (lambda hp: hp.Float("p", 0, 1, default=2), r"\[p\] default must be .* of Float\(.*\); got 2$"),
+        (lambda hp: hp.Float("p", 0, 1, default=2), r"\[p\] default must be .* of Float\(.*\); got 2.0$"),
         (lambda hp: hp.Float("p", 0, 1, step=0.25, default=0.3), r"\[p\] default must be .* of Float\(.*\); got 0.3$"),
         (lambda hp: hp.Choice("p", "relu"), r"\[p\] values must be a list; got the text 'relu'"),
         (lambda hp: hp.Choice("p", []), r"\[p\] values must not be empty"),
