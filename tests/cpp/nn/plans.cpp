@@ -1,6 +1,14 @@
 // Plans: what shares memory, is computed again or left to another step gives the same numbers.
 #include "nn/exam.h"
 
+namespace {
+
+Node node(std::shared_ptr<const nn::Layer> layer, std::vector<int> sources) {
+  return {std::move(layer), std::move(sources)};
+}
+
+}  // namespace
+
 TEST_CASE("a plan's buffers that live at one time never overlap", "[nn]") {
   Arena arena;
   struct Life {
@@ -48,9 +56,6 @@ TEST_CASE("a plan counts what its steps hold beside its own memory", "[nn]") {
 TEST_CASE("gradients of clips that other steps take care of, and of what is computed again, are right",
           "[nn]") {
   const nn::Window same{3, 3, 1, 1, nn::Padding::same}, half{2, 2, 2, 2};
-  const auto node = [](std::shared_ptr<const nn::Layer> layer, std::vector<int> sources) {
-    return Node{std::move(layer), std::move(sources)};
-  };
   // Clips before a pool of touching windows and before one of windows that overlap, clips after a
   // normalisation that one step reads or two, a normalisation without a clip.
   Graph g({8, 8, 3}, std::vector<Node>{
@@ -67,9 +72,6 @@ TEST_CASE("gradients of clips that other steps take care of, and of what is comp
 
 TEST_CASE("the gradient of a clip that several steps read is right where it is added up", "[nn]") {
   const nn::Window same{3, 3, 1, 1, nn::Padding::same};
-  const auto node = [](std::shared_ptr<const nn::Layer> layer, std::vector<int> sources) {
-    return Node{std::move(layer), std::move(sources)};
-  };
   const auto sum = [](const char* name) { return std::make_shared<nn::Add>(name); };
   // Read by a convolution and a sum, by one sum twice, and by three of which the first writes over it; one
   // clips a source that another reads too.
@@ -86,9 +88,6 @@ TEST_CASE("the gradient of a clip that several steps read is right where it is a
 
 TEST_CASE("a bias before a normalisation learns exactly nothing", "[nn]") {
   const nn::Window same{3, 3, 1, 1, nn::Padding::same};
-  const auto node = [](std::shared_ptr<const nn::Layer> layer, std::vector<int> sources) {
-    return Node{std::move(layer), std::move(sources)};
-  };
   for (const int filters : {6, 16}) {  // by our kernels, by oneDNN's
     Graph g({12, 12, 16},
             std::vector<Node>{

@@ -1,4 +1,4 @@
-// Optimisers on tensors that are not weights.
+// Optimisers on tensors that are not weights, and on large ones.
 #include "train/optimizer.h"
 
 #include <cmath>
@@ -39,7 +39,7 @@ TEST_CASE("every number of a large tensor is moved by its own gradient", "[train
   CHECK(wrong == 0);
 }
 
-TEST_CASE("large tensors are moved and quantised in pieces with the same bits at one thread and at two",
+TEST_CASE("large tensors are moved in pieces with the same bits at one thread and at two, and quantised",
           "[train][threads]") {
   constexpr int kSize = 3 * (1 << 15) + 5;
   const auto moved = [](bool adam, int threads) {
