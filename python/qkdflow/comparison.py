@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from qkdflow._core import Key
 from qkdflow.compression import FLOAT_BITS, CompressionConfig
 from qkdflow.datasets import Dataset
 from qkdflow.errors import DataError
-from qkdflow.files import read_json, write_atomic, write_json
+from qkdflow.files import digest, read_json, write_atomic, write_json
 from qkdflow.models import Model, load_model
 from qkdflow.progress import progress
 from qkdflow.runs import Run, Step, open_run
@@ -121,8 +120,8 @@ class Comparison:
             "teacher_bits": self.teacher_bits,
             "student": _topology(self.student),
             "teacher": None if self.teacher is None else _topology(self.teacher),
-            "teacher_weights": None if self.teacher is None else _digest(self.teacher.get_weights().values),
-            "data": _digest((self.data.x, self.data.y, *self.data.indices)),
+            "teacher_weights": None if self.teacher is None else digest(self.teacher.get_weights().values),
+            "data": digest((self.data.x, self.data.y, *self.data.indices)),
             "input_type": str(self.data.input_type),
             "class_names": list(self.data.class_names),
         }
@@ -186,11 +185,3 @@ def _row(found: list[dict[str, Any]]) -> dict[str, Any]:
 def _topology(model: Model) -> dict[str, Any]:
     layers = [layer.config() for layer in model.layers]
     return {"layers": layers, "inbound": {name: list(sources) for name, sources in model.inbound.items()}}
-
-
-def _digest(arrays: Sequence[NDArray[Any]]) -> str:
-    sha = hashlib.sha256()
-    for array in arrays:
-        sha.update(f"{array.dtype} {array.shape}\0".encode())
-        sha.update(np.ascontiguousarray(array).tobytes())
-    return sha.hexdigest()

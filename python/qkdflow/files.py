@@ -6,6 +6,7 @@ so that a run stopped at any moment leaves either the old file or the new one. N
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -16,7 +17,7 @@ import sys
 import threading
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
@@ -187,6 +188,16 @@ def npz_bytes(arrays: Mapping[str, ArrayLike]) -> bytes:
                 array = np.asarray(arrays[name], order="C")
                 np.lib.format.write_array(file, array, allow_pickle=False)
     return buffer.getvalue()
+
+
+def digest(arrays: Iterable[ArrayLike]) -> str:
+    """SHA-256 of arrays' types, shapes and numbers, one after the other."""
+    sha = hashlib.sha256()
+    for given in arrays:
+        array = np.asarray(given)
+        sha.update(f"{array.dtype} {array.shape}\0".encode())
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> None:

@@ -7,6 +7,7 @@ the optimiser's moments stay, and a teacher that keeps its skips says what the l
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from qkdflow import layers
 from qkdflow._core import Key
 from qkdflow.callbacks import LearningRateScheduler
 from qkdflow.errors import ConfigError
-from qkdflow.files import read_json, read_npz, write_json, write_npz
+from qkdflow.files import digest, read_json, read_npz, write_json, write_npz
 from qkdflow.layers import Layer
 from qkdflow.models import History, Model, load_model
 from qkdflow.models.teaching import copy_shared, mean_logits
 from qkdflow.models.topology import Topology
 from qkdflow.models.training import Augmentation
-from qkdflow.optimizers import Optimizer
+from qkdflow.optimizers import Optimizer, get
+from qkdflow.sparsity import PruningRule
 
 HOW = ("remove", "shorten")
 ACTIVATIONS = (layers.Activation, layers.ReLU, layers.QActivation)
@@ -87,9 +89,10 @@ def remove_skips(
 
     The student begins as the teacher, weights and all, or as the `student` given; the first skip goes before the first
     epoch. The loss is fit's, with Tailor's 0.65 * CE + 0.35 * (mean squared difference of logits) unless told
-    otherwise; teacher logits are computed once, of the images as they are. With a `folder`, every epoch is kept there,
-    and the same call goes on where it was stopped and ends with the same bits. The history has `skips`, those left.
-    ConfigError where there are fewer than skips * every epochs, or no skips.
+    otherwise; teacher logits are computed once, of the images as they are. A student that is pruned goes on being
+    pruned. With a `folder`, every epoch is kept there, and the same call goes on where it was stopped and ends with the
+    same bits. The history has `skips`, those left.
+    ConfigError where there are fewer than skips * every epochs, or no skips, or where the folder holds another removal.
     """
     if how not in HOW:
         raise ConfigError(f"[remove_skips] how must be {' or '.join(HOW)}; got {how!r}")
@@ -102,8 +105,13 @@ def remove_skips(
         )
     logits = mean_logits([teacher], x)
     key = Key(key) if isinstance(key, int) else key
+    optimizer = get(optimizer)
+    rates = None if schedule is None else [schedule.schedule(epoch, optimizer.learning_rate) for epoch in range(epochs)]
     settings = {"epochs": epochs, "every": every, "how": how, "skips": names, "key": key.value, "alpha": alpha}
     settings |= {"distillation": distillation, "temperature": temperature, "batch_size": batch_size}
+    settings |= {"optimizer": str(optimizer), "learning_rates": rates, "pruning": list(map(str, model.pruning))}
+    settings |= {"augmentation": None if augmentation is None else asdict(augmentation), "y": digest([y])}
+    settings |= {"teacher_logits": digest([logits]), "student": digest(model.get_weights().values)}
     done = _Progress(None if folder is None else Path(folder), settings)
     model = done.begin(model)
     for epoch in range(done.epoch, epochs):
@@ -154,7 +162,9 @@ class _Progress:
         self.epoch, self.steps, self.history = kept["epoch"], kept["steps"], kept["history"]
         place = self.folder / kept["place"]
         self.state = {name: np.asarray(v, dtype=np.float64) for name, v in read_npz(place / "optimizer.npz").items()}
-        return load_model(place)
+        found = load_model(place)
+        found.pruning = _left(model.pruning, found)  # a file holds masks, not how they are made
+        return found
 
     def end_epoch(self, model: Model, found: History) -> None:
         self.epoch, self.steps = self.epoch + 1, model.steps
@@ -219,5 +229,12 @@ def _rewired(model: Model, made: Sequence[Layer], inbound: Any) -> Model:
     ordered.append(model.layers[-1])
     new = Model.of(Topology(tuple(ordered), {n: tuple(inbound[n]) for n in needed}), model.name)
     copy_shared(model, new)
-    new.pruning = model.pruning
+    new.pruning = _left(model.pruning, new)
     return new
+
+
+def _left(rules: Sequence[PruningRule], model: Model) -> tuple[PruningRule, ...]:
+    """The rules without layers that went with a skip."""
+    there = {layer.name for layer in model.layers}
+    kept = [r if r.layers is None else replace(r, layers=tuple(n for n in r.layers if n in there)) for r in rules]
+    return tuple(rule for rule in kept if rule.layers is None or rule.layers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from qkdflow.callbacks import step_decay
 from qkdflow.errors import ConfigError
 from qkdflow.layers import Activation, Add, Dense, Input
 from qkdflow.models import Model
+from qkdflow.models.training import Augmentation
 from qkdflow.optimizers import SGD, Adam
 from qkdflow.skips import remove_skips, skips, with_short_skips, without_skip
+from qkdflow.sparsity import ConstantSparsity, prune_low_magnitude
 
 SHAPE = (8, 8, 3)
 X = Key(1).normal(48 * 192).reshape(48, *SHAPE).astype(np.float32)
@@ -124,6 +127,58 @@ def test_a_stopped_removal_goes_on_to_the_same_bits(
         np.testing.assert_array_equal(mine, other)
     with pytest.raises(ConfigError, match="another every"):
         remove_skips(teacher, X, Y, 6, 1, batch_size=16, folder=tmp_path / "stopped", key=4)
+
+
+def test_a_pruned_student_stays_pruned_where_its_removal_was_stopped(
+    teacher: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its schedule begins after the epoch in which it is stopped, and names a layer that goes with a skip."""
+
+    def run(folder: Path, *, given: Model | None = None) -> Model:
+        student = without_skip(teacher, "add") if given is None else given
+        kernels = [n.rpartition("/")[0] for n in student.graph.param_names if n.endswith("/kernel")]
+        prune_low_magnitude(student, ConstantSparsity(0.5, begin_step=7, frequency=1), layers=kernels)
+        return remove_skips(teacher, X, Y, 4, 2, student=student, batch_size=16, folder=folder, key=4)[0]
+
+    whole = run(tmp_path / "whole")
+    real, calls = Model.fit, []
+
+    def stopping(self: Model, *args: object, **kwargs: object) -> object:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Model, "fit", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped")
+    again = run(tmp_path / "stopped")
+    assert again.pruning == whole.pruning
+    for name in whole.graph.param_names:
+        np.testing.assert_array_equal(again.parameter(name)[0], whole.parameter(name)[0])
+        if name.endswith("/kernel"):
+            assert np.mean(again.effective(name) == 0) >= 0.5
+    with pytest.raises(ConfigError, match="another student"):
+        run(tmp_path / "stopped", given=without_skip(zoo.resnet(8, shape=SHAPE, classes=2), "add"))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"optimizer": SGD(0.01)}, "optimizer"),
+        ({"schedule": step_decay(1, 0.5)}, "learning_rates"),
+        ({"augmentation": Augmentation(flip=True)}, "augmentation"),
+        ({"x": X + 1}, "teacher_logits"),
+        ({"y": 1 - Y}, "y"),
+    ],
+)
+def test_a_removal_is_not_gone_on_with_in_another_way(
+    teacher: Model, change: dict[str, Any], word: str, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"x": X, "y": Y, "epochs": 3, "every": 1, "batch_size": 48, "folder": tmp_path}
+    remove_skips(teacher, **asked)
+    with pytest.raises(ConfigError, match=f"another {word}. Choose another folder"):
+        remove_skips(teacher, **{**asked, **change})
 
 
 def test_the_optimisers_moments_stay(teacher: Model) -> None:
