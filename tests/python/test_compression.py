@@ -17,7 +17,7 @@ from qkdflow.datasets import Dataset, Indices
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.freeze import freeze
 from qkdflow.hypermodels import TeacherMLP
-from qkdflow.layers import Dense, Layer
+from qkdflow.layers import Dense, Layer, QDense
 from qkdflow.models import Model
 from qkdflow.models.weights import FloatArray
 from qkdflow.quantizers import quantized_bits, quantized_relu
@@ -220,7 +220,7 @@ def test_the_command_takes_data_as_run_does(
     monkeypatch.setattr(stages, "dataset", dataset)
     monkeypatch.chdir(tmp_path)
     for words in (["psd"], ["pest-3"], ["a.csv"], ["mnist-mlp", "--data", "mnist"]):
-        assert cli.main(["compress", *words, "--out", "out"]) == 2
+        assert cli.main(["compress", *words, "--out", "out", "--method", "q"]) == 2
         assert "[test] enough" in capsys.readouterr().err
     paths = str(tmp_path / "a.csv"), str(tmp_path / "mnist")
     assert taken == [("psd", "psd"), (None, "pest-3"), (None, paths[0]), ("mnist-mlp", paths[1])]
@@ -229,7 +229,7 @@ def test_the_command_takes_data_as_run_does(
         (["psd", "--data", "a.csv"], "[--data] is for an application that draws no data of its own; got psd"),
         (["a.csv", "--data", "b.csv"], "[--data] is for an application that draws no data of its own; got a.csv"),
     ):
-        assert cli.main(["compress", *words, "--out", "out"]) == 2
+        assert cli.main(["compress", *words, "--out", "out", "--method", "q"]) == 2
         assert message in capsys.readouterr().err
 
 
@@ -241,6 +241,52 @@ def test_the_command_says_what_it_lacks(
     assert "--out" in capsys.readouterr().err
     assert cli.main(["compress", "psd", "--out", str(tmp_path), "--teacher-method", "q", "--method", "q"]) == 2
     assert "needs a teacher" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--method", "q,kd"], "distillation needs a teacher"),
+        (["--method", "foo"], "[--method] must be"),
+        (["--method", "q,p,q"], "[--method] must name each method once; got q,p,q"),
+        (["--method", "none", "--ebops", "500"], "[--ebops] needs a method that quantizes; got --method none"),
+        (["--method", "q,ptq", "--sparsity", "0.9"], "[--sparsity] needs a method that prunes"),
+        (["--method", "q,p", "--hint", "features:a=b"], "[--hint] needs a method that distils"),
+        (["--method", "q,p", "--alpha", "0.5"], "[--alpha] needs a method that distils"),
+        (["--method", "q", "--teacher-bits", "6"], "[--teacher-bits] needs a --teacher-method with q or ptq; got none"),
+        (["--method", "q", "--student", "s", "--bits", "6"], "[--bits] is for a student made here"),
+    ],
+)
+def test_what_would_do_nothing_is_refused_before_anything_is_read(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "dataset", lambda config: pytest.fail("data were read"))
+    assert cli.main(["compress", "psd", "--out", "out", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--label", "kind"], ["--bits", "6"], ["--data", "a.csv"]])
+def test_a_run_has_its_own(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "report.json").write_text("{}")
+    assert cli.main(["compress", str(tmp_path), "--method", "q", *words]) == 2
+    assert f"[{words[0]}] is for" in capsys.readouterr().err
+
+
+def test_an_application_compresses_its_own_student(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its family's first student, at its bits and zeros: in mnist-mlp five neurons, no convolution."""
+    made: list[Comparison] = []
+    images = np.round(Key(1).uniform(100 * 784) * 255).reshape(100, 28, 28, 1).astype(np.float32)
+    kind = FixedPoint(8, 8, False, "TRN", "SAT")
+    digits = Dataset.make("digits", images, np.arange(100) % 10, tuple("0123456789"), kind, Key(2))
+    monkeypatch.setattr(stages, "dataset", lambda config: digits)
+    monkeypatch.setattr(Comparison, "run", lambda self, methods, out: made.append(self) or pytest.fail("enough"))
+    for words in ([], ["--bits", "4", "--sparsity", "0.3"]):
+        with pytest.raises(BaseException, match="enough"):
+            cli.main(["compress", "mnist-mlp", "--data", "d/", "--out", "out", "--method", "q+p", *words])
+    first = next(layer for layer in made[0].student.layers if isinstance(layer, QDense))
+    assert first.units == 5
+    bits = [next(iter(precision.widths(m.student).values())) for m in made]
+    assert (bits, [m.config.sparsity for m in made]) == ([6, 4], [0.49, 0.3])
 
 
 def test_a_diverged_training_is_no_result(data: Dataset, student: Model, tmp_path: Path) -> None:

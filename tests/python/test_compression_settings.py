@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,5 +150,7 @@ def test_the_command_has_them(
     words[words.index("--out") + 1] = str(tmp_path / "taught")
     assert cli.main([*words, "--teacher-method", "q+kd"]) == 0  # hints are the student's
     capsys.readouterr()
+    report = json.loads((tmp_path / "taught/compress.json").read_text())
+    assert report["settings"]["sparsity"] == 0.5  # of 2:4, not the application's
     assert cli.main([*words, "--pruning", "3:2"]) == 2
     assert "n must be above 0 and below m; got 3 of 2" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from qkdflow.errors import ConfigError
 if TYPE_CHECKING:
     from qkdflow.comparison import Comparison
     from qkdflow.compression import CompressionConfig
+    from qkdflow.config import RunConfig
     from qkdflow.datasets import Dataset
     from qkdflow.models import Model
 
@@ -36,10 +37,18 @@ def add(verbs: Any) -> None:
     verb.add_argument(
         "--teacher-method", metavar="NAME", help="compress the teacher first, as q+p, and teach with what is left"
     )
-    verb.add_argument("--teacher-bits", type=int, default=8, help="of a compressed teacher (default: 8)")
-    verb.add_argument("--label", default="class", help="a CSV's label column (default: class)")
-    verb.add_argument("--bits", type=int, default=8, help="of a student that neither a run nor --student gives")
-    verb.add_argument("--sparsity", type=float, help="least share of zero kernel numbers (default: 0.5, or the run's)")
+    verb.add_argument("--teacher-bits", type=int, help="of a compressed teacher (default: 8)")
+    verb.add_argument("--label", help="a CSV's label column (default: class)")
+    verb.add_argument(
+        "--bits",
+        type=int,
+        help="of a student that neither a run nor --student gives (default: 8, or the application's)",
+    )
+    verb.add_argument(
+        "--sparsity",
+        type=float,
+        help="least share of zero kernel numbers (default: N:M's, the run's or application's, or 0.5)",
+    )
     verb.add_argument(
         "--pruning",
         metavar="WORD",
@@ -80,8 +89,7 @@ def _compress(args: argparse.Namespace) -> int:
     is_run = (target / "report.json").exists()
     if args.out is None and not is_run:
         raise ConfigError("[--out] must name a directory where the target is no finished run")
-    if is_run and args.data is not None:
-        raise _needless(args)
+    _check(args, methods, is_run)
     comparison = _of_run(args, target) if is_run else _of_data(args)
     out = Path(args.out) if args.out else target / "compress"
     print(markdown(comparison.run(methods, out)), end="")
@@ -89,7 +97,47 @@ def _compress(args: argparse.Namespace) -> int:
     return 0
 
 
+# What a method must do for an option to mean something.
+_NEEDS = {
+    "sparsity": "prunes",
+    "pruning": "prunes",
+    "distillation": "distils",
+    "hints": "distils",
+    "temperature": "distils",
+    "alpha": "distils",
+    "ebops": "quantizes",
+}
+_FLAGS = {"hints": "hint"}  # where an option's name is another than its field's
+
+
+def _check(args: argparse.Namespace, methods: list[str], is_run: bool) -> None:
+    """ConfigError, before anything is read, for methods that are not known, and for options that would do nothing."""
+    from qkdflow.compression import CompressionConfig
+
+    if len(set(methods)) < len(methods):
+        raise ConfigError(f"[--method] must name each method once; got {args.method}")
+    students = [CompressionConfig(method) for method in methods]
+    if not is_run and args.teacher is None and any(config.distils for config in students):
+        raise ConfigError("[compress] distillation needs a teacher. Give --teacher, or leave kd out")
+    teachers = [CompressionConfig(args.teacher_method)] if args.teacher_method else []
+    for name, switch in _NEEDS.items():
+        asked = students if name in ("hints", "ebops") else students + teachers
+        if getattr(args, name) is not None and not any(getattr(config, switch) for config in asked):
+            raise ConfigError(f"[--{_FLAGS.get(name, name)}] needs a method that {switch}; got --method {args.method}")
+    if args.teacher_bits is not None and not any(config.quantizes or config.calibrates for config in teachers):
+        raise ConfigError(
+            f"[--teacher-bits] needs a --teacher-method with q or ptq; got {args.teacher_method or 'none'}"
+        )
+    if is_run and args.data is not None:
+        raise _needless(args)
+    if is_run and args.label is not None:
+        raise ConfigError(f"[--label] is for data that are read; the run {args.target} has its own")
+    if args.bits is not None and (is_run or args.student is not None):
+        raise ConfigError("[--bits] is for a student made here; a run's and --student's have their own")
+
+
 def _of_run(args: argparse.Namespace, path: Path) -> Comparison:
+    from qkdflow import stages
     from qkdflow.datasets import Dataset
     from qkdflow.models import load_model
     from qkdflow.workflow import load_report
@@ -100,7 +148,7 @@ def _of_run(args: argparse.Namespace, path: Path) -> Comparison:
     if report["config"].get("sparsity"):
         taken["sparsity"] = report["config"]["sparsity"]
     data = Dataset.load(path / "01_dataset")
-    teacher = load_model(path / "03_teacher") if args.teacher is None else _model(args.teacher)
+    teacher = load_model(path / "03_teacher") if args.teacher is None else stages.given_teacher(args.teacher, data)
     student = load_model(path / "05_student") if args.student is None else _model(args.student)
     return _comparison(args, student, data, teacher, taken)
 
@@ -110,18 +158,20 @@ def _of_data(args: argparse.Namespace) -> Comparison:
     from qkdflow.applications import APPLICATIONS
     from qkdflow.datasets import SIMULATORS
 
-    base: dict[str, Any] = settings.preset(args.target) if args.target in APPLICATIONS else {"data": args.target}
+    is_application = args.target in APPLICATIONS
+    base: dict[str, Any] = settings.preset(args.target) if is_application else {"data": args.target}
     if args.data is not None:
         if "data" in base:
             raise _needless(args)
         base["data"] = args.data
     if "data" in base and base["data"] not in SIMULATORS:
         base["data"] = str(Path(base["data"]).resolve())
-    own = {"label": args.label, "seed": args.seed}
-    dataset = stages.dataset(settings.make_config(settings.merged(base, own)))
-    student = _default_student(dataset, args.bits) if args.student is None else _model(args.student)
+    own = {name: getattr(args, name) for name in ("label", "seed", "bits") if getattr(args, name) is not None}
+    config = settings.make_config(settings.merged(base, own))
+    dataset = stages.dataset(config)
+    student = _default_student(dataset, config) if args.student is None else _model(args.student)
     teacher = None if args.teacher is None else stages.given_teacher(args.teacher, dataset)
-    return _comparison(args, student, dataset, teacher, {})
+    return _comparison(args, student, dataset, teacher, {"sparsity": config.sparsity} if is_application else {})
 
 
 def _needless(args: argparse.Namespace) -> ConfigError:
@@ -137,15 +187,19 @@ def _comparison(
     if args.teacher_method and teacher is None:
         raise ConfigError("[--teacher-method] needs a teacher. Give --teacher, or a run")
     teachers = replace(config, method=args.teacher_method, hints=(), ebops=None) if args.teacher_method else None
-    return Comparison(student, data, teacher, config, args.seed, teachers, args.teacher_bits, args.seeds)
+    bits = 8 if args.teacher_bits is None else args.teacher_bits
+    return Comparison(student, data, teacher, config, args.seed, teachers, bits, args.seeds)
 
 
 def _config(args: argparse.Namespace, taken: dict[str, Any]) -> CompressionConfig:
     """What the command line says, else what the run found, else the defaults."""
     from qkdflow.compression import CompressionConfig
+    from qkdflow.sparsity import structure
 
     said = {f.name: getattr(args, f.name, None) for f in fields(CompressionConfig) if f.name != "method"}
     said["hints"] = tuple(args.hints or ())
+    if args.sparsity is None and args.pruning is not None:
+        said["sparsity"] = structure(args.pruning)[0].final_sparsity()  # what N:M leaves is no choice
     return CompressionConfig(**{**taken, **{k: v for k, v in said.items() if v is not None}})
 
 
@@ -156,9 +210,11 @@ def _model(name: str) -> Model:
     return zoo.build(name) if name in zoo.names() else load_model(name)
 
 
-def _default_student(data: Dataset, bits: int) -> Model:
-    from qkdflow.hypermodels import StudentCNN, StudentMLP
+def _default_student(data: Dataset, config: RunConfig) -> Model:
+    """The network that a search of these settings tries first: an application's, or of the data's kind."""
+    from qkdflow import stages
     from qkdflow.tune import HyperParameters
 
-    build = StudentCNN(data, bits, convolutions=4) if len(data.shape) == 3 else StudentMLP(data, bits)
-    return build(HyperParameters())
+    if not config.student_network and len(data.shape) == 3:
+        config = replace(config, student_network={"kind": "cnn", "convolutions": 4})
+    return stages.student_family(data, config)(HyperParameters())
