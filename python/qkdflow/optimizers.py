@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from qkdflow.errors import ConfigError
+
+
+def _check(optimizer: object, **values: tuple[float, float]) -> None:
+    """ConfigError where a value is below 0, or not below its limit: each is (value, limit)."""
+    for name, (value, limit) in values.items():
+        if not 0 <= value < limit:
+            least = "a finite number from 0 on" if math.isinf(limit) else f"at least 0 and below {limit:g}"
+            raise ConfigError(f"[{type(optimizer).__name__}] {name} must be {least}; got {value}")
 
 
 @dataclass(frozen=True)
@@ -16,6 +25,15 @@ class Adam:
     beta_2: float = 0.999
     epsilon: float = 1e-7
 
+    def __post_init__(self) -> None:
+        _check(
+            self,
+            learning_rate=(self.learning_rate, math.inf),
+            beta_1=(self.beta_1, 1.0),
+            beta_2=(self.beta_2, 1.0),
+            epsilon=(self.epsilon, math.inf),
+        )
+
     def options(self) -> dict[str, float]:
         """What the engine is given."""
         return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
@@ -26,6 +44,10 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     weight_decay: float = 4e-3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self, weight_decay=(self.weight_decay, math.inf))
 
     def options(self) -> dict[str, float]:
         """What the engine is given."""
@@ -39,6 +61,9 @@ class SGD:
     learning_rate: float = 1e-2
     momentum: float = 0.0
     nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self, learning_rate=(self.learning_rate, math.inf), momentum=(self.momentum, 1.0))
 
     def options(self) -> dict[str, float]:
         """What the engine is given."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,6 +46,21 @@ def test_a_network_learns(bits: int | None) -> None:
     history = model.fit(x, y, epochs=20, validation_data=blobs(seed=1))
     assert history.history["val_accuracy"][-1] > 0.95
     assert model.evaluate(*blobs(seed=1))[1] == history.history["val_accuracy"][-1]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Adam(-1e-3), "[Adam] learning_rate must be a finite number from 0 on; got -0.001"),
+        (lambda: AdamW(math.nan), "[AdamW] learning_rate must be"),
+        (lambda: Adam(beta_2=1.0), "[Adam] beta_2 must be at least 0 and below 1; got 1.0"),
+        (lambda: AdamW(weight_decay=-1.0), "[AdamW] weight_decay must be"),
+        (lambda: SGD(momentum=1.5), "[SGD] momentum must be"),
+    ],
+)
+def test_an_optimizer_that_would_not_learn_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        make()
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.05), SGD(0.02, momentum=0.9, nesterov=True), AdamW(1e-2), "adam"])

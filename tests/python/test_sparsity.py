@@ -234,6 +234,15 @@ def test_steps_are_computed_from_epochs() -> None:
         PolynomialDecay.in_epochs(0.0, 0.5, 2, 10, 0, 64)
 
 
+def test_what_nothing_can_be_removed_of_is_refused() -> None:
+    """Every channel is part of a sum: no neuron may go."""
+    source = Input((4,))
+    whole = Add()([Dense(3, name="a")(source), Dense(3, name="b")(source)])
+    model = Model(source, Dense(2, name="out")(whole), name="sums")
+    with pytest.raises(ConfigError, match=r"\[pruning\] sums has no layer that Neurons can prune"):
+        prune_low_magnitude(model, ConstantSparsity(0.5), Neurons())
+
+
 @pytest.mark.parametrize("make", [lambda: NofM(4, 4), lambda: DspGroups(0), lambda: BramGroups(1, bits=40)])
 def test_structures_that_make_no_sense_are_refused(make: object) -> None:
     with pytest.raises(ConfigError):

@@ -50,6 +50,8 @@ class PruningRule:
             followers = {c.kernel: [names.index(f) for f in c.followers] for c in found}
             kernels = {name: kernels[name] for name in followers}
         wanted = self._wanted(model, kernels)
+        if not wanted:
+            raise ConfigError(f"[pruning] {model.name} has no layer that {type(self.structure).__name__} can prune")
         targets = []
         for name in wanted:
             shape = graph.param_shape(kernels[name])
