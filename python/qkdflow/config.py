@@ -62,7 +62,9 @@ class RunConfig:
     label: Annotated[str, "the label column of a CSV file"] = "class"
     seed: Annotated[int, "of everything that is drawn"] = 0
     budget: Annotated[str, "how much work: quick or paper"] = "quick"
-    bits: Annotated[int, "of the student's weights and activations"] = 8
+    bits: Annotated[
+        int | tuple[int, int], "of the student's weights and activations; [4, 10]: the search chooses each layer's"
+    ] = 8
     sparsity: Annotated[float, "least share of zero kernel integers"] = 0.2
     max_parameters: Annotated[int | None, "of the student, zeros included"] = None
     teacher: Annotated[str | None, "a saved model to use instead of a search"] = None
@@ -89,8 +91,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.budget not in BUDGETS:
             raise ConfigError(f"[--budget] must be {' or '.join(BUDGETS)}; got {self.budget!r}")
-        if not 2 <= self.bits <= 16:
-            raise ConfigError(f"[--bits] must be 2 to 16; got {self.bits}")
+        self._check_bits()
         if not 0 <= self.sparsity < 1:
             raise ConfigError(f"[--sparsity] must be at least 0 and below 1; got {self.sparsity}")
         if self.max_parameters is not None and self.max_parameters < 1:
@@ -115,6 +116,13 @@ class RunConfig:
         if self.application is not None:
             application(self.application)
         self._check_data()
+
+    def _check_bits(self) -> None:
+        if not isinstance(self.bits, int):
+            object.__setattr__(self, "bits", tuple(self.bits))
+        widths = (self.bits,) if isinstance(self.bits, int) else self.bits
+        if len(widths) > 2 or list(widths) != sorted(widths) or not 2 <= widths[0] <= widths[-1] <= 16:
+            raise ConfigError(f"[--bits] must be 2 to 16, or the least and the most of each layer; got {self.bits}")
 
     def _check_estimated(self) -> None:
         """ConfigError where constraints or a cost are asked of what the estimator does not know."""

@@ -54,8 +54,8 @@ def test_init_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
         ("bits = 8\nbits = 6", r"TOML is required; got: "),
         ("bit = 8", r"run.toml\] has a key that is not known: bit; did you mean bits\?"),
         ("qqq = 4", r"not known: qqq; there are data, label, seed"),
-        ("bits = 8.5", r"run.toml: bits\] must be a whole number; got 8.5"),
-        ("bits = true", r"run.toml: bits\] must be a whole number; got True"),
+        ("bits = 8.5", r"run.toml: bits\] must be a whole number or a list of 2 whole numbers; got 8.5"),
+        ("bits = true", r"run.toml: bits\] must be a whole number or a list of 2 whole numbers; got True"),
         ("sparsity = 'half'", r"run.toml: sparsity\] must be a number; got 'half'"),
         ("max_parameters = '529'", r"must be a whole number; got '529'"),
         ("image_size = [80, 'x']", r"image_size\] must be a whole number; got 'x'"),
@@ -94,6 +94,8 @@ def test_a_wrong_file_is_one_line_that_says_where(text: str, message: str, tmp_p
         ),
         (["teacher_network.kind=cnn", "teacher_network.kernel=3"], r"got 'kernel'; did you mean kernels\?"),
         (["data=psb"], r"\[data\] must be one of psd.*Did you mean psd"),
+        (["bits=[10, 4]"], r"\[--bits\] must be 2 to 16, or the least and the most of each layer; got \(10, 4\)"),
+        (["bits=[4]"], r"bits\] must be a list of 2 whole numbers"),
         (["image_size=[0, 3]"], r"\[--image-size\] must be height and width"),
         (["application=psb"], r"Did you mean psd"),
         (["bits"], r"\[--set\] must be KEY=VALUE or TABLE.KEY=VALUE; got 'bits'"),
@@ -157,7 +159,7 @@ def test_the_command_line_is_the_same_configuration(monkeypatch: pytest.MonkeyPa
         ["psd", "--bits", "6", "--clock", "4"],
         [str(tmp_path / "run.toml"), "--set", "bits=5", "--set", "sparsity=0.25", "--sparsity", "0.3"],
         ["mnist-mlp", "--data", str(tmp_path), "--image-size", "8x9"],
-        ["--data", "a.csv", "--label", "kind"],
+        ["--data", "a.csv", "--label", "kind", "--bits", "4-10"],
     ):
         assert cli.main(["run", *args, *out]) == 2
     psd, file, mnist, csv = seen
@@ -165,3 +167,4 @@ def test_the_command_line_is_the_same_configuration(monkeypatch: pytest.MonkeyPa
     assert (file.bits, file.sparsity, file.hls.clock_ns) == (5, 0.3, 8.0)
     assert (mnist.data, mnist.image_size, mnist.work.teacher_trials) == (str(tmp_path), (8, 9), 3)
     assert (Path(csv.data).name, Path(csv.data).is_absolute(), csv.label) == ("a.csv", True, "kind")
+    assert csv.bits == (4, 10) == made({}, "data=./a.csv", "bits=[4, 10]").bits

@@ -31,7 +31,13 @@ def add(verbs: Any) -> None:
     )
     run.add_argument("--seed", type=int, default=unset)
     run.add_argument("--budget", default=unset, help="quick (minutes) or paper (psd: the letter's 40 trials a search)")
-    run.add_argument("--bits", type=int, default=unset, help="of the student's weights and activations (default: 8)")
+    run.add_argument(
+        "--bits",
+        type=_bits,
+        default=unset,
+        metavar="N|N-M",
+        help="of the student's weights and activations (default: 8); 4-10: the search chooses each layer's",
+    )
     run.add_argument("--sparsity", type=float, default=unset, help="least share of zero kernel integers (default: 0.2)")
     run.add_argument("--max-parameters", type=int, default=unset, help="the student's limit (psd: 529 where not given)")
     run.add_argument(
@@ -70,6 +76,14 @@ def _size(text: str) -> tuple[int, ...]:
     if not all(word.isdecimal() for word in words):
         raise argparse.ArgumentTypeError(f"HxW is required, such as 80x80; got {text!r}")
     return tuple(map(int, words))
+
+
+def _bits(text: str) -> int | tuple[int, ...]:
+    """N, or N-M: RunConfig checks them."""
+    words = text.split("-")
+    if len(words) > 2 or not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"N or N-M is required, such as 8 or 4-10; got {text!r}")
+    return int(text) if len(words) == 1 else tuple(map(int, words))
 
 
 def _constraints(text: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from qkdflow.fitted import fitted
 from qkdflow.hypermodels.cnn import StudentCNN, TeacherCNN
 from qkdflow.hypermodels.known import TeacherZoo
 from qkdflow.hypermodels.mlp import StudentMLP, TeacherMLP
+from qkdflow.hypermodels.parts import Bits
 from qkdflow.hypermodels.resnet import StudentResNet
 from qkdflow.tune import HyperParameters
 
@@ -51,7 +52,7 @@ def teacher_family(dataset: Dataset, options: Mapping[str, Any]) -> Teacher:
     return TEACHERS[options.get("kind", "mlp")](dataset, **values)
 
 
-def student_family(dataset: Dataset, bits: int, digits: int | None, options: Mapping[str, Any]) -> Student:
+def student_family(dataset: Dataset, bits: Bits, digits: int | None, options: Mapping[str, Any]) -> Student:
     """The students that a search may build."""
     values = _fitted_options("student_network", options, STUDENTS)
     return STUDENTS[options.get("kind", "mlp")](dataset, bits, digits, **values)
