@@ -131,6 +131,9 @@ def test_cifar_records(tmp_path: Path) -> None:
 
 def test_damaged_cifar_files(tmp_path: Path) -> None:
     fails(cifar(tmp_path, extra=b"abc"), r"test_batch.bin, byte 122920\] whole records of 3073 bytes are required")
+    (cifar(tmp_path) / "data_batch_2.bin").rename(tmp_path / "data_batch_4.bin")
+    fails(tmp_path, r"batches before the last are required; data_batch_2.bin is not there")
+    (tmp_path / "data_batch_4.bin").unlink()
     fails(cifar(tmp_path, (1, 2, 10)), r"data_batch_1.bin, byte 6146\] a label must be 0 to 9; got 10")
 
 
@@ -181,7 +184,7 @@ def test_arrays_with_and_without_a_split(tmp_path: Path, save: Save) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": X, "b": Y}, r"\] arrays x and y, or x_train and y_train, are required; got "),
+        ({"a": X, "b": Y}, r"\] arrays x and y, or x_train and y_train, are required; got a, b"),
         ({"x": X}, r"an x and a y for each part are required; got x"),
         ({"x": X, "y": Y, "x_train": X}, r"one array a part is required"),
         ({"x": np.where(X[3, 1, 2] == X, np.nan, X.astype(float)), "y": Y}, r"x, row \d+\] a finite number .*got nan"),
@@ -259,7 +262,7 @@ def test_image_folders(tmp_path: Path, parts: tuple[str, ...]) -> None:
 def test_images_are_resized_where_asked(tmp_path: Path) -> None:
     images(tmp_path)
     Image.new("L", (40, 30), 77).save(tmp_path / "train/9/grey.png")
-    fails(tmp_path, r"images of one size are required; got .*30x40.*Give --image-size HxW")
+    fails(tmp_path, r"images of one size are required; got .*30x40 in train/9/grey.png.*Give --image-size HxW")
     d = load(tmp_path, key=Key(0), image_size=(8, 7))
     assert d.shape == (8, 7, 3)
     assert (d.x == 77).all(axis=(1, 2, 3)).sum() == 1

@@ -58,17 +58,18 @@ def test_every_trial_of_the_student_search_obeys_the_limit(whole: tuple[Path, di
     assert all(t["parameters"] <= 400 for t in trials)
 
 
-def test_the_search_chooses_each_layers_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(PSD, bits=(3, 6), max_parameters=None)
-    report = workflow.run(config, tmp_path)
-    found = report["student_search"]["best"]["values"]
-    widths = [layer.weight_type.bits for layer in load_run(tmp_path).fixed.dense]
-    assert widths == [found[f"bits_{name}"] for name in ("fc1", "fc2", "output") if f"bits_{name}" in found]
-    assert 3 <= min(widths) <= max(widths) == report["student"]["bits"] <= 6
-    monkeypatch.setattr(stages, "train_student", lambda *_: pytest.fail("trained again"))
-    assert workflow.run(config, tmp_path)["student"] == json.loads(json.dumps(report["student"]))
-    with pytest.raises(ConfigError, match="bits"):
-        workflow.run(replace(config, bits=6), tmp_path)
+def test_the_search_chooses_each_layers_bits() -> None:
+    few = {"samples": 400, "student_trials": 2, "student_restarts": 1}
+    config = RunConfig("psd", bits=(3, 6), effort=few)
+    data, key = stages.dataset(config), Key(1)
+    logits = np.eye(4, dtype=np.float32)[data.train.y]
+    study = stages.search_student(data, logits, config, key)
+    assert study.best is not None
+    fixed = stages.freeze(stages.train_student(data, logits, study, config, key).model)
+    widths = [layer.weight_type.bits for layer in fixed.dense]
+    names = ("fc1", "fc2", "output") if len(widths) == 3 else ("fc1", "output")
+    assert widths == [study.best.hp.get(f"bits_{name}") for name in names]
+    assert 3 <= min(widths) <= max(widths) <= 6
 
 
 def test_the_test_part_is_not_trained_or_chosen_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -34,8 +34,9 @@ def load_npz(path: str | os.PathLike[str], *, key: Key, name: str | None = None)
 def load_npy(folder: str | os.PathLike[str], *, key: Key, name: str | None = None) -> Dataset:
     """The data set in a folder of NPY files: x_train.npy, y_train.npy, ... DataError names file, array, row."""
     folder = Path(folder)
-    found = _known(p.stem for p in folder.glob("*.npy"))
-    return _from_arrays(folder, {stem: read_npy(folder / f"{stem}.npy") for stem in found}, key, name or folder.name)
+    there = [p.stem for p in folder.glob("*.npy")]
+    arrays = {stem: read_npy(folder / f"{stem}.npy") for stem in _known(there)}
+    return _from_arrays(folder, arrays, key, name or folder.name, there)
 
 
 def load_hdf5(path: str | os.PathLike[str], *, key: Key, name: str | None = None) -> Dataset:
@@ -44,8 +45,9 @@ def load_hdf5(path: str | os.PathLike[str], *, key: Key, name: str | None = None
 
     path = Path(path)
     with open_hdf5(path, str(path)) as file:
-        arrays = {n: file.dataset(n) for n in _known(file.names())}
-    return _from_arrays(path, arrays, key, name or path.stem)
+        names = file.names()
+        arrays = {n: file.dataset(n) for n in _known(names)}
+    return _from_arrays(path, arrays, key, name or path.stem, names)
 
 
 def _known(names: Iterable[str]) -> list[str]:
@@ -60,7 +62,8 @@ def _part(name: str) -> tuple[str, str] | None:
     return kind, PART_NAMES[part or "train"]
 
 
-def _from_arrays(path: Path, arrays: Arrays, key: Key, name: str) -> Dataset:
+def _from_arrays(path: Path, arrays: Arrays, key: Key, name: str, there: Iterable[str] = ()) -> Dataset:
+    """there: names that were found and not read."""
     found: dict[str, dict[str, str]] = {"x": {}, "y": {}}
     for array in arrays:
         place = _part(array)
@@ -71,7 +74,9 @@ def _from_arrays(path: Path, arrays: Arrays, key: Key, name: str) -> Dataset:
             raise DataError(f"[{path}] one array a part is required; got {found[kind][part]} and {array}")
         found[kind][part] = array
     if "train" not in found["x"]:
-        raise DataError(f"[{path}] arrays x and y, or x_train and y_train, are required; got {_listed(arrays)}")
+        raise DataError(
+            f"[{path}] arrays x and y, or x_train and y_train, are required; got {_listed(there or arrays)}"
+        )
     unpaired = found["x"].keys() ^ found["y"].keys()
     if unpaired:
         raise DataError(f"[{path}] an x and a y for each part are required; got {_listed(arrays)}")
@@ -123,6 +128,6 @@ def _column(path: Path, name: str, arrays: Arrays) -> list[str]:
     return [str(v) for v in y.tolist()]
 
 
-def _listed(arrays: Arrays) -> str:
+def _listed(arrays: Iterable[str]) -> str:
     names = sorted(arrays)
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "none"

@@ -37,7 +37,7 @@ def load_images(
         first, (size, _) = next(iter(headers.items()))
         other = next((p for p, (s, _) in headers.items() if s != size), None)
         if other is not None:
-            got = f"{_by(size)} in {first.name} and {_by(headers[other][0])} in {other.name}"
+            got = f"{_by(size)} in {first.relative_to(root)} and {_by(headers[other][0])} in {other.relative_to(root)}"
             raise DataError(f"[{root}] images of one size are required; got {got}. Give --image-size HxW")
     check_size(str(root), (len(headers), *size, channels))
     parts = {}
