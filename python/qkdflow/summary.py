@@ -180,7 +180,7 @@ def search_part(study: Study) -> dict[str, Any]:
 def _source(config: RunConfig) -> str:
     if config.is_simulated:
         page = config.data.partition("-")[0] if config.data.startswith("pest") else config.data
-        source = f"Synthetic: simulated, from the published parameters of docs/datasets/{page}.md."
+        source = f"Synthetic: simulated, with the parameters in docs/datasets/{page}.md."
     elif config.data.lower().endswith(".csv"):
         source = f"Read from {Path(config.data).name}, label column {config.label}."
     else:

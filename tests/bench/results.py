@@ -159,11 +159,23 @@ def table() -> str:
         agreed = f"csim: {compared['mismatches']} of {compared['outputs_compared']:,} logits differ"
         notes.append(
             f"- {name}: {row['command']}; seed {row['seed']}, commit {row['commit']}, {row['date']}, {row['machine']}; "
-            f"{split['train']:,} rows to train, {split['test']:,} to test; linear {100 * row['linear']:.2f} %; "
+            f"{split['train']:,} rows to train, {split['test']:,} to test; {pretext(row)}"
+            f"linear {100 * row['linear']:.2f} %; "
             f"{agreed if compared['outputs_compared'] else 'csim not run'}. {row['source']}"
         )
     missing = [name for name in TARGETS if not (RESULTS / f"{name}.json").exists()]
     return "\n".join([*lines, "", *notes, *(["", f"Not measured: {', '.join(missing)}."] if missing else [])])
+
+
+def pretext(row: dict[str, Any]) -> str:
+    """What the teacher learned before the data, where it learned something."""
+    work = row["work"]
+    if row["settings"]["teacher_network"].get("kind") != "zoo" or not work["pretext_samples"]:
+        return ""
+    return (
+        f"the teacher was pretrained here on {work['pretext_samples']:,} simulated images of textures, "
+        f"{work['pretext_epochs']} epochs, then fine-tuned (the letter's began with ImageNet's weights); "
+    )
 
 
 def asked(measure: str, limit: float | None, row: dict[str, Any], median: float) -> str:
