@@ -35,8 +35,9 @@ def walk(name: str, **given: Any) -> Walked:
     key = Key(config.seed)
     data = stages.dataset(config)
     linear = stages.train_linear(data, config.work, key.fold("linear")).model
-    found = stages.search_teacher(data, config, key.fold("teacher search"))
-    teacher = stages.train_teacher(data, found, config, key.fold("teacher")).model
+    base = stages.pretrain(config, key.fold("pretext")).model if config.pretrains else None
+    found = stages.search_teacher(data, config, key.fold("teacher search"), base=base)
+    teacher = stages.train_teacher(data, found, config, key.fold("teacher"), base).model
     logits = stages.teacher_logits(teacher, data)
     found = stages.search_student(data, logits, config, key.fold("student search"))
     fixed = stages.freeze(stages.train_student(data, logits, found, config, key.fold("student")).model)

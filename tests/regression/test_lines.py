@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 from lines import Walked, walk
+from qkdflow import hypermodels, settings, stages
+from qkdflow.comparison import Comparison
+from qkdflow.compression import CompressionConfig
+from qkdflow.tune import HyperParameters
 
 SHARED = Path(os.environ.get("QKDFLOW_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 MNIST, CLYC = SHARED / "mnist", SHARED / "clyc/clyc.csv"
@@ -58,32 +62,81 @@ def test_mnist_cnn() -> None:
     assert walked.parameters <= 3816
 
 
+def test_quantisation_aware_training_beats_calibration(tmp_path: Path) -> None:
+    """One student of 4 bits, the same epochs. Measured 99.39 % and 97.28 % (float32: 99.47 %), two seeds; 3 s."""
+    config = settings.make_config(settings.preset("psd"))
+    data = stages.dataset(config)
+    student = hypermodels.student_family(data, 4, None, {})(HyperParameters())
+    once = CompressionConfig(epochs=12)
+    rows = Comparison(student, data, None, once, seeds=2).run(["q", "ptq"], tmp_path)["methods"]
+    aware, calibrated = (row["accuracy_test"] for row in rows)
+    print(f"\nq {aware:.4f}, ptq {calibrated:.4f}")
+    assert aware >= 0.985
+    assert aware >= calibrated + 0.005
+    assert rows[0]["steps"] == rows[1]["steps"]
+
+
 @pytest.mark.full
 def test_psd_paper() -> None:
-    """Measured (README.md): 99.72 %, 529 parameters, 77.9x, 20.4 % zeros; teacher 99.77 %. A drop of 0.74 points is the
-    letter's."""
+    """Measured (README.md): 99.72 %, 529 parameters, 77.9x, 20.4 % zeros; teacher 99.77 %; the whole row with
+    its five seeds 4 CPU minutes. A drop of 0.74 points is the letter's."""
     walked = walk("psd", budget="paper")
     floors(walked, student=0.9905, teacher=0.995, ratio=27.0, sparsity=0.2)
     assert walked.teacher - walked.student <= 0.0074
 
 
+# At the paper budget. Measured by this test, with its CPU time (gamma-neutron), or by docs/results, where the time is
+# that of the whole row, its five (mobilenetv2: three) seeds and the compiler in it.
+#                  student  parameters  ratio   zeros  teacher
+# gamma-neutron    99.80 %         938   27.8  30.1 %  99.85 %  21 s; synthetic
+# mnist-mlp        91.34 %       8,087   17.9  49.1 %  97.83 %  3.5 min; one seed of five: 83.32 %
+# mnist-cnn        98.64 %       2,224    7.0  48.1 %  99.05 %  19 min
+# mnist-cnn, 1762  98.21 %       1,154   13.5  49.2 %  99.06 %  14 min
+# mobilenetv2      99.44 %       1,834   1860  50.0 %  99.26 %  16 min; synthetic; two of the 540 images are 0.4 points
+PAPER: list[tuple[str, dict[str, object], dict[str, float]]] = [
+    ("gamma-neutron", {}, {"student": 0.985, "teacher": 0.99, "ratio": 6.7, "sparsity": 0.3}),
+    ("mnist-mlp", {}, {"student": 0.88, "teacher": 0.97, "ratio": 16.0, "sparsity": 0.49}),
+    ("mnist-cnn", {}, {"student": 0.98, "teacher": 0.985, "ratio": 4.0, "sparsity": 0.48}),
+    (
+        "mnist-cnn",
+        {"bits": 8, "sparsity": 0.49, "max_parameters": 1762},
+        {"student": 0.97, "teacher": 0.985, "ratio": 8.8, "sparsity": 0.49},
+    ),
+    ("mobilenetv2", {}, {"student": 0.97, "teacher": 0.97, "ratio": 742.0, "sparsity": 0.5}),
+]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("name", "given", "least"), PAPER)
+def test_the_paper_budget(name: str, given: dict[str, object], least: dict[str, float]) -> None:
+    if name.startswith("mnist"):
+        if not MNIST.exists():
+            pytest.skip(f"no {MNIST}")
+        given = {**given, "data": str(MNIST)}
+    walked = walk(name, budget="paper", **given)
+    floors(walked, **least)
+    most = settings.make_config(settings.merged(settings.preset(name), given)).max_parameters
+    assert most is not None
+    assert walked.parameters <= most
+
+
 @pytest.mark.full
 @pytest.mark.skipif(not CLYC.exists(), reason=f"no {CLYC}")
 @pytest.mark.parametrize(
-    ("settings", "accuracy", "parameters", "sparsity"),
+    ("changes", "accuracy", "parameters", "sparsity"),
     [
         ([], 0.993, 170, 0.2),
         (["digits=2", "max_parameters=40", "sparsity=0", "student_network.pool=[8]"], 0.99, 40, 0.0),
     ],
 )
-def test_clyc_in_ten_folds(settings: list[str], accuracy: float, parameters: int, sparsity: float) -> None:
-    """Measured: docs/results/clyc.md."""
+def test_clyc_in_ten_folds(changes: list[str], accuracy: float, parameters: int, sparsity: float) -> None:
+    """Measured: docs/results/clyc.md; three seeds took 1.6 and 2.7 CPU minutes."""
     script = Path(__file__).parents[1] / "bench/clyc_folds.py"
-    words = [word for setting in settings for word in ("--set", setting)]
+    words = [word for change in changes for word in ("--set", change)]
     done = subprocess.run([sys.executable, script, CLYC, *words], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert found["accuracy"]["student"] >= accuracy
     assert found["student"]["parameters"][1] <= parameters
     assert found["student"]["least_sparsity"] >= sparsity
-    if "digits=2" in settings:
+    if "digits=2" in changes:
         assert found["student"]["most_dsp"] == 0
