@@ -35,6 +35,7 @@ from qkdflow.optimizers import Adam
 from qkdflow.skips import remove_skips, skips
 
 VARIANTS = ("skips", "none", "none + KD", "removal")
+GAINS = ("skips", "none + KD", "removal")  # over none: what skips are worth, and what of it is won back
 BITS = (8, 16)
 CALIBRATION = 256  # images
 BATCH, RATE = 64, 2e-3
@@ -44,7 +45,8 @@ HEAD = """# Skips removed while a ResNet trains
 `python tests/bench/skip_removal.py CIFAR --depth D`; the variants are described at the head of that script. CIFAR-10's
 images as JPEG files, real data, a part of the rows: figures are below the published ones (ResNet20 90.68 % with skips,
 90.01 without, 89.82 with them removed; ResNet56 92.41). Test accuracy in %, mean and standard deviation over seeds;
-frozen networks have calibrated ranges and were not trained at their bits.
+frozen networks have calibrated ranges and were not trained at their bits. Differences are of the same seeds: what skips
+are worth, and what distillation and removal win back of it; removal has the teacher's epochs behind its first weights.
 
 """
 
@@ -87,15 +89,16 @@ def scores(model: Model, data: Dataset) -> dict[str, float]:
 
 def table() -> str:
     """The rows of every depth that was measured."""
-    lines = ["| depth | bits | " + " | ".join(VARIANTS) + " | removal - none |", "| --- " * (len(VARIANTS) + 3) + "|"]
+    head = ["depth", "bits", *VARIANTS, *(f"{v} - none" for v in GAINS)]
+    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     notes = []
     for path in sorted(results.RESULTS.glob("skips-*.json"), key=lambda p: int(p.stem.split("-")[1])):
         row = json.loads(path.read_text())
         for bits in ("float", *map(str, BITS)):
             by = {v: 100 * np.array([seed[v][bits] for seed in row["seeds"]]) for v in VARIANTS}
             cells = [f"{by[v].mean():.2f} +- {results.deviation(by[v].tolist()):.2f}" for v in VARIANTS]
-            gap = by["removal"] - by["none"]
-            cells += [f"{gap.mean():+.2f} +- {results.deviation(gap.tolist()):.2f}"]
+            gaps = [by[v] - by["none"] for v in GAINS]  # of the same keys
+            cells += [f"{gap.mean():+.2f} +- {results.deviation(gap.tolist()):.2f}" for gap in gaps]
             lines.append(f"| {row['depth']} | {bits} | {' | '.join(cells)} |")
         notes.append(
             f"- ResNet{row['depth']}: {row['rows']:,} rows to train, {row['test']:,} to test, {row['epochs']} epochs, "
