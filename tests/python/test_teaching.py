@@ -157,7 +157,7 @@ def test_a_hint_on_a_vector() -> None:
     ("hint", "message"),
     [
         (FeatureHint("conv", "pool"), "images of one size"),
-        (AttentionHint("fc", "fc"), "images of one size"),
+        (AttentionHint("fc", "fc"), "attention is a map over an image.s pixels; a vector"),
         (FeatureHint("conv9", "conv"), "no such layer; it has"),
         (FeatureHint("fc", "activation"), "softmax is no layer"),
     ],

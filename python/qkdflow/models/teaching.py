@@ -129,7 +129,9 @@ def lesson(
     for hint in hints:
         inside = until(teachers[0], hint.teacher).logits(x)
         mine = _shape(model, hint.student)
-        if inside.shape[1:-1] != mine[:-1] or (isinstance(hint, AttentionHint) and len(mine) == 1):
+        if isinstance(hint, AttentionHint) and len(mine) == 1:
+            raise ConfigError(f"[{hint.student}] attention is a map over an image's pixels; a vector {mine} has none")
+        if inside.shape[1:-1] != mine[:-1]:
             raise ConfigError(
                 f"[{hint.student}] a hint needs images of one size; {hint.teacher} gives {inside.shape[1:]}, "
                 f"{hint.student} {mine}"
