@@ -81,9 +81,10 @@ def test_a_bad_csv_is_one_line(text: str, message: str, capsys: pytest.CaptureFi
     ("args", "message"),
     [
         (
-            ["run", "psd", "--bits", "eight", "--out", "r"],
+            ["run", "psd", "--seed", "eight", "--out", "r"],
             "invalid int value: 'eight'. All options: qkdflow run --help",
         ),
+        (["run", "psd", "--bits", "4-", "--out", "r"], "N or N-M is required, such as 8 or 4-10; got '4-'"),
         (["run", "psd"], "required: --out"),
         (["run", "psd", "--out", "r", "--bit-s", "8"], "unrecognized arguments: --bit-s 8"),
         (["walk"], "invalid choice: 'walk'"),

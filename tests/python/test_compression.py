@@ -222,18 +222,21 @@ def test_the_command_takes_data_as_run_does(
 ) -> None:
     """An application, a simulator, or a path; --data for an application that draws none."""
     taken: list[tuple[str | None, str]] = []
+    sizes = []
 
     def dataset(config: RunConfig) -> Dataset:
         taken.append((config.application, config.data))
+        sizes.append(config.image_size)
         raise ConfigError("[test] enough")
 
     monkeypatch.setattr(stages, "dataset", dataset)
     monkeypatch.chdir(tmp_path)
-    for words in (["psd"], ["pest-3"], ["a.csv"], ["mnist-mlp", "--data", "mnist"]):
+    for words in (["psd"], ["pest-3"], ["a.csv", "--image-size", "8x9"], ["mnist-mlp", "--data", "mnist"]):
         assert cli.main(["compress", *words, "--out", "out", "--method", "q"]) == 2
         assert "[test] enough" in capsys.readouterr().err
     paths = str(tmp_path / "a.csv"), str(tmp_path / "mnist")
     assert taken == [("psd", "psd"), (None, "pest-3"), (None, paths[0]), ("mnist-mlp", paths[1])]
+    assert sizes == [None, None, (8, 9), None]
     for words, message in (
         (["mnist-mlp"], "[--data] the folder of MNIST's four IDX files is required"),
         (["psd", "--data", "a.csv"], "[--data] is for an application that draws no data of its own; got psd"),
@@ -275,7 +278,7 @@ def test_what_would_do_nothing_is_refused_before_anything_is_read(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["--label", "kind"], ["--bits", "6"], ["--data", "a.csv"]])
+@pytest.mark.parametrize("words", [["--label", "kind"], ["--image-size", "8x8"], ["--bits", "6"], ["--data", "a.csv"]])
 def test_a_run_has_its_own(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "report.json").write_text("{}")
     assert cli.main(["compress", str(tmp_path), "--method", "q", *words]) == 2

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qkdflow.cli.run import size
 from qkdflow.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def add(verbs: Any) -> None:
     )
     verb.add_argument("--teacher-bits", type=int, help="of a compressed teacher (default: 8)")
     verb.add_argument("--label", help="a CSV's label column (default: class)")
+    verb.add_argument("--image-size", type=size, metavar="HxW", help="resize a folder's images to it")
     verb.add_argument(
         "--bits",
         type=int,
@@ -130,8 +132,10 @@ def _check(args: argparse.Namespace, methods: list[str], is_run: bool) -> None:
         )
     if is_run and args.data is not None:
         raise _needless(args)
-    if is_run and args.label is not None:
-        raise ConfigError(f"[--label] is for data that are read; the run {args.target} has its own")
+    for name in ("label", "image_size") if is_run else ():
+        if getattr(args, name) is not None:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"[--{flag}] is for data that are read; the run {args.target} has its own")
     if args.bits is not None and (is_run or args.student is not None):
         raise ConfigError("[--bits] is for a student made here; a run's and --student's have their own")
 
@@ -166,7 +170,9 @@ def _of_data(args: argparse.Namespace) -> Comparison:
         base["data"] = args.data
     if "data" in base and base["data"] not in SIMULATORS:
         base["data"] = str(Path(base["data"]).resolve())
-    own = {name: getattr(args, name) for name in ("label", "seed", "bits") if getattr(args, name) is not None}
+    own = {
+        name: getattr(args, name) for name in ("label", "image_size", "seed", "bits") if getattr(args, name) is not None
+    }
     config = settings.make_config(settings.merged(base, own))
     dataset = stages.dataset(config)
     student = _default_student(dataset, config) if args.student is None else _model(args.student)

@@ -24,7 +24,7 @@ def add(verbs: Any) -> None:
         "--data", default=unset, metavar="PATH", help="your own data: a CSV, NPZ or HDF5 file, or a folder"
     )
     run.add_argument("--label", default=unset, help="the CSV's label column (default: class)")
-    run.add_argument("--image-size", default=unset, type=_size, metavar="HxW", help="resize a folder's images to it")
+    run.add_argument("--image-size", default=unset, type=size, metavar="HxW", help="resize a folder's images to it")
     run.add_argument("--out", required=True, metavar="DIR", help="where the run is kept, and where it resumes")
     run.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any key of `init`, as hls.clock_ns=4"
@@ -70,7 +70,7 @@ def add(verbs: Any) -> None:
     run.set_defaults(command=_run)
 
 
-def _size(text: str) -> tuple[int, ...]:
+def size(text: str) -> tuple[int, ...]:
     """HxW: RunConfig checks that there are two."""
     words = text.lower().split("x")
     if not all(word.isdecimal() for word in words):
