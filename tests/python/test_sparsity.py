@@ -223,6 +223,31 @@ def test_structured_masks_survive_saving_fine_tuning_and_freezing(tmp_path: Path
     assert freeze(again).sparsity >= 0.5
 
 
+def test_a_loaded_model_goes_on_in_the_middle_of_its_schedule(tmp_path: Path) -> None:
+    x = Key(1).normal(64 * 6).reshape(64, 6).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int64)
+    schedule = PolynomialDecay(0.0, 0.6, begin_step=2, end_step=14, frequency=1)
+
+    def begun() -> Sequential:
+        model = Sequential([Input((6,)), Dense(10, "relu", name="a"), Dense(2, name="b")], key=3)
+        model.compile("sgd")
+        return prune_low_magnitude(model, schedule)
+
+    whole, half = begun(), begun()
+    whole.fit(x, y, 16, 4, key=4)
+    half.fit(x, y, 16, 2, key=4)
+    half.save(tmp_path)
+    again = load_model(tmp_path)
+    again.compile("sgd")
+    assert again.pruning == ()
+    prune_low_magnitude(again, schedule)
+    again.steps = half.steps
+    again.fit(x, y, 16, 4, initial_epoch=2, key=4)
+    for name in whole.graph.param_names:
+        np.testing.assert_array_equal(again.effective(name), whole.effective(name))
+    assert np.mean(again.effective("a/kernel") == 0) >= 0.6
+
+
 def test_steps_are_computed_from_epochs() -> None:
     """1,000 samples in batches of 64 are 16 steps an epoch."""
     s = PolynomialDecay.in_epochs(0.0, 0.5, 2, 10, 1000, 64, frequency=0.5)

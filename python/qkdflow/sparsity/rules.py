@@ -89,8 +89,9 @@ def prune_low_magnitude(
     """The same model; its kernels are pruned by magnitude while `fit` trains it.
 
     A mapping gives layers schedules of their own; those that it does not name are not pruned. No wrapper layers and no
-    callback: masks are part of the model, and travel with it when it is saved. ConfigError for layers, scopes and
-    structures that do not fit.
+    callback: masks are part of the model, and travel with it when it is saved. The schedule does not: a loaded model
+    keeps its zeros, and is pruned on where this is called again and `model.steps` set to the steps that it had.
+    ConfigError for layers, scopes and structures that do not fit.
     """
     if isinstance(pruning_schedule, Mapping):
         if layers is not None or scope != "layer":
