@@ -162,6 +162,11 @@ def compress(
     """
     if config.distils and (teacher_logits is None or (config.hints and teacher is None)):
         raise ConfigError("[compress] distillation needs a teacher. Give --teacher, or leave kd out")
+    if (config.quantizes or config.calibrates) and not precision.is_quantized(student):
+        raise ConfigError(
+            f"[compress] {config.method} needs a student with quantisers; {student.name} has none. "
+            "precision.with_quantizers gives it some"
+        )
     student = fitted_to(student, data)
     own = key.fold("weights")
     budget = config.ebops if config.quantizes else None

@@ -57,7 +57,18 @@ def quantized(model: Model, bits: int, x: ArrayLike) -> Model:
 
     Each kernel and each ReLU gets the power of two with the least mean squared error; biases have 16 bits.
     """
-    return calibrated(rebuilt(model, tuple(_quantized_layer(layer, bits) for layer in model.layers)), model, x)
+    return calibrated(with_quantizers(model, bits), model, x)
+
+
+def with_quantizers(model: Model, bits: int, key: Key | int = 0) -> Model:
+    """An untrained network of a float network's topology, in kernels of quantized_bits(bits, 1), ReLUs of
+    quantized_relu(bits, 2) and biases of 16 bits."""
+    return rebuilt(model, tuple(_quantized_layer(layer, bits) for layer in model.layers), key)
+
+
+def is_quantized(model: Model) -> bool:
+    """Whether any kernel has a quantiser."""
+    return any(getattr(layer, kernel, None) is not None for layer in model.layers for kernel in KERNELS)
 
 
 def calibrated(student: Model, trained: Model, x: ArrayLike) -> Model:

@@ -17,7 +17,7 @@ from qkdflow.datasets import Dataset, Indices
 from qkdflow.errors import ConfigError, DataError
 from qkdflow.freeze import freeze
 from qkdflow.hypermodels import TeacherMLP
-from qkdflow.layers import Dense, Layer, QDense
+from qkdflow.layers import Activation, Dense, Input, Layer, QDense
 from qkdflow.models import Model
 from qkdflow.models.weights import FloatArray
 from qkdflow.quantizers import quantized_bits, quantized_relu
@@ -267,7 +267,6 @@ def test_the_command_says_what_it_lacks(
         (["--method", "q,p", "--hint", "features:a=b"], "[--hint] needs a method that distils"),
         (["--method", "q,p", "--alpha", "0.5"], "[--alpha] needs a method that distils"),
         (["--method", "q", "--teacher-bits", "6"], "[--teacher-bits] needs a --teacher-method with q or ptq; got none"),
-        (["--method", "q", "--student", "s", "--bits", "6"], "[--bits] is for a student made here"),
     ],
 )
 def test_what_would_do_nothing_is_refused_before_anything_is_read(
@@ -300,6 +299,50 @@ def test_an_application_compresses_its_own_student(monkeypatch: pytest.MonkeyPat
     assert first.units == 5
     bits = [next(iter(precision.widths(m.student).values())) for m in made]
     assert (bits, [m.config.sparsity for m in made]) == ([6, 4], [0.49, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("words", "bits"),
+    [(["FLOAT"], 8), (["FLOAT", "--bits", "6"], 6), (["psd_student", "--bits", "5"], 5), (["psd_student"], 8)],
+)
+def test_a_float_student_gets_quantisers(
+    words: list[str], bits: int, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's, or a network of the zoo: q could not be frozen without."""
+    monkeypatch.setattr(stages, "dataset", lambda config: data)
+    source = Sequential([Input(data.shape), Dense(6, "relu"), Dense(data.classes), Activation("softmax")])
+    source.save(tmp_path / "float")
+    with pytest.raises(ConfigError, match="ptq needs a student with quantisers"):
+        stages.compress(source, data, None, replace(SHORT, method="ptq"), Key(5))
+    words = [str(tmp_path / "float") if word == "FLOAT" else word for word in words]
+    out = tmp_path / "out"
+    asked = ["--method", "q,ptq,none", "--epochs", "1", "--out", str(out)]
+    assert cli.main(["compress", "psd", "--student", *words, *asked]) == 0
+    rows = json.loads((out / "compress.json").read_text())["methods"]
+    assert [row["bits"] for row in rows] == [bits, bits, 32]
+
+
+def test_a_student_of_the_zoo_is_built_for_the_data(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Comparison] = []
+    images = Dataset.make(
+        "images", data.x[:, :27].reshape(-1, 3, 3, 3), data.y, data.class_names, data.input_type, Key(2)
+    )
+    monkeypatch.setattr(stages, "dataset", lambda config: images)
+    monkeypatch.setattr(Comparison, "run", lambda self, methods, out: made.append(self) or pytest.fail("enough"))
+    with pytest.raises(BaseException, match="enough"):
+        cli.main(["compress", "psd", "--student", "resnet8", "--method", "q", "--out", "out"])
+    assert (made[0].student.input_shape, made[0].student.output_shape) == ((3, 3, 3), (data.classes,))
+    assert precision.is_quantized(made[0].student)
+
+
+def test_a_student_with_quantisers_keeps_its_bits(
+    data: Dataset, student: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "dataset", lambda config: data)
+    student.save(tmp_path / "student")
+    words = ["--student", str(tmp_path / "student"), "--method", "q", "--out", str(tmp_path / "out"), "--bits", "6"]
+    assert cli.main(["compress", "psd", *words]) == 2
+    assert "[--bits] is for a student that has none" in capsys.readouterr().err
 
 
 def test_a_diverged_training_is_no_result(data: Dataset, student: Model, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def add(verbs: Any) -> None:
     verb.add_argument(
         "--bits",
         type=int,
-        help="of a student that neither a run nor --student gives (default: 8, or the application's)",
+        help="of a student that has none of its own: not a run's, nor a file's with quantisers (default: 8, or the "
+        "application's)",
     )
     verb.add_argument(
         "--sparsity",
@@ -136,8 +137,8 @@ def _check(args: argparse.Namespace, methods: list[str], is_run: bool) -> None:
         if getattr(args, name) is not None:
             flag = name.replace("_", "-")
             raise ConfigError(f"[--{flag}] is for data that are read; the run {args.target} has its own")
-    if args.bits is not None and (is_run or args.student is not None):
-        raise ConfigError("[--bits] is for a student made here; a run's and --student's have their own")
+    if args.bits is not None and is_run and args.student is None:
+        raise ConfigError("[--bits] is for a student that has none; the run's has its own")
 
 
 def _of_run(args: argparse.Namespace, path: Path) -> Comparison:
@@ -153,7 +154,7 @@ def _of_run(args: argparse.Namespace, path: Path) -> Comparison:
         taken["sparsity"] = report["config"]["sparsity"]
     data = Dataset.load(path / "01_dataset")
     teacher = load_model(path / "03_teacher") if args.teacher is None else stages.given_teacher(args.teacher, data)
-    student = load_model(path / "05_student") if args.student is None else _model(args.student)
+    student = load_model(path / "05_student") if args.student is None else _student(args, data)
     return _comparison(args, student, data, teacher, taken)
 
 
@@ -175,7 +176,7 @@ def _of_data(args: argparse.Namespace) -> Comparison:
     }
     config = settings.make_config(settings.merged(base, own))
     dataset = stages.dataset(config)
-    student = _default_student(dataset, config) if args.student is None else _model(args.student)
+    student = _default_student(dataset, config) if args.student is None else _student(args, dataset)
     teacher = None if args.teacher is None else stages.given_teacher(args.teacher, dataset)
     return _comparison(args, student, dataset, teacher, {"sparsity": config.sparsity} if is_application else {})
 
@@ -209,11 +210,22 @@ def _config(args: argparse.Namespace, taken: dict[str, Any]) -> CompressionConfi
     return CompressionConfig(**{**taken, **{k: v for k, v in said.items() if v is not None}})
 
 
-def _model(name: str) -> Model:
-    from qkdflow import zoo
+def _student(args: argparse.Namespace, data: Dataset) -> Model:
+    """--student: a network of the zoo for these data, or a file's; where no kernel has a quantiser, with some."""
+    from inspect import signature
+
+    from qkdflow import precision, zoo
     from qkdflow.importers.build import load_model
 
-    return zoo.build(name) if name in zoo.names() else load_model(name)
+    if args.student in zoo.names():
+        options = {"classes": data.classes, "shape": data.shape, **({} if args.bits is None else {"bits": args.bits})}
+        taken = signature(zoo.MODELS[args.student]).parameters
+        model = zoo.build(args.student, **{name: value for name, value in options.items() if name in taken})
+    else:
+        model = load_model(args.student)
+        if args.bits is not None and precision.is_quantized(model):
+            raise ConfigError(f"[--bits] is for a student that has none; {args.student} has its own")
+    return model if precision.is_quantized(model) else precision.with_quantizers(model, args.bits or 8)
 
 
 def _default_student(data: Dataset, config: RunConfig) -> Model:

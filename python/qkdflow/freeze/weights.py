@@ -47,7 +47,8 @@ def trained(model: Model, layer: layers.Layer) -> Weights:
     kernel_quantizer, bias_quantizer = quantizers_of(layer)
     biased = isinstance(layer, Batchnorm) or bool(getattr(layer, "use_bias", False))
     if kernel_quantizer is None or (biased and bias_quantizer is None):
-        raise ConfigError(f"[{layer.name}] needs kernel_quantizer and bias_quantizer to be frozen; use QDense")
+        kind = type(layer).__name__.removeprefix("Q")
+        raise ConfigError(f"[{layer.name}] needs kernel_quantizer and bias_quantizer to be frozen; use Q{kind}")
     depthwise = isinstance(layer, layers.DepthwiseConv2D)
     name = f"{layer.name}/{'depthwise_kernel' if depthwise else 'kernel'}"
     if isinstance(layer, Batchnorm):

@@ -7,6 +7,7 @@ model counts is asserted in the tests.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from qkdflow.errors import ConfigError
@@ -35,10 +36,6 @@ from qkdflow.zoo.vgg import vgg16, vgg16_student
 DEPTHS = (8, 20, 32, 56, 110)
 
 
-def _resnet(depth: int, skips: bool) -> Callable[..., Model]:
-    return lambda **options: resnet(depth, skips, **options)
-
-
 MODELS: dict[str, Callable[..., Model]] = {
     "psd_teacher": psd_teacher,
     "psd_student": psd_student,
@@ -57,8 +54,8 @@ MODELS: dict[str, Callable[..., Model]] = {
     "mobilenetv2": mobilenetv2,
     "mobilenetv2_student": mobilenetv2_student,
     "recommender": recommender,
-    **{f"resnet{depth}": _resnet(depth, True) for depth in DEPTHS},
-    **{f"resnet{depth}_no_skips": _resnet(depth, False) for depth in DEPTHS},
+    **{f"resnet{depth}": partial(resnet, depth, True) for depth in DEPTHS},
+    **{f"resnet{depth}_no_skips": partial(resnet, depth, False) for depth in DEPTHS},
 }
 
 
