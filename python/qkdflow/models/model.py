@@ -132,7 +132,8 @@ class Model:
         loss is alpha * CE + (1 - alpha) * T^2 * KL(softmax(teacher / T) || softmax(logits / T)), Hinton et al. 2015.
         `distillation` puts another term in place of T^2 * KL: "logits_mse", the logits' mean squared difference;
         "probabilities", the squared distance of the two softmaxes at T; "reference", the published code's softmax of
-        softmaxes without T^2, which hardly teaches (for comparison). `hints` compare the teacher's inside too.
+        softmaxes without T^2, which hardly teaches (for comparison). `hints` compare the teacher's inside too. With an
+        `augmentation` of images the teacher's logits stay those of the images as they are.
         `class_weight` gives classes (0, 1, ...) a weight, 1 where it names none; `label_smoothing` moves that share of
         each label to all classes. The loss holds the layers' regularisers, which validation leaves out.
         `bit_widths` says what kernels with learned bits are multiplied with (see `ebops.fit_to_budget`).
