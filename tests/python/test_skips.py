@@ -30,6 +30,20 @@ def teacher() -> Model:
     return model
 
 
+def stopped_in(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:
+    """Ctrl-C in the epoch of that number, once; the list has an entry for each that was begun."""
+    real, calls = Model.fit, []
+
+    def stopping(self: Model, *args: object, **kwargs: object) -> object:
+        calls.append(1)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return real(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Model, "fit", stopping)
+    return calls
+
+
 @pytest.mark.parametrize("depth", [8, 20, 32, 56, 110])
 def test_every_skip_of_a_resnet_is_found_from_the_input_on(depth: int) -> None:
     model = zoo.resnet(depth, shape=SHAPE)
@@ -109,15 +123,7 @@ def test_a_stopped_removal_goes_on_to_the_same_bits(
         return student, history.history["loss"]
 
     whole, losses = run(tmp_path / "whole")
-    real, calls = Model.fit, []
-
-    def stopping(self: Model, *args: object, **kwargs: object) -> object:
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return real(self, *args, **kwargs)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Model, "fit", stopping)
+    calls = stopped_in(monkeypatch, 4)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "stopped")
     again, same = run(tmp_path / "stopped")
@@ -141,15 +147,7 @@ def test_a_pruned_student_stays_pruned_where_its_removal_was_stopped(
         return remove_skips(teacher, X, Y, 4, 2, student=student, batch_size=16, folder=folder, key=4)[0]
 
     whole = run(tmp_path / "whole")
-    real, calls = Model.fit, []
-
-    def stopping(self: Model, *args: object, **kwargs: object) -> object:
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return real(self, *args, **kwargs)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Model, "fit", stopping)
+    stopped_in(monkeypatch, 3)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "stopped")
     again = run(tmp_path / "stopped")

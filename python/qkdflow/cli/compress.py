@@ -121,7 +121,9 @@ def _check(args: argparse.Namespace, methods: list[str], is_run: bool) -> None:
         raise ConfigError(f"[--method] must name each method once; got {args.method}")
     students = [CompressionConfig(method) for method in methods]
     if not is_run and args.teacher is None and any(config.distils for config in students):
-        raise ConfigError("[compress] distillation needs a teacher. Give --teacher, or leave kd out")
+        raise ConfigError(
+            "[compress] distillation needs a teacher. Give --teacher, or leave kd out: --method q,p,q+p,none,ptq"
+        )
     teachers = [CompressionConfig(args.teacher_method)] if args.teacher_method else []
     for name, switch in _NEEDS.items():
         asked = students if name in ("hints", "ebops") else students + teachers
