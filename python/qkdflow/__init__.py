@@ -62,3 +62,8 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         return importlib.import_module(f"qkdflow.{name}")
     raise AttributeError(f"module 'qkdflow' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What a user may name, for completion: also what is imported only then."""
+    return sorted({*__all__, *_LATER})

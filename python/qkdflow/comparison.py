@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qkdflow import plots, stages, teachers
 from qkdflow._core import Key
+from qkdflow.accuracy import margin
 from qkdflow.compression import FLOAT_BITS, CompressionConfig
 from qkdflow.datasets import Dataset
 from qkdflow.errors import DataError
@@ -39,7 +40,7 @@ class Comparison:
     def run(self, methods: Sequence[str], out: str | Path) -> dict[str, Any]:
         """Trains what is not there yet; writes compress.json, compress.md and compress.svg, and returns the first."""
         configs = [replace(self.config, method=m) for m in methods]
-        with open_run(Path(out), self._settings(), self._steps(configs)) as directory:
+        with open_run(Path(out), self._settings(), self._steps(configs, Path(out))) as directory:
             teacher, compressed = self._teacher(directory)
             logits = None
             if teacher is not None and any(c.distils for c in configs):
@@ -100,16 +101,17 @@ class Comparison:
             write_json(folder / "facts.json", facts)
             return facts
 
-        return directory.stage(_name(config, seed), compute, lambda d: dict(read_json(d / "facts.json")))
+        return directory.stage(_name(config.method, seed), compute, lambda d: dict(read_json(d / "facts.json")))
 
-    def _steps(self, configs: Sequence[CompressionConfig]) -> list[Step]:
-        """All aside: another method, or one more, leaves what is there."""
-        settings = self._settings()
-        return [Step("teacher", settings, aside=True)] + [
-            Step(_name(config, seed), {**settings, "method": config.method, "seed": seed}, aside=True)
-            for config in configs
-            for seed in range(self.seeds)
-        ]
+    def _steps(self, configs: Sequence[CompressionConfig], path: Path) -> list[Step]:
+        """All aside: other methods or seeds, more or fewer, leave what is there."""
+        names = {_name(config.method, seed) for config in configs for seed in range(self.seeds)}
+        names |= {folder.name for folder in path.glob("*_*") if folder.name.rpartition("_")[2].isdigit()}
+        settings, steps = self._settings(), []
+        for name in sorted(names):
+            method, _, seed = name.rpartition("_")
+            steps.append(Step(name, {**settings, "method": method, "seed": int(seed)}, aside=True))
+        return [Step("teacher", settings, aside=True), *steps]
 
     def _settings(self) -> dict[str, Any]:
         config = {k: v for k, v in asdict(self.config).items() if k != "method"}
@@ -145,8 +147,8 @@ class Comparison:
         return report
 
 
-def _name(config: CompressionConfig, seed: int) -> str:
-    return f"{config.method}_{seed}"
+def _name(method: str, seed: int) -> str:
+    return f"{method}_{seed}"
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -169,6 +171,17 @@ def markdown(report: dict[str, Any]) -> str:
     batch = report["settings"]["batch_size"]
     equal = f"{first['epochs']} epochs, {first['steps']:,} optimiser steps of {batch} samples"
     lines += ["", f"{report['data']}, {report['samples_test']:,} test samples, seeds {first['seeds']}. Each: {equal}."]
+    if first["seeds"] > 1:
+        lines.append(
+            "Accuracies: mean ± standard deviation over the seeds; zeros are the least of them, sizes the most."
+        )
+    else:
+        least = min(row["accuracy_test"] for row in report["methods"])
+        chance = margin(least, least, report["samples_test"])
+        lines.append(f"One seed each: differences below {chance:.4f} may be chance. Give --seeds for more.")
+    for row in report["methods"]:
+        if row["failing"]:
+            lines.append(f"{row['method']} came to nothing: {row['failing']}. Raise --bits, or lower --learning-rate.")
     compressed = report.get("teacher_compressed")
     return "\n".join(lines) + "\n" + (f"\n{teachers.markdown(compressed)}" if compressed else "")
 
@@ -182,7 +195,8 @@ def _row(found: list[dict[str, Any]]) -> dict[str, Any]:
         row[name], row[f"{name}_std"] = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
     for name in ("parameters", "bits", "size_bits", "ebops"):
         row[name] = None if row[name] is None else max(f[name] for f in found)
-    return {**row, "sparsity": min(f["sparsity"] for f in found), "seeds": len(found)}
+    failing = next((f"seed {seed}, {f['failing']}" for seed, f in enumerate(found) if f["failing"]), None)
+    return {**row, "sparsity": min(f["sparsity"] for f in found), "seeds": len(found), "failing": failing}
 
 
 def _topology(model: Model) -> dict[str, Any]:

@@ -118,6 +118,10 @@ class Compressed:
         """The trained student."""
         return self.trained.model
 
+    def failing(self, data: Dataset) -> str | None:
+        """Why it came to nothing; None: it did not."""
+        return recipe.failing(self.trained, data)
+
     def _kernels(self) -> list[int]:
         return self.model.graph.prunable_params
 
@@ -131,6 +135,7 @@ class Compressed:
         predict = self.model.logits if fixed is None else fixed.predict
         return {
             "method": self.config.method,
+            "failing": self.failing(data),
             "accuracy_valid": _accuracy(predict(data.valid.x), data.valid.y),
             "accuracy_test": _accuracy(predict(data.test.x), data.test.y),
             "parameters": fixed.parameters if fixed else self.model.count_params(),
@@ -157,8 +162,9 @@ def compress(
     """A new network of the quantised `student`'s topology, trained as `config` says; the student is left alone.
 
     teacher_logits (training samples, classes) are needed where kd is on, the `teacher` itself where there are hints.
-    It begins with new weights, or with those of `start`, the same network in any precision. ConfigError where logits,
-    teacher or tensors are missing, DataError where the loss is no longer a number or a budget of EBOPs is not reached.
+    It begins with new weights, or with those of `start`, the same network in any precision, which is scaled as it is.
+    ConfigError where logits, teacher or tensors are missing, DataError where the loss is no longer a number or a budget
+    of EBOPs is not reached.
     """
     if config.distils and (teacher_logits is None or (config.hints and teacher is None)):
         raise ConfigError("[compress] distillation needs a teacher. Give --teacher, or leave kd out")
@@ -167,7 +173,7 @@ def compress(
             f"[compress] {config.method} needs a student with quantisers; {student.name} has none. "
             "precision.with_quantizers gives it some"
         )
-    student = fitted_to(student, data)
+    student = fitted_to(student, data, scales=start is None)
     own = key.fold("weights")
     budget = config.ebops if config.quantizes else None
     made = student if budget is None else precision.with_learned_bits(student)
@@ -236,14 +242,18 @@ def compress_teacher(teacher: Model, data: Dataset, bits: int, config: Compressi
     """A trained float32 teacher of this data, compressed before it teaches: from its own weights on, in kernels and
     ReLUs of `bits` bits with calibrated ranges where q or ptq is on; where kd is on, it is its own teacher.
 
-    `fixed` is None where its scaling is no power of two: such a teacher teaches, and is not frozen.
+    `fixed` is None where its scaling is no power of two: such a teacher teaches, and is not frozen. DataError where
+    what is left has nothing to teach.
     """
     logits = teacher.logits(data.train.x) if config.distils else None
-    return compress(precision.quantized(teacher, bits, data.train.x), data, logits, config, key, teacher)
+    made = compress(precision.quantized(teacher, bits, data.train.x), data, logits, config, key, teacher)
+    if (why := made.failing(data)) is not None:
+        raise DataError(f"[--teacher-method {config.method}] {why}. Raise --teacher-bits, or lower --learning-rate")
+    return made
 
 
-def fitted_to(student: Model, data: Dataset) -> Model:
-    """The student for raw counts: an Input of the data's type, and a power-of-two scaling where it has none.
+def fitted_to(student: Model, data: Dataset, scales: bool = True) -> Model:
+    """The student for raw counts: an Input of the data's type, and where it `scales` and has none, a power-of-two scaling.
 
     ConfigError where it does not take the data's shape or give their classes.
     """
@@ -258,7 +268,7 @@ def fitted_to(student: Model, data: Dataset) -> Model:
     typed = replace(source, type=data.input_type)
     made = [typed if layer is source else layer for layer in student.layers]
     inbound = dict(student.inbound)
-    if not any(isinstance(layer, layers.Rescaling) for layer in made):
+    if scales and not any(isinstance(layer, layers.Rescaling) for layer in made):
         scaling = power_of_two_scaling(data)
         made.insert(1, scaling)
         inbound = {n: tuple(scaling.name if s == source.name else s for s in froms) for n, froms in inbound.items()}

@@ -20,6 +20,7 @@ from qkdflow.hypermodels import TeacherMLP
 from qkdflow.layers import Activation, Dense, Input, Layer, QDense
 from qkdflow.models import Model
 from qkdflow.models.weights import FloatArray
+from qkdflow.optimizers import Adam
 from qkdflow.quantizers import quantized_bits, quantized_relu
 from qkdflow.tune import HyperParameters
 
@@ -158,6 +159,9 @@ def test_the_command_compares_and_resumes(
     assert trained == ["full", "full"]
     again = {row["method"]: row for row in json.loads((tmp_path / "out/compress.json").read_text())["methods"]}
     assert again["q"] == first["methods"][0]
+    assert cli.main([*words, "q"]) == 0  # fewer methods, and fewer seeds
+    assert cli.main([*words, "full", "--seeds", "1"]) == 0
+    assert trained == ["full", "full"]
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +193,29 @@ def test_a_teacher_is_compressed_from_its_own_weights(data: Dataset, trained_tea
     table = teachers.markdown(found)
     assert f"| parameters | {before['parameters']:,} | {before['parameters']:,} | 1.00 |" in table
     assert "| zeros | 0.0 % | 60." in table
+
+
+def test_a_compressed_teacher_reads_its_data_as_before(data: Dataset) -> None:
+    model = Sequential([Input(data.shape), Dense(16, "tanh"), Dense(data.classes)], key=3)  # of raw counts
+    model.compile(Adam(1e-2))
+    model.fit(data.train.x, data.train.y, epochs=20, key=4)
+    accuracy = model.evaluate(*data.test)[1]
+    assert accuracy > 0.5
+    config = replace(SHORT, method="q", epochs=1, learning_rate=1e-6)
+    made = stages.compress_teacher(model, data, 12, config, Key(5))
+    assert made.model.evaluate(*data.test)[1] == pytest.approx(accuracy, abs=0.02)
+
+
+def test_what_came_to_nothing_is_said_and_does_not_teach(data: Dataset, student: Model, tmp_path: Path) -> None:
+    steps = quantized_bits(2, 9, alpha=1, rounding="RND")  # of 256: all weights round to zero
+    coarse = Sequential([Input(data.shape), QDense(4, kernel_quantizer=steps, bias_quantizer=steps)], key=1)
+    report = Comparison(coarse, data, None, SHORT).run(["q", "none"], tmp_path)
+    assert report["methods"][0]["failing"].startswith("seed 0, the network is dead")
+    assert report["methods"][1]["failing"] is None
+    assert "q came to nothing: seed 0, the network is dead" in (tmp_path / "compress.md").read_text()
+    teacher = small_teacher(data)
+    with pytest.raises(DataError, match=r"\[--teacher-method q\+p\] the network is dead.*Raise --teacher-bits"):
+        stages.compress_teacher(teacher, data, 2, replace(SHORT, method="q+p", sparsity=0.99, epochs=2), Key(1))
 
 
 def test_a_method_costs_what_its_dearest_seed_does(data: Dataset, student: Model, tmp_path: Path) -> None:

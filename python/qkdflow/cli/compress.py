@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,8 @@ def _compress(args: argparse.Namespace) -> int:
     target = Path(args.target)
     is_run = (target / "report.json").exists()
     if args.out is None and not is_run:
-        raise ConfigError("[--out] must name a directory where the target is no finished run")
+        what = "is no finished run" if target.exists() else "does not exist as a run"
+        raise ConfigError(f"[--out] must name a directory for what is made of data; got none, and {args.target} {what}")
     _check(args, methods, is_run)
     comparison = _of_run(args, target) if is_run else _of_data(args)
     out = Path(args.out) if args.out else target / "compress"
@@ -223,6 +225,10 @@ def _student(args: argparse.Namespace, data: Dataset) -> Model:
         options = {"classes": data.classes, "shape": data.shape, **({} if args.bits is None else {"bits": args.bits})}
         taken = signature(zoo.MODELS[args.student]).parameters
         model = zoo.build(args.student, **{name: value for name, value in options.items() if name in taken})
+    elif near := [] if Path(args.student).exists() else get_close_matches(args.student, zoo.names(), n=1):
+        raise ConfigError(
+            f"[--student] must be a network of the zoo or a file; got {args.student!r}. Did you mean {near[0]}?"
+        )
     else:
         model = load_model(args.student)
         if args.bits is not None and precision.is_quantized(model):

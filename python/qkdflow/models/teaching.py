@@ -115,6 +115,9 @@ def lesson(
 ) -> Lesson:
     """What `fit` teaches. ConfigError for hints without one teacher, or between layers that cannot be compared."""
     teachers = [] if teacher is None else list(teacher) if isinstance(teacher, Sequence) else [teacher]
+    if teacher is not None and not (teachers and all(hasattr(t, "logits") for t in teachers)):
+        got = ", ".join(type(t).__name__ for t in teachers) or "none"
+        raise ConfigError(f"[fit] teacher must be a model or several; got {got}")
     if hints and len(teachers) != 1:
         raise ConfigError(f"[fit] hints need one teacher, a model and not its logits alone; got {len(teachers)}")
     x = learnt.source if isinstance(learnt, Reader) else learnt

@@ -159,9 +159,13 @@ def accuracy_against_size(report: Mapping[str, Any]) -> Figure:
         mean, spread = row["accuracy_test"], row["accuracy_test_std"]
         bars.append((mean - spread, mean + spread) if row["seeds"] > 1 else wilson(mean, samples))
     figure = Figure(figsize=(8.5, 4.2))
-    ax = figure.add_subplot(xlabel="bytes", ylabel="test accuracy [%]", xscale="log")
-    y = percent_axis(ax, [*(b for bar in bars for b in bar), *([teacher["accuracy_test"]] if teacher else [])], samples)
     sizes = [row["size_bits"] / 8 for row in rows]
+    beside = " (those of one size side by side)" if len({*sizes}) < len(sizes) else ""
+    ax = figure.add_subplot(xlabel=f"bytes{beside}", ylabel="test accuracy [%]", xscale="log")
+    y = percent_axis(ax, [*(b for bar in bars for b in bar), *([teacher["accuracy_test"]] if teacher else [])], samples)
+    seeds = rows[0]["seeds"]
+    meaning = f"standard deviation over {seeds} seeds" if seeds > 1 else "95 % interval of one seed's test samples"
+    ax.set_title(f"bars: {meaning}", loc="left", fontsize="small", color=MUTED)
     ax.set_xlim(min(sizes) / 1.5, max(sizes) * 1.5)
     for i, (row, size, (low, high)) in enumerate(zip(rows, sizes, bars, strict=True)):
         score = y(row["accuracy_test"])
