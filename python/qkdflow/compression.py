@@ -253,7 +253,8 @@ def compress_teacher(teacher: Model, data: Dataset, bits: int, config: Compressi
 
 
 def fitted_to(student: Model, data: Dataset, scales: bool = True) -> Model:
-    """The student for raw counts: an Input of the data's type, and where it `scales` and has none, a power-of-two scaling.
+    """The student for raw counts: an Input of the data's type and, where it `scales` and has none, a power-of-two
+    scaling.
 
     ConfigError where it does not take the data's shape or give their classes.
     """

@@ -170,3 +170,9 @@ def test_hints_that_cannot_be_compared_are_refused(watcher: Model, hint: Feature
 def test_hints_need_one_teacher(watcher: Model) -> None:
     with pytest.raises(ConfigError, match="one teacher"):
         cnn(3).fit(IMAGES, SIDES, teacher_logits=watcher.logits(IMAGES), hints=[FeatureHint("conv", "conv")])
+
+
+@pytest.mark.parametrize(("several", "got"), [([], "none"), (["a.h5"], "str")])
+def test_what_is_no_teacher_is_refused(several: list[object], got: str) -> None:
+    with pytest.raises(ConfigError, match=rf"\[fit\] teacher must be a model or several; got {got}"):
+        network().fit(*blobs(40), epochs=1, teacher=several)  # type: ignore[arg-type]
