@@ -39,17 +39,18 @@ double Convolution::products(const Shapes& srcs) const {
   return 1.0 * g.pixels() * g.taps() * g.c * options_.filters;
 }
 
-// One by one, step one, it is a product with the channels. oneDNN's kernels work on sixteen channels at a
-// time; with fewer, ours waste less.
+bool Convolution::adds_up(const Shapes& srcs) const {
+  return is_wide(geometry(name(), srcs[0], options_.window));
+}
+
+// One by one, step one, it is a product with the channels.
 std::unique_ptr<Step> Convolution::bind(std::span<const Binding> shards) const {
-  constexpr int kVector = 16;
   const Geometry g = geometry(name(), shards[0].src_shape(), options_.window);
   if (options_.depthwise)
     return g.c % kVector == 0 ? bind_convolution_onednn(shards, g, g.c)
                               : bind_depthwise_simd(shards, g, options_.filters);
   if (g.is_pointwise()) return bind_dense(shards);
-  return g.c >= kVector && options_.filters >= kVector ? bind_convolution_onednn(shards, g, 1)
-                                                       : bind_convolution_simd(shards, g);
+  return is_wide(g) ? bind_convolution_onednn(shards, g, 1) : bind_convolution_simd(shards, g);
 }
 
 void Convolution::evaluate(const Evaluation& e) const {

@@ -24,10 +24,16 @@ class Convolution final : public Layer {
   std::vector<ParamSpec> params(const Shapes& srcs) const override;
   double products(const Shapes& srcs) const override;
   bool fuses_clip() const override { return true; }
+  bool adds_up(const Shapes& srcs) const override;
   std::unique_ptr<Step> bind(std::span<const Binding> shards) const override;
   void evaluate(const Evaluation& e) const override;
 
  private:
+  // oneDNN's kernels work on sixteen channels at a time; with fewer, ours waste less.
+  static constexpr int kVector = 16;
+  bool is_wide(const Geometry& g) const {
+    return g.c >= kVector && options_.filters >= kVector && !g.is_pointwise() && !options_.depthwise;
+  }
   int channels(const Geometry& g) const {
     return options_.depthwise ? g.c * options_.filters : options_.filters;
   }

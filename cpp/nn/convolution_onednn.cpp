@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/simd/kernels.h"
+#include "base/threads.h"
 #include "nn/convolution.h"
 #include "nn/onednn.h"
 
@@ -67,13 +68,31 @@ class ConvolutionOneDnnStep final : public Step {
   ConvolutionOneDnnStep(std::span<const Binding> shards, const Geometry& g, int groups) {
     parts_.reserve(shards.size());  // parts look at the first
     for (const Binding& b : shards) parts_.emplace_back(b, g, groups, parts_.empty() ? nullptr : &parts_[0]);
+    const Binding& first = shards[0];
+    adds_up_ = first.adds_up;
+    if (!adds_up_) return;
+    blocked_ = parts_[0].blocked_size() + simd::kSlack;
+    in_place_ = !parts_[0].unpacks() || (shards.size() > 1 && parts_[0].blocked_fits());
+    total_ = first.gradients[0];
+    blocks_ = first.packed;
+    blocks_->reserve(blocked_ * (shards.size() - (in_place_ ? 1 : 0)));
   }
 
+  // Where the step adds the kernel's gradients up: first these, then the source's. The packed kernel takes the
+  // memory of the former.
+  int backward_stages() const override { return adds_up_ ? 2 : 1; }
   bool prepares() const override { return true; }
   void prepare_forward() override { parts_[0].pack_forward(); }
-  void prepare_backward() override { parts_[0].pack_backward(); }
+  void prepare_backward(int stage) override {
+    if (stage == 1) add_up();
+    if (stage + 1 == backward_stages()) parts_[0].pack_backward();
+  }
   void forward(int, int shard) override { parts_[static_cast<std::size_t>(shard)].forward(); }
-  void backward(int, int shard) override { parts_[static_cast<std::size_t>(shard)].backward(); }
+  void backward(int stage, int shard) override {
+    Part& part = parts_[static_cast<std::size_t>(shard)];
+    if (stage == 0) part.gradients(adds_up_ ? blocked(shard) : nullptr);
+    if (stage + 1 == backward_stages()) part.diff_src();
+  }
 
  private:
   class Part {
@@ -103,14 +122,26 @@ class ConvolutionOneDnnStep final : public Step {
       forward_();
     }
 
-    void backward() {
-      if (unpack_gradient_) {
-        gradient_.argument(DNNL_ARG_DIFF_WEIGHTS).set_data_handle(b_.scratch->data());
-        unpack_gradient_.argument(DNNL_ARG_FROM).set_data_handle(b_.scratch->data());
-      }
+    // The kernel's gradient is left in oneDNN's layout at `blocked`, or unpacked to its place where that is null.
+    void gradients(float* blocked) {
+      const bool unpacks = !blocked && unpack_gradient_;
+      if (unpacks) blocked = b_.scratch->data();
+      if (blocked) gradient_.argument(DNNL_ARG_DIFF_WEIGHTS).set_data_handle(blocked);
       gradient_();
-      if (unpack_gradient_) unpack_gradient_();
+      if (unpacks) unpack(blocked);
       if (b_.biased()) bias_gradient(b_, b_.batch * pixels_, outs_);
+    }
+
+    void unpack(float* blocked) {
+      unpack_gradient_.argument(DNNL_ARG_FROM).set_data_handle(blocked);
+      unpack_gradient_();
+    }
+
+    bool unpacks() const { return static_cast<bool>(unpack_gradient_); }
+    std::size_t blocked_size() const { return gradient_kernel_.get_size() / sizeof(float); }
+    bool blocked_fits() const { return gradient_kernel_.get_size() <= d_.kernel.get_size(); }  // in its place
+
+    void diff_src() {
       if (!backward_) return;
       if (pack_backward_) backward_.argument(DNNL_ARG_WEIGHTS).set_data_handle(b_.packed->data());
       backward_();
@@ -128,7 +159,7 @@ class ConvolutionOneDnnStep final : public Step {
           {DNNL_ARG_DIFF_DST, memory_at(d_.dst, b_.diff_dst)},
           {DNNL_ARG_DIFF_WEIGHTS, memory_at(gradient_kernel_, b_.gradients[0])}};
       const bool unpacks = gradient_kernel_ != d_.kernel;
-      const std::size_t blocked = unpacks ? floats(gradient_kernel_) : 0;
+      const std::size_t blocked = unpacks && !b_.adds_up ? floats(gradient_kernel_) : 0;
       gradient_ = {dnnl::convolution_backward_weights(pd), pd, std::move(arguments), b_.scratch, blocked};
       if (unpacks) unpack_gradient_ = reorder(gradient_kernel_, d_.kernel, b_.gradients[0], blocked);
     }
@@ -179,7 +210,30 @@ class ConvolutionOneDnnStep final : public Step {
     Primitive pack_forward_, pack_backward_, unpack_gradient_;  // unset where the layouts are the same
   };
 
+  // Where a shard's gradient of the kernel lies in oneDNN's layout.
+  float* blocked(int shard) const {
+    if (shard == 0 && in_place_) return total_;
+    return blocks_->data() + static_cast<std::size_t>(shard - (in_place_ ? 1 : 0)) * blocked_;
+  }
+
+  // Of two shards either order of a sum gives the same bits; of more, each is added to the sum of those before.
+  void add_up() {
+    const int first = in_place_ && parts_[0].unpacks() ? 1 : 0;
+    float* sum = blocked(first);
+    const simd::Kernels& kernels = simd::kernels();
+    in_pieces(parts_[0].blocked_size(), [&](std::size_t at, std::size_t count) {
+      for (int shard = 0; shard < static_cast<int>(parts_.size()); ++shard)
+        if (shard != first) kernels.add(count, sum + at, blocked(shard) + at, sum + at);
+    });
+    if (parts_[0].unpacks()) parts_[0].unpack(sum);
+  }
+
   std::vector<Part> parts_;
+  bool adds_up_ = false;
+  std::size_t blocked_ = 0;   // floats from one shard's gradient to the next
+  bool in_place_ = false;     // the first shard's lies where the sum will
+  float* total_ = nullptr;    // the sum's place
+  Scratch* blocks_ = nullptr;  // what holds the others
 };
 
 }  // namespace

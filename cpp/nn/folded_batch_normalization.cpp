@@ -91,14 +91,16 @@ class FoldedStep final : public Step {
     }
   }
 
-  void prepare_backward() override { folded_->prepare_backward(); }
+  void prepare_backward(int stage) override {
+    if (stage == 0) folded_->prepare_backward(0);
+  }
 
   void backward(int stage, int shard) override {
     if (stage == 0) return folded_->backward(0, shard);
     if (stage == 1) {
       if (shard != 0) return;
       spread_gradient();
-      if (follows_) plain_->prepare_backward();
+      if (follows_) plain_->prepare_backward(0);
       return;
     }
     if (follows_) through_statistics(shard);

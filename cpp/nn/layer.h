@@ -52,9 +52,10 @@ struct Binding {
   const float* diff_dst = nullptr;
   std::vector<const float*> params{};  // effective values, in the order of Layer::params
   std::vector<float*> gradients{};     // this shard's share; the plan adds them up in the order of the shards
+  bool adds_up = false;                // or, of the first parameter, the sum of all shards', which the step adds up
   std::vector<float*> values{};        // latent values: for parameters that the layer itself keeps
   Scratch* scratch = nullptr;          // of this shard, while it computes
-  Scratch* packed = nullptr;           // of all shards of a layer, from `prepare` to the end of the pass
+  Scratch* packed = nullptr;           // of all shards of a layer, until its pass ends
   const Pass* pass = nullptr;
   bool training = false;
   std::optional<Clip> clip{};         // an activation that follows in place, which this step applies too
@@ -76,9 +77,10 @@ class Step {
  public:
   virtual ~Step() = default;
   virtual int stages() const { return 1; }
-  virtual bool prepares() const { return false; }  // whether the next two do something
-  virtual void prepare_forward() {}                // once before the shards
-  virtual void prepare_backward() {}
+  virtual int backward_stages() const { return stages(); }
+  virtual bool prepares() const { return false; }       // whether the next two do something
+  virtual void prepare_forward() {}                     // once before the shards
+  virtual void prepare_backward(int /*stage*/) {}       // once before the shards' stage
   virtual void forward(int stage, int shard) = 0;
   // Writes the sources' diff (where bound) and the gradients of the parameters.
   virtual void backward(int stage, int shard) = 0;
@@ -160,6 +162,9 @@ class Layer {
   virtual bool takes_clip_backward() const { return false; }
   // In training it takes each channel's mean over the batch off its source.
   virtual bool centres() const { return false; }
+  // Whether its step adds the first parameter's gradients of the shards up where that saves memory: it obeys
+  // Binding::adds_up.
+  virtual bool adds_up(const Shapes& /*srcs*/) const { return false; }
   // Whether Step::recompute is there and worth while: dst need not be kept for the backward pass. It reads
   // src, and nothing that its own backward pass changes.
   virtual bool recomputes() const { return false; }

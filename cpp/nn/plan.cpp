@@ -67,7 +67,7 @@ void Plan::place_gradients(const Graph& graph) {
   sums_.resize(n, std::vector<std::vector<Sum>>(others + 1));
   gradients_.resize(n);
   partial_.resize(n);
-  std::size_t all = 0, largest = 0;
+  std::size_t all = 0;
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t k = 0; k < graph.nodes()[i].sources.size(); ++k) {
       const Lifetimes::Edge& edge = tensors_.edge(i, k);
@@ -84,31 +84,47 @@ void Plan::place_gradients(const Graph& graph) {
         sums_[i][static_cast<std::size_t>(shard)].push_back(sum);
       }
     }
-    std::size_t own = 0;
-    for (std::size_t k = 0; k < graph.params_of(i).size(); ++k) {
-      const std::size_t p = graph.params_of(i)[k];
-      const Param& param = graph.params().list()[p];
-      if (param.spec.trainable)
-        gradients_[i].push_back({const_cast<Graph&>(graph).params().gradient_at(p), param.size, k});
-      own += param.size;
-    }
-    all += own;
-    largest = std::max(largest, own);
+    for (const std::size_t p : graph.params_of(i)) all += graph.params().list()[p].size;
   }
   keeps_partials_ = all * others <= kSmall;
-  partials_ = Buffer<float>((keeps_partials_ ? all : largest) * others);
-  std::size_t offset = 0;
-  for (std::size_t i = 0; i < n; ++i) {
+  place_partials(graph, others);
+}
+
+void Plan::place_partials(const Graph& graph, std::size_t others) {
+  Params& params = const_cast<Graph&>(graph).params();
+  std::size_t offset = 0, end = 0;
+  std::vector<std::size_t> begin;
+  for (std::size_t i = 0; i < partial_.size(); ++i) {
     if (!keeps_partials_) offset = 0;
+    begin.push_back(offset);
+    for (std::size_t k = first_partial(graph, i); k < graph.params_of(i).size(); ++k) {
+      const std::size_t p = graph.params_of(i)[k];
+      const Param& param = params.list()[p];
+      if (param.spec.trainable) gradients_[i].push_back({params.gradient_at(p), param.size, k});
+      offset += others * param.size;
+    }
+    end = std::max(end, offset);
+  }
+  partials_ = Buffer<float>(end);
+  for (std::size_t i = 0; i < partial_.size(); ++i) {
+    float* next = partials_.data() + begin[i];
     for (std::size_t s = 0; s < others; ++s) {
       std::vector<float*> pointers;
-      for (const std::size_t p : graph.params_of(i)) {
-        pointers.push_back(partials_.data() + offset);
-        offset += graph.params().list()[p].size;
+      for (std::size_t k = 0; k < graph.params_of(i).size(); ++k) {
+        const std::size_t p = graph.params_of(i)[k];
+        const bool partial = k >= first_partial(graph, i);
+        pointers.push_back(partial ? next : params.gradient_at(p));
+        if (partial) next += params.list()[p].size;
       }
       partial_[i].push_back(std::move(pointers));
     }
   }
+}
+
+// Of a node's parameters, the first whose gradient the plan adds up.
+std::size_t Plan::first_partial(const Graph& graph, std::size_t node) const {
+  const bool by_step = !keeps_partials_ && graph.nodes()[node].layer->adds_up(graph.source_shapes(node));
+  return by_step ? 1 : 0;
 }
 
 Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
@@ -136,6 +152,7 @@ Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
     const auto other = static_cast<std::size_t>(shard) - 1;
     b.gradients.push_back(shard == 0 || !training_ ? params.gradient_at(p) : partial_[node][other][k]);
   }
+  b.adds_up = training_ && first_partial(graph, node) > 0;
   b.scratch = &scratch_[static_cast<std::size_t>(shard)];
   b.packed = &packed_;
   b.pass = &pass_;
@@ -164,7 +181,8 @@ std::vector<Plan::Run> Plan::runs(bool backward) const {
   bool joins = false;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const std::size_t node = backward ? steps_.size() - 1 - i : i;
-    const bool alone = steps_[node]->stages() > 1 || steps_[node]->prepares() ||
+    const int stages = backward ? steps_[node]->backward_stages() : steps_[node]->stages();
+    const bool alone = stages > 1 || steps_[node]->prepares() ||
                        (backward && !keeps_partials_ && !gradients_[node].empty());
     if (joins && !alone)
       runs.back().last = i + 1;
@@ -201,8 +219,8 @@ void Plan::backward() {
   for (const Run& run : backward_runs_) {
     Step& head = *steps_[n - 1 - run.first];
     const bool learns = tensors_.learns(n - 1 - run.first);
-    if (learns) head.prepare_backward();
-    for (int stage = 0; stage < head.stages(); ++stage)
+    for (int stage = 0; stage < head.backward_stages(); ++stage) {
+      if (learns) head.prepare_backward(stage);
       parallel(shards(), [&](int shard) {
         for (std::size_t i = run.first; i < run.last; ++i) {
           const std::size_t node = n - 1 - i;
@@ -210,10 +228,11 @@ void Plan::backward() {
           if (stage == 0)
             for (const std::size_t source : tensors_.revives(node)) steps_[source]->recompute(shard);
           if (!tensors_.passes_on(node)) steps_[node]->backward(stage, shard);
-          if (stage + 1 < steps_[node]->stages()) continue;
+          if (stage + 1 < steps_[node]->backward_stages()) continue;
           for (const Sum& sum : sums_[node][static_cast<std::size_t>(shard)]) sum.add();
         }
       });
+    }
     if (!keeps_partials_ && learns) add_partial_gradients(n - 1 - run.first);
   }
   if (keeps_partials_)

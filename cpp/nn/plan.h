@@ -47,6 +47,8 @@ class Plan {
   Binding binding(const Graph& graph, std::size_t node, int shard);
   void place(const Graph& graph);
   void place_gradients(const Graph& graph);
+  void place_partials(const Graph& graph, std::size_t others);
+  std::size_t first_partial(const Graph& graph, std::size_t node) const;
   // Where a shard's part of a tensor lies; a sample of it has `size` numbers.
   float* at(int shard, Arena::Handle handle, std::size_t size);
   void bind(const Graph& graph);
