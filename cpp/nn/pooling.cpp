@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/buffer.h"
 #include "base/check.h"
 
 namespace qkd::nn {
@@ -30,7 +31,8 @@ class PoolingPart {
  public:
   PoolingPart(const Binding& b, const Geometry& g, Pooling::Kind kind)
       : b_(b), g_(g), average_(kind == Pooling::Kind::average), c_(at(g.c)), src_size_(b.src_shape().size()) {
-    if (b.training && !average_) winners_.resize(at(b.batch * g.pixels()) * c_);
+    if (g.taps() > simd::kSmallWinners) winner_ = 2;
+    if (b.training && !average_) winners_ = Buffer<std::uint8_t>(first(b.batch) * winner_);
   }
 
   void forward() {
@@ -39,7 +41,7 @@ class PoolingPart {
       if (average_)
         k_.average_pool(g_, src, b_.dst + first(s));
       else
-        k_.max_pool(g_, src, b_.dst + first(s), winners_.empty() ? nullptr : &winners_[first(s)]);
+        k_.max_pool(g_, src, b_.dst + first(s), winners(s));
     }
   }
 
@@ -51,11 +53,11 @@ class PoolingPart {
       if (average_)
         k_.average_pool_diff(g_, b_.diff_dst + first(s), diff_src);
       else
-        k_.max_pool_diff(g_, b_.diff_dst + first(s), &winners_[first(s)], diff_src);
+        k_.max_pool_diff(g_, b_.diff_dst + first(s), winners(s), diff_src);
     }
   }
 
-  std::size_t own_bytes() const { return winners_.size() * sizeof(winners_[0]); }
+  std::size_t own_bytes() const { return winners_.size(); }
 
  private:
   // What the clip stopped is the maximum of its window, or nothing of it passes in any case. Nobody reads the
@@ -66,6 +68,9 @@ class PoolingPart {
                     b_.clip_before->passes_to(), diff, diff);
   }
 
+  std::uint8_t* winners(int sample) {
+    return winners_.size() == 0 ? nullptr : winners_.data() + first(sample) * winner_;
+  }
   std::size_t first(int sample) const { return at(sample) * at(g_.pixels()) * c_; }
 
   const simd::Kernels& k_ = simd::kernels();
@@ -73,7 +78,8 @@ class PoolingPart {
   Geometry g_;
   bool average_;
   std::size_t c_, src_size_;
-  std::vector<std::uint16_t> winners_;  // the tap that had the maximum
+  std::size_t winner_ = 1;  // bytes that tell the tap that had the maximum
+  Buffer<std::uint8_t> winners_;
 };
 
 }  // namespace

@@ -42,6 +42,8 @@ inline constexpr int kLossLanes = 16;
 inline constexpr std::size_t kSlack = 16;
 inline constexpr std::size_t kNear = 2048;  // floats that stay in the nearest cache from one loop to the next
 
+inline constexpr int kSmallWinners = 256;  // a tap of a window of so many is told in one byte, else in two
+
 // An image (h, w, c) and the windows over it, one for each pixel of dst (out_h, out_w, c).
 struct Windows {
   int h, w, c, kernel_h, kernel_w, stride_h, stride_w, top, left, out_h, out_w;
@@ -81,10 +83,10 @@ struct Kernels {
   void (*depthwise)(const Convolution& p, const float* src, const float* kernel, const float* bias, float low,
                     float high, float* dst);
   void (*depthwise_gradient)(const Convolution& p, const float* src, const float* diff, float* gradient);
-  // The largest of every window, channel by channel, and the tap that had it; winners may be null. Back, src
-  // is what its winners got.
-  void (*max_pool)(const Windows& p, const float* src, float* dst, std::uint16_t* winners);
-  void (*max_pool_diff)(const Windows& p, const float* dst, const std::uint16_t* winners, float* src);
+  // The largest of every window, channel by channel, and the tap that had it, a byte each or two
+  // (kSmallWinners); winners may be null. Back, src is what its winners got.
+  void (*max_pool)(const Windows& p, const float* src, float* dst, void* winners);
+  void (*max_pool_diff)(const Windows& p, const float* dst, const void* winners, float* src);
   // The mean of every window's pixels that exist, and back.
   void (*average_pool)(const Windows& p, const float* src, float* dst);
   void (*average_pool_diff)(const Windows& p, const float* dst, float* src);

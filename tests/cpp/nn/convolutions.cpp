@@ -36,7 +36,10 @@ TEST_CASE("convolutions and pools pass their exam at every width of a vector", "
     Graph exact =
         net(channels, {pooling("max", kMax, {2, 7, 2, 7, valid}),
                        pooling("mean", kAverage, {3, 1, 3, 1, valid}), convolution("a", 8, {1, 1})});
-    for (Graph* g : {&wide, &deep, &exact}) examine(*g, 2);
+    Graph many({20, 21, channels},  // taps: winners of two bytes
+               {convolution("a", channels, {1, 1}), pooling("max", kMax, {20, 20, 1, 1, valid}),
+                global("all", kAverage), dense("out", 2)});
+    for (Graph* g : {&wide, &deep, &exact, &many}) examine(*g, 2);
   }
 }
 
