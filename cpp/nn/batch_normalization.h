@@ -21,7 +21,7 @@ class BatchNormalization final : public Layer {
   bool fuses_clip() const override { return true; }
   bool fuses_clip_backward() const override { return true; }
   bool centres() const override { return true; }
-  bool recomputes() const override { return true; }
+  bool recomputes(const Shapes&) const override { return true; }
   std::unique_ptr<Step> bind(std::span<const Binding> shards) const override;
   void evaluate(const Evaluation& e) const override;
 

@@ -43,6 +43,15 @@ bool Convolution::adds_up(const Shapes& srcs) const {
   return is_wide(geometry(name(), srcs[0], options_.window));
 }
 
+ToldBy Convolution::takes_clip_backward(const Shapes& srcs) const {
+  return adds_up(srcs) ? ToldBy::src : ToldBy::nothing;
+}
+
+bool Convolution::recomputes(const Shapes& srcs) const {
+  const Geometry g = geometry(name(), srcs[0], options_.window);
+  return !options_.depthwise && !g.is_pointwise() && !is_wide(g);
+}
+
 // One by one, step one, it is a product with the channels.
 std::unique_ptr<Step> Convolution::bind(std::span<const Binding> shards) const {
   const Geometry g = geometry(name(), shards[0].src_shape(), options_.window);

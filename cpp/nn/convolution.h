@@ -24,7 +24,9 @@ class Convolution final : public Layer {
   std::vector<ParamSpec> params(const Shapes& srcs) const override;
   double products(const Shapes& srcs) const override;
   bool fuses_clip() const override { return true; }
+  ToldBy takes_clip_backward(const Shapes& srcs) const override;
   bool adds_up(const Shapes& srcs) const override;
+  bool recomputes(const Shapes& srcs) const override;
   std::unique_ptr<Step> bind(std::span<const Binding> shards) const override;
   void evaluate(const Evaluation& e) const override;
 

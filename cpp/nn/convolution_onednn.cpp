@@ -15,9 +15,9 @@ using Tag = memory::format_tag;
 
 class Descriptions {
  public:
-  Descriptions(const Binding& b, const Geometry& g, int groups)
-      : src(f32({b.batch, g.c, g.h, g.w}, Tag::nhwc)),
-        dst(f32({b.batch, outs(b), g.out_h, g.out_w}, Tag::nhwc)),
+  Descriptions(const Binding& b, const Geometry& g, int groups, int batch)
+      : src(f32({batch, g.c, g.h, g.w}, Tag::nhwc)),
+        dst(f32({batch, outs(b), g.out_h, g.out_w}, Tag::nhwc)),
         bias(b.biased() ? f32({outs(b)}, Tag::x) : memory::desc()),
         strides{g.stride_h, g.stride_w},
         before{g.top, g.left},
@@ -78,8 +78,8 @@ class ConvolutionOneDnnStep final : public Step {
     blocks_->reserve(blocked_ * (shards.size() - (in_place_ ? 1 : 0)));
   }
 
-  // Where the step adds the kernel's gradients up: first these, then the source's. The packed kernel takes the
-  // memory of the former.
+  // Where the step adds the kernel's gradients up: first these, then the source's. The packed kernel takes
+  // the memory of the former.
   int backward_stages() const override { return adds_up_ ? 2 : 1; }
   bool prepares() const override { return true; }
   void prepare_forward() override { parts_[0].pack_forward(); }
@@ -100,7 +100,7 @@ class ConvolutionOneDnnStep final : public Step {
     // The layout that a primitive likes depends on its batch, and the kernel is packed once for all shards:
     // all take the layouts of the `first`.
     Part(const Binding& b, const Geometry& g, int groups, const Part* first)
-        : b_(b), d_(b, g, groups), pixels_(g.pixels()), outs_(b.dst_shape[b.dst_shape.rank() - 1]) {
+        : b_(b), d_(b, g, groups, b.batch), pixels_(g.pixels()), outs_(b.dst_shape[b.dst_shape.rank() - 1]) {
       const auto pd = forward_description(d_, first ? first->forward_kernel_ : d_.any, b.clip);
       forward_kernel_ = pd.weights_desc();
       pack_forward_ = packing(forward_kernel_);
@@ -110,8 +110,8 @@ class ConvolutionOneDnnStep final : public Step {
       if (b.biased()) arguments.insert({DNNL_ARG_BIAS, memory_at(d_.bias, b.params[1])});
       forward_ = {dnnl::convolution_forward(pd), pd, std::move(arguments), b.scratch};
       if (!b.diff_dst) return;
-      bind_gradient(pd);
-      if (b.diff_src()) bind_diff_src(pd, first ? first->backward_kernel_ : d_.any);
+      bind_gradient(pd, first ? first->gradient_kernel_ : d_.any);
+      if (b.diff_src()) bind_diff_src(g, groups, first ? &first->backward_kernel_ : nullptr);
     }
 
     void pack_forward() { pack(pack_forward_); }
@@ -122,7 +122,8 @@ class ConvolutionOneDnnStep final : public Step {
       forward_();
     }
 
-    // The kernel's gradient is left in oneDNN's layout at `blocked`, or unpacked to its place where that is null.
+    // The kernel's gradient is left in oneDNN's layout at `blocked`, or unpacked to its place where that is
+    // null.
     void gradients(float* blocked) {
       const bool unpacks = !blocked && unpack_gradient_;
       if (unpacks) blocked = b_.scratch->data();
@@ -144,14 +145,28 @@ class ConvolutionOneDnnStep final : public Step {
     void diff_src() {
       if (!backward_) return;
       if (pack_backward_) backward_.argument(DNNL_ARG_WEIGHTS).set_data_handle(b_.packed->data());
-      backward_();
+      if (!b_.clip_before) return backward_();
+      const auto at = [](int samples, const Shape& shape) {
+        return static_cast<std::size_t>(samples) * shape.size();
+      };
+      const std::size_t size = at(chunk_, b_.src_shape());
+      for (int s = 0; s < b_.batch; s += chunk_) {
+        float* to = b_.diff_src() + at(s, b_.src_shape());
+        float* diff = is_over() ? b_.scratch->data() : to;
+        backward_.argument(DNNL_ARG_DIFF_DST)
+            .set_data_handle(const_cast<float*>(b_.diff_dst) + at(s, b_.dst_shape));
+        backward_.argument(DNNL_ARG_DIFF_SRC).set_data_handle(diff);
+        backward_();
+        simd::kernels().pass_between(size, b_.kept_src() + at(s, b_.src_shape()), b_.clip_before->low,
+                                     b_.clip_before->passes_to(), diff, to);
+      }
     }
 
    private:
     // The kernel's alone: oneDNN adds the bias's up in half the speed of ours.
-    void bind_gradient(const dnnl::convolution_forward::primitive_desc& hint) {
+    void bind_gradient(const dnnl::convolution_forward::primitive_desc& hint, const memory::desc& kernel) {
       const dnnl::convolution_backward_weights::primitive_desc pd(
-          cpu(), dnnl::algorithm::convolution_direct, d_.src, d_.any, d_.dst, d_.strides, d_.before, d_.after,
+          cpu(), dnnl::algorithm::convolution_direct, d_.src, kernel, d_.dst, d_.strides, d_.before, d_.after,
           hint, with_user_scratchpad());
       gradient_kernel_ = pd.diff_weights_desc();
       std::unordered_map<int, memory> arguments{
@@ -164,19 +179,34 @@ class ConvolutionOneDnnStep final : public Step {
       if (unpacks) unpack_gradient_ = reorder(gradient_kernel_, d_.kernel, b_.gradients[0], blocked);
     }
 
-    void bind_diff_src(const dnnl::convolution_forward::primitive_desc& hint, const memory::desc& kernel) {
-      const dnnl::convolution_backward_data::primitive_desc pd(cpu(), dnnl::algorithm::convolution_direct,
-                                                               d_.src, kernel, d_.dst, d_.strides, d_.before,
-                                                               d_.after, hint, with_user_scratchpad());
+    void bind_diff_src(const Geometry& g, int groups, const memory::desc* kernel) {
+      chunk_ = b_.clip_before ? samples_near() : b_.batch;
+      const Descriptions d(b_, g, groups, chunk_);
+      const dnnl::convolution_backward_data::primitive_desc pd(
+          cpu(), dnnl::algorithm::convolution_direct, d.src, kernel ? *kernel : d.any, d.dst, d.strides,
+          d.before, d.after, forward_description(d, d.any, {}), with_user_scratchpad());
       backward_kernel_ = pd.weights_desc();
       pack_backward_ = packing(backward_kernel_);
       backward_ = {dnnl::convolution_backward_data(pd),
                    pd,
-                   {{DNNL_ARG_DIFF_DST, memory_at(d_.dst, b_.diff_dst)},
+                   {{DNNL_ARG_DIFF_DST, memory_at(d.dst, b_.diff_dst)},
                     {DNNL_ARG_WEIGHTS, memory_at(backward_kernel_, b_.params[0])},
-                    {DNNL_ARG_DIFF_SRC, memory_at(d_.src, b_.diff_src())}},
-                   b_.scratch};
+                    {DNNL_ARG_DIFF_SRC, memory_at(d.src, b_.diff_src())}},
+                   b_.scratch,
+                   is_over() ? floats(d.src) : 0};
     }
+
+    // As many samples as divide the batch and stay in the cache, from oneDNN's kernel to the clip's.
+    int samples_near() const {
+      constexpr std::size_t kNear = 1 << 17;
+      int samples = b_.batch;
+      while (samples > 1 &&
+             (b_.batch % samples != 0 || static_cast<std::size_t>(samples) * b_.src_shape().size() > kNear))
+        --samples;
+      return samples;
+    }
+
+    bool is_over() const { return b_.diff_src() == b_.kept_src(); }  // the gradient takes the source's memory
 
     // The scratchpad begins `offset` floats behind the scratch memory's beginning.
     Primitive reorder(const memory::desc& from, const memory::desc& to, const float* dst,
@@ -205,6 +235,7 @@ class ConvolutionOneDnnStep final : public Step {
     Binding b_;
     Descriptions d_;
     int pixels_, outs_;
+    int chunk_ = 0;  // samples whose source's gradient is computed at a time
     memory::desc forward_kernel_, gradient_kernel_, backward_kernel_;
     Primitive forward_, gradient_, backward_;
     Primitive pack_forward_, pack_backward_, unpack_gradient_;  // unset where the layouts are the same
@@ -216,7 +247,8 @@ class ConvolutionOneDnnStep final : public Step {
     return blocks_->data() + static_cast<std::size_t>(shard - (in_place_ ? 1 : 0)) * blocked_;
   }
 
-  // Of two shards either order of a sum gives the same bits; of more, each is added to the sum of those before.
+  // Of two shards either order of a sum gives the same bits; of more, each is added to the sum of those
+  // before.
   void add_up() {
     const int first = in_place_ && parts_[0].unpacks() ? 1 : 0;
     float* sum = blocked(first);
@@ -230,9 +262,9 @@ class ConvolutionOneDnnStep final : public Step {
 
   std::vector<Part> parts_;
   bool adds_up_ = false;
-  std::size_t blocked_ = 0;   // floats from one shard's gradient to the next
-  bool in_place_ = false;     // the first shard's lies where the sum will
-  float* total_ = nullptr;    // the sum's place
+  std::size_t blocked_ = 0;    // floats from one shard's gradient to the next
+  bool in_place_ = false;      // the first shard's lies where the sum will
+  float* total_ = nullptr;     // the sum's place
   Scratch* blocks_ = nullptr;  // what holds the others
 };
 

@@ -28,13 +28,8 @@ class ConvolutionPart {
     if (b.diff_src()) b.scratch->reserve(gradient_.size() + size(g.taps() * g.c, outs_) + simd::kSlack);
   }
 
-  void forward() {
-    const float* bias = b_.biased() ? b_.params[1] : nullptr;
-    const Clip clip = b_.clip.value_or(Clip{-kInfinity, kInfinity});
-    source_.each(b_.batch, b_.src(), b_.scratch->data(), [&](const float* src, int s) {
-      k_.convolve(forward_, src, b_.params[0], bias, clip.low, clip.high, b_.dst + dst(s));
-    });
-  }
+  void forward() { convolve(b_.src(), b_.dst); }
+  void recompute() { convolve(b_.kept_src(), b_.again); }
 
   void backward() {
     if (b_.biased()) bias_gradient(b_, b_.batch * g_.pixels(), outs_);
@@ -53,6 +48,14 @@ class ConvolutionPart {
 
  private:
   std::size_t dst(int sample) const { return static_cast<std::size_t>(sample) * gradient_.image(); }
+
+  void convolve(const float* images, float* results) {
+    const float* bias = b_.biased() ? b_.params[1] : nullptr;
+    const Clip clip = b_.clip.value_or(Clip{-kInfinity, kInfinity});
+    source_.each(b_.batch, images, b_.scratch->data(), [&](const float* src, int s) {
+      k_.convolve(forward_, src, b_.params[0], bias, clip.low, clip.high, results + dst(s));
+    });
+  }
 
   // (ky, kx, i, o) -> (last - ky, last - kx, o, i)
   void turn(float* turned) const {

@@ -52,10 +52,10 @@ struct Binding {
   const float* diff_dst = nullptr;
   std::vector<const float*> params{};  // effective values, in the order of Layer::params
   std::vector<float*> gradients{};     // this shard's share; the plan adds them up in the order of the shards
-  bool adds_up = false;                // or, of the first parameter, the sum of all shards', which the step adds up
-  std::vector<float*> values{};        // latent values: for parameters that the layer itself keeps
-  Scratch* scratch = nullptr;          // of this shard, while it computes
-  Scratch* packed = nullptr;           // of all shards of a layer, until its pass ends
+  bool adds_up = false;          // or, of the first parameter, the sum of all shards', which the step adds up
+  std::vector<float*> values{};  // latent values: for parameters that the layer itself keeps
+  Scratch* scratch = nullptr;    // of this shard, while it computes
+  Scratch* packed = nullptr;     // of all shards of a layer, until its pass ends
   const Pass* pass = nullptr;
   bool training = false;
   std::optional<Clip> clip{};         // an activation that follows in place, which this step applies too
@@ -78,9 +78,9 @@ class Step {
   virtual ~Step() = default;
   virtual int stages() const { return 1; }
   virtual int backward_stages() const { return stages(); }
-  virtual bool prepares() const { return false; }       // whether the next two do something
-  virtual void prepare_forward() {}                     // once before the shards
-  virtual void prepare_backward(int /*stage*/) {}       // once before the shards' stage
+  virtual bool prepares() const { return false; }  // whether the next two do something
+  virtual void prepare_forward() {}                // once before the shards
+  virtual void prepare_backward(int /*stage*/) {}  // once before the shards' stage
   virtual void forward(int stage, int shard) = 0;
   // Writes the sources' diff (where bound) and the gradients of the parameters.
   virtual void backward(int stage, int shard) = 0;
@@ -90,8 +90,8 @@ class Step {
   virtual std::size_t own_bytes() const { return 0; }
 };
 
-// A step whose shards know nothing of each other: Part has forward() and backward(), and own_bytes() where it
-// holds memory.
+// A step whose shards know nothing of each other: Part has forward() and backward(), recompute() where its
+// layer recomputes, and own_bytes() where it holds memory.
 template <typename Part>
 class Shards final : public Step {
  public:
@@ -101,6 +101,9 @@ class Shards final : public Step {
   }
   void forward(int, int shard) override { parts_[static_cast<std::size_t>(shard)]->forward(); }
   void backward(int, int shard) override { parts_[static_cast<std::size_t>(shard)]->backward(); }
+  void recompute(int shard) override {
+    if constexpr (requires(Part& p) { p.recompute(); }) parts_[static_cast<std::size_t>(shard)]->recompute();
+  }
   std::size_t own_bytes() const override {
     std::size_t bytes = 0;
     if constexpr (requires(const Part& p) { p.own_bytes(); })
@@ -132,6 +135,10 @@ struct Keeps {
   bool src = true, dst = false;
 };
 
+// Where a step that does the gradient of a clip before it sees what was clipped: its own result, or its
+// source.
+enum class ToldBy { nothing, dst, src };
+
 // How dst may lie in memory.
 enum class Place {
   own,    // apart from the sources
@@ -158,8 +165,9 @@ class Layer {
   virtual std::optional<Clip> clip() const { return std::nullopt; }  // where that is all that it does
   virtual bool fuses_clip() const { return false; }                  // obeys Binding::clip
   virtual bool fuses_clip_backward() const { return false; }         // in the backward pass, too
-  // A clip before it may leave its gradient to this layer: it obeys Binding::clip_before.
-  virtual bool takes_clip_backward() const { return false; }
+  // A clip before it may leave its gradient to this layer: it obeys Binding::clip_before. Told by its source,
+  // it may write the source's gradient over it.
+  virtual ToldBy takes_clip_backward(const Shapes& /*srcs*/) const { return ToldBy::nothing; }
   // In training it takes each channel's mean over the batch off its source.
   virtual bool centres() const { return false; }
   // Whether its step adds the first parameter's gradients of the shards up where that saves memory: it obeys
@@ -167,7 +175,7 @@ class Layer {
   virtual bool adds_up(const Shapes& /*srcs*/) const { return false; }
   // Whether Step::recompute is there and worth while: dst need not be kept for the backward pass. It reads
   // src, and nothing that its own backward pass changes.
-  virtual bool recomputes() const { return false; }
+  virtual bool recomputes(const Shapes& /*srcs*/) const { return false; }
 
   virtual std::unique_ptr<Step> bind(std::span<const Binding> shards) const = 0;
 

@@ -13,13 +13,19 @@ std::size_t floats(const Graph& graph, std::size_t tensor, int batch) {
   return static_cast<std::size_t>(batch) * graph.shape(static_cast<int>(tensor) - 1).size();
 }
 
+ToldBy clip_told_by(const Graph& graph, std::size_t node) {
+  return graph.nodes()[node].layer->takes_clip_backward(graph.source_shapes(node));
+}
+
 }  // namespace
 
 Lifetimes::Lifetimes(const Graph& graph, int batch, bool training, Arena& arena) {
   find_readers(graph);
   share(graph, training);
+  over_.assign(readers_.size(), 0);
   if (training) reserve_diffs(graph, batch, arena);
   reserve_data(graph, batch, training, arena);
+  if (training) place_diffs();
 }
 
 std::size_t Lifetimes::root(std::size_t tensor) const {
@@ -89,11 +95,12 @@ void Lifetimes::pass_clip_on(const Graph& graph, std::size_t node) {
   }
   if (passes_on_[node] || node + 1 == graph.nodes().size() || readers_[node + 1].size() != 1) return;
   const std::size_t reader = readers_[node + 1].front();
-  if (graph.nodes()[reader].layer->takes_clip_backward()) passes_on_[node] = takes_clip_[reader] = true;
+  if (clip_told_by(graph, reader) != ToldBy::nothing) passes_on_[node] = takes_clip_[reader] = true;
 }
 
 bool Lifetimes::keeps_dst(const Graph& graph, std::size_t node) const {
-  return takes_clip_[node] || (graph.nodes()[node].layer->keeps().dst && !passes_on_[node]);
+  if (takes_clip_[node] && clip_told_by(graph, node) == ToldBy::dst) return true;
+  return graph.nodes()[node].layer->keeps().dst && !passes_on_[node];
 }
 
 // The nodes whose backward pass reads this memory.
@@ -109,12 +116,20 @@ std::vector<std::size_t> Lifetimes::backward_readers(const Graph& graph, std::si
   return found;
 }
 
-// Its node can write it again, and nothing else has changed it since.
+// Its node can write it again in little time, and nothing else has changed it since.
 bool Lifetimes::may_recompute(const Graph& graph, std::size_t tensor) const {
   if (tensor == 0 || root(tensor) != tensor || tensor == root(parent_.size() - 1) || !learns_[tensor])
     return false;
   const Node& node = graph.nodes()[tensor - 1];
-  if (!node.layer->recomputes() || !node.layer->keeps().src) return false;
+  constexpr double kLittle = 0.01;  // of a forward pass
+  const auto recomputes = [&](std::size_t n) {
+    const Layer& layer = *graph.nodes()[n].layer;
+    const Shapes srcs = graph.source_shapes(n);
+    return layer.recomputes(srcs) && layer.products(srcs) <= kLittle * graph.products();
+  };
+  if (!recomputes(tensor - 1) || !node.layer->keeps().src) return false;
+  // A source that is kept saves the memory of a normalisation's result, in less time.
+  if (std::ranges::any_of(readers_[tensor], recomputes)) return false;
   for (std::size_t t = tensor + 1; t < parent_.size(); ++t)
     if (root(t) == tensor && !fused_[t - 1] && graph.nodes()[t - 1].layer->place() != Place::alias)
       return false;
@@ -147,7 +162,7 @@ void Lifetimes::reserve_data(const Graph& graph, int batch, bool training, Arena
       continue;
     }
     const auto [least, most] = std::ranges::minmax(readers);
-    const int until = 2 * n - static_cast<int>(least);
+    const int until = std::max(2 * n - static_cast<int>(least), over_[t]);
     candidate[t] = may_recompute(graph, t);  // and what its node reads is there
     if (candidate[t])
       for (const int s : graph.nodes()[t - 1].sources)
@@ -205,32 +220,32 @@ bool Lifetimes::clips_over_itself(const Graph& graph, std::size_t node) const {
   return layer.clip() && layer.place() == Place::over && !passes_on_[node];
 }
 
+// Its source's numbers were read by this node last: it writes their gradient over them.
+bool Lifetimes::may_write_diff_over(const Graph& graph, std::size_t node) const {
+  if (!takes_clip_[node] || clip_told_by(graph, node) != ToldBy::src) return false;
+  const std::size_t memory = root(tensor_of(graph.nodes()[node].sources[0]));
+  if (memory == 0 || memory == root(parent_.size() - 1)) return false;
+  return std::ranges::all_of(backward_readers(graph, memory), [&](std::size_t r) { return r == node; });
+}
+
 void Lifetimes::reserve_diffs(const Graph& graph, int batch, Arena& arena) {
   const int n = static_cast<int>(graph.nodes().size());
   diff_.resize(static_cast<std::size_t>(n) + 1);
   // A gradient that lies where the reader's does is alive as long as both; so lifetimes are known from the
   // output back, and reserved when the chain that shares them ends.
-  struct Memory {
-    std::size_t size;
-    int first, last;
-  };
-  std::vector<Memory> memories;
-  std::vector<std::size_t> memory_of(diff_.size());
   std::vector<bool> has(diff_.size(), false);
-  std::vector<std::vector<std::size_t>> edge_memory(static_cast<std::size_t>(n));
   const auto make = [&](std::size_t tensor, int first, int last) {
-    memories.push_back({floats(graph, tensor, batch), first, last});
-    return memories.size() - 1;
+    memories_.push_back({floats(graph, tensor, batch), first, last});
+    return memories_.size() - 1;
   };
-  memory_of.back() = make(static_cast<std::size_t>(n), n, 2 * n - (n - 1));
-  memories.back().size = 0;
+  std::ranges::fill(diff_, make(static_cast<std::size_t>(n), n, 2 * n - (n - 1)));
+  memories_.back().size = 0;
   has.back() = true;
   for (int i = n - 1; i >= 0; --i) {
     const auto node = static_cast<std::size_t>(i);
-    edge_memory[node].resize(edges_[node].size());
     if (!learns_[node + 1]) continue;
     const Place place = graph.nodes()[node].layer->place();
-    const std::size_t own = memory_of[node + 1];
+    const std::size_t own = diff_[node + 1];
     const int now = 2 * n - i;
     for (std::size_t k = 0; k < edges_[node].size(); ++k) {
       const std::size_t t = tensor_of(graph.nodes()[node].sources[k]);
@@ -242,22 +257,32 @@ void Lifetimes::reserve_diffs(const Graph& graph, int batch, Arena& arena) {
       if (edge.adds) {
         edge.clips = is_last_to_add(graph, node, k) && t > 0 && clips_over_itself(graph, t - 1);
         if (edge.clips) clipped_[t - 1] = true;
-        edge_memory[node][k] = here ? own : make(t, now, now);
+        edge.handle = here ? own : make(t, now, now);
         continue;
       }
       has[t] = true;
       const int until = 2 * n - (static_cast<int>(t) - 1);
-      memory_of[t] = here ? own : make(t, now, until);
-      memories[memory_of[t]].last = std::max(memories[memory_of[t]].last, until);
-      edge_memory[node][k] = memory_of[t];
+      diff_[t] = here ? own : make(t, now, until);
+      Memory& memory = memories_[diff_[t]];
+      if (!here && may_write_diff_over(graph, node)) memory.over = root(t);
+      memory.last = std::max(memory.last, until);
+      edge.handle = diff_[t];
     }
   }
-  std::vector<Arena::Handle> handles;
-  for (const Memory& m : memories) handles.push_back(arena.reserve(m.size, m.first, m.last));
-  for (std::size_t t = 0; t < diff_.size(); ++t) diff_[t] = has[t] ? handles[memory_of[t]] : handles.back();
-  for (std::size_t i = 0; i < edges_.size(); ++i)
-    for (std::size_t k = 0; k < edges_[i].size(); ++k)
-      if (edges_[i][k].wanted) edges_[i][k].handle = handles[edge_memory[i][k]];
+  for (Memory& m : memories_)
+    if (m.over > 0)
+      over_[m.over] = m.last;
+    else
+      m.handle = arena.reserve(m.size, m.first, m.last);
+}
+
+// Until here diff_ and the edges had indices of memories.
+void Lifetimes::place_diffs() {
+  for (Memory& m : memories_)
+    if (m.over > 0) m.handle = kept_[m.over];
+  for (std::size_t& diff : diff_) diff = memories_[diff].handle;
+  for (std::vector<Edge>& edges : edges_)
+    for (Edge& edge : edges) edge.handle = memories_[edge.handle].handle;
 }
 
 }  // namespace qkd::nn

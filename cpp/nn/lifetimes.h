@@ -47,6 +47,13 @@ class Lifetimes {
   bool has_one_reader(std::size_t node) const { return readers_[node + 1].size() == 1; }
 
  private:
+  // What gradients lie in: of a tensor, or of several that overwrite one another.
+  struct Memory {
+    std::size_t size;
+    int first, last;
+    std::size_t over = 0;  // the tensor whose memory this is, or 0: it has its own
+    Arena::Handle handle = 0;
+  };
   // A tensor that may be given up after `forward_end` and computed again for `reader`, at `backward`.
   struct Twice {
     std::size_t tensor, reader, size;
@@ -65,13 +72,17 @@ class Lifetimes {
   void recompute_where_needed(const std::vector<Twice>& candidates, Arena& arena);
   bool is_last_to_add(const Graph& graph, std::size_t node, std::size_t source) const;
   bool clips_over_itself(const Graph& graph, std::size_t node) const;
+  bool may_write_diff_over(const Graph& graph, std::size_t node) const;
   void reserve_diffs(const Graph& graph, int batch, Arena& arena);
+  void place_diffs();
 
   std::vector<std::vector<std::size_t>> readers_;  // of a tensor, in order; twice where a node reads it twice
   std::vector<std::size_t> parent_;                // tensors that share memory
   std::vector<bool> learns_, fused_, fuses_, passes_on_, takes_clip_, clipped_;
   std::vector<std::vector<std::size_t>> revives_;
   std::vector<Arena::Handle> data_, kept_, diff_;
+  std::vector<Memory> memories_;
+  std::vector<int> over_;  // of a tensor whose memory its gradient takes: when nobody reads that any more
   std::vector<std::vector<Edge>> edges_;
 };
 

@@ -182,8 +182,8 @@ std::vector<Plan::Run> Plan::runs(bool backward) const {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const std::size_t node = backward ? steps_.size() - 1 - i : i;
     const int stages = backward ? steps_[node]->backward_stages() : steps_[node]->stages();
-    const bool alone = stages > 1 || steps_[node]->prepares() ||
-                       (backward && !keeps_partials_ && !gradients_[node].empty());
+    const bool alone =
+        stages > 1 || steps_[node]->prepares() || (backward && !keeps_partials_ && !gradients_[node].empty());
     if (joins && !alone)
       runs.back().last = i + 1;
     else

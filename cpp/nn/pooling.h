@@ -19,7 +19,9 @@ class Pooling final : public Layer {
 
   Shape infer(const Shapes& srcs) const override;
   Keeps keeps() const override { return {false, false}; }
-  bool takes_clip_backward() const override { return options_.kind == Kind::max; }
+  ToldBy takes_clip_backward(const Shapes&) const override {
+    return options_.kind == Kind::max ? ToldBy::dst : ToldBy::nothing;
+  }
   std::unique_ptr<Step> bind(std::span<const Binding> shards) const override;
   void evaluate(const Evaluation& e) const override;
 

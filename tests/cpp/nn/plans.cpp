@@ -35,6 +35,85 @@ TEST_CASE("a plan's buffers that live at one time never overlap", "[nn]") {
                  arena.at(b.handle) + b.size <= arena.at(a.handle)));
 }
 
+// Networks like VGG16, large enough for what small ones do without: kernels' gradients added up by the steps,
+// a first convolution computed again, gradients written over sources, workspaces among the tensors.
+Layers deep(int filters, const std::shared_ptr<const nn::Layer>& flat) {
+  const nn::Window same{3, 3, 1, 1, nn::Padding::same};
+  Layers layers;
+  const auto add = [&](int count) {
+    const std::string n = std::to_string(layers.size());
+    layers.push_back(convolution(("conv" + n).c_str(), count, same));
+    layers.push_back(activation(("relu" + n).c_str(), n == "0" ? "relu6" : "relu"));
+  };
+  add(filters);
+  add(4 * filters);
+  layers.push_back(pooling("pool", kMax, {2, 2, 2, 2}));
+  for (int i = 0; i < 6; ++i) add(4 * filters);
+  layers.push_back(flat);
+  layers.push_back(dense("fc", 80));
+  layers.push_back(dense("out", 3));
+  return layers;
+}
+
+TEST_CASE("the gradients of a batch are the sums of its samples'", "[nn]") {
+  // Kernels that oneDNN keeps as they are and such that it fills up with zeros; two shards, unequal ones,
+  // four.
+  const auto [filters, batch] = GENERATE(table<int, int>({{16, 8}, {20, 5}, {16, 70}}));
+  Graph g({16, 16, 3}, deep(filters, flatten()));
+  g.params().initialize(Key(3));
+  g.params().refresh();
+  const std::size_t in = g.input().size(), out = g.output().size();
+  const Key key(4);
+  std::vector<float> x(in * static_cast<std::size_t>(batch)), weight(out * static_cast<std::size_t>(batch));
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(key.fold(1).normal(i));
+  for (std::size_t i = 0; i < weight.size(); ++i) weight[i] = static_cast<float>(key.fold(2).normal(i));
+  const auto gradients = [&](int samples, std::size_t first) {
+    nn::Plan& plan = g.plan(samples, true);
+    std::copy_n(x.begin() + static_cast<std::ptrdiff_t>(first * in), static_cast<std::size_t>(samples) * in,
+                plan.src());
+    plan.forward();
+    std::copy_n(weight.begin() + static_cast<std::ptrdiff_t>(first * out),
+                static_cast<std::size_t>(samples) * out, plan.diff_dst());
+    plan.backward();
+    std::vector<std::vector<double>> found;
+    for (const nn::Param& p : g.params().list()) {
+      const auto gradient = g.params().gradient(p);
+      found.emplace_back(gradient.begin(), gradient.end());
+    }
+    return found;
+  };
+  REQUIRE(g.plan(1, true).shards() <= 2);
+  REQUIRE(g.plan(batch, true).shards() == (batch > 64 ? 4 : 2));
+  const auto whole = gradients(batch, 0);
+  std::vector<std::vector<double>> sum;
+  for (int s = 0; s < batch; ++s) {
+    const auto one = gradients(1, static_cast<std::size_t>(s));
+    if (sum.empty()) sum.assign(one.size(), {});
+    for (std::size_t p = 0; p < one.size(); ++p) {
+      sum[p].resize(one[p].size());
+      for (std::size_t i = 0; i < one[p].size(); ++i) sum[p][i] += one[p][i];
+    }
+  }
+  for (std::size_t p = 0; p < sum.size(); ++p) {
+    INFO(g.params().list()[p].spec.name << ", " << filters << " filters, a batch of " << batch);
+    double largest = 0, apart = 0;
+    for (std::size_t i = 0; i < sum[p].size(); ++i) {
+      largest = std::max(largest, std::abs(sum[p][i]));
+      apart = std::max(apart, std::abs(whole[p][i] - sum[p][i]));
+    }
+    REQUIRE(largest > 0);
+    REQUIRE(apart < 1e-4 * largest);
+  }
+}
+
+TEST_CASE("a deep network's plan does not keep what its first convolution made", "[nn]") {
+  const int batch = 8;
+  Graph g({64, 64, 3}, deep(16, global("mean", kAverage)));
+  const std::size_t made = sizeof(float) * batch * 64 * 64 * 16;  // as many numbers as each later one makes
+  // Seven such are read by the backward pass, two more are its gradients.
+  REQUIRE(g.plan(batch, true).arena_bytes() < 10 * made);
+}
+
 TEST_CASE("a plan counts what its steps hold beside its own memory", "[nn]") {
   const auto bytes = [](const Shape& input, const Layers& layers) {
     Graph g(input, layers);
