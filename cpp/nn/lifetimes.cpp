@@ -19,10 +19,12 @@ ToldBy clip_told_by(const Graph& graph, std::size_t node) {
 
 }  // namespace
 
-Lifetimes::Lifetimes(const Graph& graph, int batch, bool training, Arena& arena) {
+Lifetimes::Lifetimes(const Graph& graph, int batch, bool training, Arena& arena,
+                     std::span<const Workspace> workspaces) {
   find_readers(graph);
   share(graph, training);
   over_.assign(readers_.size(), 0);
+  if (!workspaces.empty()) reserve_workspaces(graph, workspaces, arena);
   if (training) reserve_diffs(graph, batch, arena);
   reserve_data(graph, batch, training, arena);
   if (training) place_diffs();
@@ -136,6 +138,23 @@ bool Lifetimes::may_recompute(const Graph& graph, std::size_t tensor) const {
   return true;
 }
 
+// A node works in the forward pass, in the backward pass, and where its result is computed again.
+void Lifetimes::reserve_workspaces(const Graph& graph, std::span<const Workspace> workspaces, Arena& arena) {
+  const int n = static_cast<int>(graph.nodes().size());
+  std::vector<int> last(readers_.size(), 0);
+  for (std::size_t t = 0; t < readers_.size(); ++t)
+    for (const std::size_t reader : readers_[t])
+      last[root(t)] = std::max(last[root(t)], static_cast<int>(reader));
+  for (int i = 0; i < n; ++i) {
+    const auto node = static_cast<std::size_t>(i);
+    const bool again = graph.nodes()[node].layer->recomputes(graph.source_shapes(node));
+    const int begin = again ? std::max(i, last[root(node + 1)]) : i;
+    const Arena::Lives lives{Arena::Life{i, i}, Arena::Life{2 * n - begin, 2 * n - i}};
+    scratch_.push_back(arena.reserve(workspaces[node].scratch, lives));
+    packed_.push_back(arena.reserve_once(workspaces[node].packed, lives));
+  }
+}
+
 void Lifetimes::reserve_data(const Graph& graph, int batch, bool training, Arena& arena) {
   const int n = static_cast<int>(graph.nodes().size());
   const std::size_t tensors = static_cast<std::size_t>(n) + 1;
@@ -181,9 +200,10 @@ void Lifetimes::recompute_where_needed(const std::vector<Twice>& candidates, Are
   if (candidates.empty()) return;
   const auto time = [](int t) { return static_cast<std::size_t>(t); };
   std::vector<std::size_t> load = arena.load();
+  const auto shards = static_cast<std::size_t>(arena.shards());
   const auto add = [&](const Twice& c, int from, int to) {
     if (load.size() <= time(to)) load.resize(time(to) + 1);
-    for (std::size_t t = time(from); t <= time(to); ++t) load[t] += c.size;
+    for (std::size_t t = time(from); t <= time(to); ++t) load[t] += shards * c.size;
   };
   for (const Twice& c : candidates) {
     add(c, c.first, c.forward_end);
@@ -194,7 +214,7 @@ void Lifetimes::recompute_where_needed(const std::vector<Twice>& candidates, Are
     const Twice& c = candidates[k];
     bool fits = true;
     for (std::size_t t = time(c.forward_end) + 1; t < time(c.backward); ++t)
-      fits = fits && load[t] + c.size <= peak;
+      fits = fits && load[t] + shards * c.size <= peak;
     if (fits) {
       add(c, c.forward_end + 1, c.backward - 1);
       data_[c.tensor] = kept_[c.tensor] = arena.reserve(c.size, c.first, c.last);

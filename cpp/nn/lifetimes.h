@@ -3,6 +3,7 @@
 // Tensor t is the result of node t - 1; tensor 0 is the input. Time: node i runs forward at i, the loss reads
 // the output and writes its gradient at n, node i runs backward at 2n - i.
 #pragma once
+#include <span>
 #include <vector>
 
 #include "base/arena.h"
@@ -14,10 +15,15 @@ class Graph;
 class Lifetimes {
  public:
   Lifetimes() = default;
-  // Reserves everything in the arena, for `batch` samples; but what holds the input, the output and its
-  // gradient gets no room there: callers have these for the whole batch, and shards have arenas of their own,
-  // because one may be many steps ahead of another.
-  Lifetimes(const Graph& graph, int batch, bool training, Arena& arena);
+  // What a node works with while it runs, in floats: each shard, and all of them together.
+  struct Workspace {
+    std::size_t scratch = 0, packed = 0;
+  };
+  // Reserves everything in the arena, for `batch` samples a shard, and the nodes' workspaces where they are
+  // given; but what holds the input, the output and its gradient gets no room there: callers have these for
+  // the whole batch.
+  Lifetimes(const Graph& graph, int batch, bool training, Arena& arena,
+            std::span<const Workspace> workspaces = {});
 
   struct Edge {  // what a node writes for one of its sources
     bool wanted = false;
@@ -32,6 +38,8 @@ class Lifetimes {
   bool recomputed(std::size_t tensor) const { return kept(tensor) != data(tensor); }
   // Nodes whose results must be there again before this one runs backward.
   const std::vector<std::size_t>& revives(std::size_t node) const { return revives_[node]; }
+  Arena::Handle scratch(std::size_t node) const { return scratch_[node]; }  // where workspaces were given
+  Arena::Handle packed(std::size_t node) const { return packed_[node]; }
   Arena::Handle diff(std::size_t tensor) const { return diff_[tensor]; }
   Arena::Handle input() const { return data_[0]; }
   Arena::Handle output() const { return data(data_.size() - 1); }
@@ -68,6 +76,7 @@ class Lifetimes {
   std::vector<std::size_t> backward_readers(const Graph& graph, std::size_t memory) const;
   bool may_recompute(const Graph& graph, std::size_t tensor) const;
   bool may_overwrite(const Graph& graph, std::size_t node, bool training) const;
+  void reserve_workspaces(const Graph& graph, std::span<const Workspace> workspaces, Arena& arena);
   void reserve_data(const Graph& graph, int batch, bool training, Arena& arena);
   void recompute_where_needed(const std::vector<Twice>& candidates, Arena& arena);
   bool is_last_to_add(const Graph& graph, std::size_t node, std::size_t source) const;
@@ -80,7 +89,7 @@ class Lifetimes {
   std::vector<std::size_t> parent_;                // tensors that share memory
   std::vector<bool> learns_, fused_, fuses_, passes_on_, takes_clip_, clipped_;
   std::vector<std::vector<std::size_t>> revives_;
-  std::vector<Arena::Handle> data_, kept_, diff_;
+  std::vector<Arena::Handle> data_, kept_, diff_, scratch_, packed_;
   std::vector<Memory> memories_;
   std::vector<int> over_;  // of a tensor whose memory its gradient takes: when nobody reads that any more
   std::vector<std::vector<Edge>> edges_;

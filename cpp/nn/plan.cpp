@@ -19,6 +19,9 @@ int shards_for(int batch, double products) {
 // Gradients of up to this many floats are kept for every shard and layer, and added up once.
 constexpr std::size_t kSmall = 1 << 18;
 
+// Workspaces of more floats than this are worth a place of their own among the tensors.
+constexpr std::size_t kLarge = 1 << 18;
+
 // Room behind what kernels read and write in whole vectors.
 constexpr std::size_t kSlack = simd::kSlack;
 
@@ -29,20 +32,31 @@ Plan::Plan(Graph& graph, int batch, bool training) : batch_(batch), training_(tr
   const int shards = shards_for(batch, graph.products());
   for (int s = 0; s <= shards; ++s)
     begin_.push_back(static_cast<int>(static_cast<long long>(batch) * s / shards));
-  scratch_.resize(static_cast<std::size_t>(shards));
-  arenas_.resize(static_cast<std::size_t>(shards));
-  // All have the layout of the largest: which tensors are computed again depends on sizes, and the handles
-  // on that.
-  const int largest = (batch + shards - 1) / shards;
-  for (Arena& arena : arenas_) {
-    tensors_ = Lifetimes(graph, largest, training, arena);
-    arena.allocate();
-  }
-  place(graph);
-  if (training) place_gradients(graph);
-  bind(graph);
+  build(graph, {});
+  // What the steps work with is known once they are bound. Where it is much, it lies where tensors are not
+  // alive.
+  const std::vector<Lifetimes::Workspace> workspaces = this->workspaces();
+  std::size_t most = 0;
+  for (const Lifetimes::Workspace& w : workspaces)
+    most = std::max(most, w.packed + static_cast<std::size_t>(shards) * w.scratch);
+  if (training && most > kLarge)
+    build(graph, workspaces);
+  else
+    place_workspaces(false);
   forward_runs_ = runs(false);
   if (training) backward_runs_ = runs(true);
+}
+
+void Plan::build(Graph& graph, std::span<const Lifetimes::Workspace> workspaces) {
+  arena_ = Arena(shards());
+  // All shards have the layout of the largest: which tensors are computed again depends on sizes.
+  const int largest = (batch_ + shards() - 1) / shards();
+  tensors_ = Lifetimes(graph, largest, training_, arena_, workspaces);
+  arena_.allocate();
+  place(graph);
+  if (training_) place_gradients(graph);
+  bind(graph);
+  if (!workspaces.empty()) place_workspaces(true);
 }
 
 float* Plan::at(int shard, Arena::Handle handle, std::size_t size) {
@@ -50,7 +64,7 @@ float* Plan::at(int shard, Arena::Handle handle, std::size_t size) {
   if (handle == tensors_.input()) return src_.data() + first;
   if (handle == tensors_.output()) return dst_ + first;
   if (training_ && handle == tensors_.output_diff()) return diff_dst_.data() + first;
-  return arenas_[static_cast<std::size_t>(shard)].at(handle);
+  return arena_.at(handle, shard);
 }
 
 void Plan::place(const Graph& graph) {
@@ -64,9 +78,9 @@ void Plan::place(const Graph& graph) {
 
 void Plan::place_gradients(const Graph& graph) {
   const std::size_t n = graph.nodes().size(), others = static_cast<std::size_t>(shards()) - 1;
-  sums_.resize(n, std::vector<std::vector<Sum>>(others + 1));
-  gradients_.resize(n);
-  partial_.resize(n);
+  sums_.assign(n, std::vector<std::vector<Sum>>(others + 1));
+  gradients_.assign(n, {});
+  partial_.assign(n, {});
   std::size_t all = 0;
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t k = 0; k < graph.nodes()[i].sources.size(); ++k) {
@@ -153,8 +167,8 @@ Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
     b.gradients.push_back(shard == 0 || !training_ ? params.gradient_at(p) : partial_[node][other][k]);
   }
   b.adds_up = training_ && first_partial(graph, node) > 0;
-  b.scratch = &scratch_[static_cast<std::size_t>(shard)];
-  b.packed = &packed_;
+  b.scratch = &scratch_[node][static_cast<std::size_t>(shard)];
+  b.packed = &packed_[node];
   b.pass = &pass_;
   b.training = training_;
   if (tensors_.takes_clip(node))
@@ -167,13 +181,41 @@ Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
 
 void Plan::bind(const Graph& graph) {
   const SingleThread single;
-  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+  const std::size_t n = graph.nodes().size();
+  scratch_.assign(n, std::vector<Scratch>(static_cast<std::size_t>(shards())));
+  packed_.assign(n, {});
+  steps_.clear();
+  for (std::size_t i = 0; i < n; ++i) {
     std::vector<Binding> bindings;
     for (int s = 0; s < shards(); ++s) bindings.push_back(binding(graph, i, s));
     steps_.push_back(graph.nodes()[i].layer->bind(bindings));
   }
-  for (Scratch& s : scratch_) s.allocate();
-  packed_.allocate();
+}
+
+std::vector<Lifetimes::Workspace> Plan::workspaces() const {
+  std::vector<Lifetimes::Workspace> found;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    found.push_back({0, packed_[i].size()});
+    for (const Scratch& s : scratch_[i]) found.back().scratch = std::max(found.back().scratch, s.size());
+  }
+  return found;
+}
+
+// In the arena each node's lies by itself; elsewhere all nodes of a shard use the same memory.
+void Plan::place_workspaces(bool in_arena) {
+  workspace_.resize(in_arena ? 0 : static_cast<std::size_t>(shards()) + 1);
+  const std::vector<Lifetimes::Workspace> wanted = workspaces();
+  for (std::size_t k = 0; k < workspace_.size(); ++k) {
+    const auto size =
+        k + 1 < workspace_.size() ? &Lifetimes::Workspace::scratch : &Lifetimes::Workspace::packed;
+    workspace_[k] = Buffer<float>((*std::ranges::max_element(wanted, {}, size)).*size);
+  }
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    for (std::size_t s = 0; s < scratch_[i].size(); ++s)
+      scratch_[i][s].place(in_arena ? arena_.at(tensors_.scratch(i), static_cast<int>(s))
+                                    : workspace_[s].data());
+    packed_[i].place(in_arena ? arena_.at(tensors_.packed(i)) : workspace_.back().data());
+  }
 }
 
 std::vector<Plan::Run> Plan::runs(bool backward) const {
@@ -251,9 +293,8 @@ void Plan::add_partial_gradients(std::size_t node) {
 }
 
 std::size_t Plan::arena_bytes() const {
-  std::size_t floats = src_.size() + output_.size() + diff_dst_.size() + packed_.size() + partials_.size();
-  for (const Arena& a : arenas_) floats += a.size();
-  for (const Scratch& s : scratch_) floats += s.size();
+  std::size_t floats = src_.size() + output_.size() + diff_dst_.size() + partials_.size() + arena_.size();
+  for (const Buffer<float>& w : workspace_) floats += w.size();
   std::size_t bytes = floats * sizeof(float);
   for (const auto& step : steps_) bytes += step->own_bytes();
   return bytes;

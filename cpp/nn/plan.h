@@ -51,7 +51,10 @@ class Plan {
   std::size_t first_partial(const Graph& graph, std::size_t node) const;
   // Where a shard's part of a tensor lies; a sample of it has `size` numbers.
   float* at(int shard, Arena::Handle handle, std::size_t size);
+  void build(Graph& graph, std::span<const Lifetimes::Workspace> workspaces);
   void bind(const Graph& graph);
+  void place_workspaces(bool in_arena);
+  std::vector<Lifetimes::Workspace> workspaces() const;
   std::vector<Run> runs(bool backward) const;
   void add_partial_gradients(std::size_t node);
   int samples(int shard) const {
@@ -63,15 +66,16 @@ class Plan {
   Pass pass_;
   std::vector<int> begin_;  // of each shard, and the end
   Lifetimes tensors_;
-  std::vector<Arena> arenas_;  // of each shard
+  Arena arena_;
   Buffer<float> src_, output_, diff_dst_;
   float* dst_ = nullptr;
   std::vector<std::vector<std::vector<float*>>> partial_;  // [node][shard][param] gradients
   Buffer<float> partials_;
   bool keeps_partials_ = false;  // small networks: all nodes' at once, added up at the end
   std::vector<std::vector<std::vector<Sum>>> sums_;  // [node][shard]
-  std::vector<Scratch> scratch_;
-  Scratch packed_;
+  std::vector<std::vector<Scratch>> scratch_;        // [node][shard]
+  std::vector<Scratch> packed_;                      // [node]
+  std::vector<Buffer<float>> workspace_;  // of each shard, and of all; empty where the arena holds it
   std::vector<std::unique_ptr<Step>> steps_;
   std::vector<Run> forward_runs_, backward_runs_;
   struct Gradient {

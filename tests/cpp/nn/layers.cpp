@@ -165,7 +165,8 @@ TEST_CASE("a dense layer by oneDNN gives what our kernel gives", "[nn]") {
                                            .gradients = {diff_kernel.data(), diff_bias.data()},
                                            .scratch = &scratch}};
     const auto step = onednn ? nn::bind_dense_onednn(shards) : nn::bind_dense_simd(shards);
-    scratch.allocate();
+    Buffer<float> memory(scratch.size());
+    scratch.place(memory.data());
     step->forward(0, 0);
     step->backward(0, 0);
     for (const Buffer<float>* r : {&dst, &diff_src, &diff_kernel, &diff_bias})

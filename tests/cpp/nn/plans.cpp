@@ -9,30 +9,47 @@ Node node(std::shared_ptr<const nn::Layer> layer, std::vector<int> sources) {
 
 }  // namespace
 
-TEST_CASE("a plan's buffers that live at one time never overlap", "[nn]") {
-  Arena arena;
-  struct Life {
+TEST_CASE("a plan's buffers that live at one time never overlap, nor those of two shards", "[nn]") {
+  const int shards = GENERATE(1, 3);
+  Arena arena(shards);
+  struct Tensor {
     Arena::Handle handle;
     std::size_t size;
-    int first, last;
+    Arena::Lives lives;
+    bool once;
   };
-  std::vector<Life> lives;
+  std::vector<Tensor> tensors;
   const Key key(8);
   std::size_t total = 0;
   for (std::uint64_t i = 0; i < 60; ++i) {
     const auto size = static_cast<std::size_t>(1 + key.fold(1).below(i, 200));
-    const int first = static_cast<int>(key.fold(2).below(i, 40)),
-              last = first + static_cast<int>(key.fold(3).below(i, 8));
-    lives.push_back({arena.reserve(size, first, last), size, first, last});
-    total += size;
+    const auto life = [&](std::uint64_t of) {
+      const int first = static_cast<int>(key.fold(of).below(i, 40));
+      return Arena::Life{first, first + static_cast<int>(key.fold(of + 1).below(i, 8))};
+    };
+    const Arena::Lives lives{life(2), i % 3 == 0 ? life(4) : life(2)};
+    const bool once = i % 5 == 0;
+    tensors.push_back(
+        {once ? arena.reserve_once(size, lives) : arena.reserve(size, lives), size, lives, once});
+    total += once ? size : static_cast<std::size_t>(shards) * size;
   }
   arena.allocate();
-  REQUIRE(arena.size() < total / 2);  // sharing is what it is for
-  for (const Life& a : lives)
-    for (const Life& b : lives)
-      if (a.handle < b.handle && a.first <= b.last && b.first <= a.last)
-        REQUIRE((arena.at(a.handle) + a.size <= arena.at(b.handle) ||
-                 arena.at(b.handle) + b.size <= arena.at(a.handle)));
+  REQUIRE(arena.size() < 2 * total / 3);  // sharing is what it is for
+  const auto meet = [](const Tensor& a, const Tensor& b) {
+    for (const Arena::Life& x : a.lives)
+      for (const Arena::Life& y : b.lives)
+        if (x.first <= y.last && y.first <= x.last) return true;
+    return false;
+  };
+  for (const Tensor& a : tensors)
+    for (const Tensor& b : tensors)
+      for (int s = 0; s < shards; ++s)
+        for (int t = 0; t < shards; ++t) {
+          const bool apart = s != t && !a.once && !b.once;
+          if (a.handle == b.handle && !apart) continue;
+          const float *at = arena.at(a.handle, s), *other = arena.at(b.handle, t);
+          if (apart || meet(a, b)) REQUIRE((at + a.size <= other || other + b.size <= at));
+        }
 }
 
 // Networks like VGG16, large enough for what small ones do without: kernels' gradients added up by the steps,
