@@ -59,6 +59,7 @@ void Arena::allocate() {
   std::vector<const Request*> placed;  // by offset
   for (const std::size_t i : order) {
     Request& r = requests_[i];
+    if (r.size == 0) break;  // nor has any that follows
     std::size_t offset = 0;
     for (const Request* p : placed)
       if (offset + r.size > p->offset && r.meets(*p)) offset = std::max(offset, p->offset + p->size);
@@ -71,8 +72,9 @@ void Arena::allocate() {
 }
 
 float* Arena::at(Handle handle, int shard) {
-  const Request& first = requests_[first_[handle]];
-  return block_.data() + (&first)[first.shard == kAll ? 0 : shard].offset;
+  const std::size_t first = first_[handle];
+  const bool is_shared = requests_[first].shard == kAll;
+  return block_.data() + requests_[is_shared ? first : first + static_cast<std::size_t>(shard)].offset;
 }
 
 }  // namespace qkd

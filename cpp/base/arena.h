@@ -17,7 +17,7 @@ class Arena {
   };
   using Lives = std::array<Life, 2>;
 
-  // Each shard has a clock of its own, so that no two of them may share memory.
+  // Each shard has a clock of its own, so no two shards may share memory.
   explicit Arena(int shards = 1) : shards_(shards) {}
   int shards() const { return shards_; }
 

@@ -44,7 +44,7 @@ bool Convolution::adds_up(const Shapes& srcs) const {
 }
 
 ToldBy Convolution::takes_clip_backward(const Shapes& srcs) const {
-  return adds_up(srcs) ? ToldBy::src : ToldBy::nothing;
+  return is_wide(geometry(name(), srcs[0], options_.window)) ? ToldBy::src : ToldBy::nothing;
 }
 
 bool Convolution::recomputes(const Shapes& srcs) const {

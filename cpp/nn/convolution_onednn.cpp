@@ -72,7 +72,7 @@ class ConvolutionOneDnnStep final : public Step {
     adds_up_ = first.adds_up;
     if (!adds_up_) return;
     blocked_ = parts_[0].blocked_size() + simd::kSlack;
-    in_place_ = !parts_[0].unpacks() || (shards.size() > 1 && parts_[0].blocked_fits());
+    in_place_ = !parts_[0].unpacks() || parts_[0].blocked_fits();  // there are two shards at least
     total_ = first.gradients[0];
     blocks_ = first.packed;
     blocks_->reserve(blocked_ * (shards.size() - (in_place_ ? 1 : 0)));
@@ -180,7 +180,7 @@ class ConvolutionOneDnnStep final : public Step {
     }
 
     void bind_diff_src(const Geometry& g, int groups, const memory::desc* kernel) {
-      chunk_ = b_.clip_before ? samples_near() : b_.batch;
+      chunk_ = b_.clip_before ? samples_cached() : b_.batch;
       const Descriptions d(b_, g, groups, chunk_);
       const dnnl::convolution_backward_data::primitive_desc pd(
           cpu(), dnnl::algorithm::convolution_direct, d.src, kernel ? *kernel : d.any, d.dst, d.strides,
@@ -196,12 +196,12 @@ class ConvolutionOneDnnStep final : public Step {
                    is_over() ? floats(d.src) : 0};
     }
 
-    // As many samples as divide the batch and stay in the cache, from oneDNN's kernel to the clip's.
-    int samples_near() const {
-      constexpr std::size_t kNear = 1 << 17;
+    // As many samples as divide the shard's and stay in the cache, from oneDNN's kernel to the clip's.
+    int samples_cached() const {
+      constexpr std::size_t kCached = 1 << 17;  // floats
       int samples = b_.batch;
       while (samples > 1 &&
-             (b_.batch % samples != 0 || static_cast<std::size_t>(samples) * b_.src_shape().size() > kNear))
+             (b_.batch % samples != 0 || static_cast<std::size_t>(samples) * b_.src_shape().size() > kCached))
         --samples;
       return samples;
     }

@@ -55,7 +55,7 @@ struct Binding {
   bool adds_up = false;          // or, of the first parameter, the sum of all shards', which the step adds up
   std::vector<float*> values{};  // latent values: for parameters that the layer itself keeps
   Scratch* scratch = nullptr;    // of this shard, while it computes
-  Scratch* packed = nullptr;     // of all shards of a layer, until its pass ends
+  Scratch* packed = nullptr;     // of all shards, where the step prepares()
   const Pass* pass = nullptr;
   bool training = false;
   std::optional<Clip> clip{};         // an activation that follows in place, which this step applies too
@@ -80,7 +80,7 @@ class Step {
   virtual int backward_stages() const { return stages(); }
   virtual bool prepares() const { return false; }  // whether the next two do something
   virtual void prepare_forward() {}                // once before the shards
-  virtual void prepare_backward(int /*stage*/) {}  // once before the shards' stage
+  virtual void prepare_backward(int /*stage*/) {}  // once before the shards' stage, of backward_stages()
   virtual void forward(int stage, int shard) = 0;
   // Writes the sources' diff (where bound) and the gradients of the parameters.
   virtual void backward(int stage, int shard) = 0;
@@ -174,7 +174,7 @@ class Layer {
   // Binding::adds_up.
   virtual bool adds_up(const Shapes& /*srcs*/) const { return false; }
   // Whether Step::recompute is there and worth while: dst need not be kept for the backward pass. It reads
-  // src, and nothing that its own backward pass changes.
+  // src, with scratch but nothing packed, and nothing that its own backward pass changes.
   virtual bool recomputes(const Shapes& /*srcs*/) const { return false; }
 
   virtual std::unique_ptr<Step> bind(std::span<const Binding> shards) const = 0;

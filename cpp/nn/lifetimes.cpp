@@ -149,9 +149,10 @@ void Lifetimes::reserve_workspaces(const Graph& graph, std::span<const Workspace
     const auto node = static_cast<std::size_t>(i);
     const bool again = graph.nodes()[node].layer->recomputes(graph.source_shapes(node));
     const int begin = again ? std::max(i, last[root(node + 1)]) : i;
-    const Arena::Lives lives{Arena::Life{i, i}, Arena::Life{2 * n - begin, 2 * n - i}};
-    scratch_.push_back(arena.reserve(workspaces[node].scratch, lives));
-    packed_.push_back(arena.reserve_once(workspaces[node].packed, lives));
+    const Arena::Life forward{i, i}, backward{2 * n - i, 2 * n - i};
+    scratch_.push_back(
+        arena.reserve(workspaces[node].scratch, {forward, Arena::Life{2 * n - begin, backward.last}}));
+    packed_.push_back(arena.reserve_once(workspaces[node].packed, {forward, backward}));
   }
 }
 
@@ -240,12 +241,10 @@ bool Lifetimes::clips_over_itself(const Graph& graph, std::size_t node) const {
   return layer.clip() && layer.place() == Place::over && !passes_on_[node];
 }
 
-// Its source's numbers were read by this node last: it writes their gradient over them.
-bool Lifetimes::may_write_diff_over(const Graph& graph, std::size_t node) const {
-  if (!takes_clip_[node] || clip_told_by(graph, node) != ToldBy::src) return false;
-  const std::size_t memory = root(tensor_of(graph.nodes()[node].sources[0]));
-  if (memory == 0 || memory == root(parent_.size() - 1)) return false;
-  return std::ranges::all_of(backward_readers(graph, memory), [&](std::size_t r) { return r == node; });
+// It does the gradient of a clip whose result nobody else reads, and reads that last: then it may write over
+// it.
+bool Lifetimes::writes_diff_over(const Graph& graph, std::size_t node) const {
+  return takes_clip_[node] && clip_told_by(graph, node) == ToldBy::src;
 }
 
 void Lifetimes::reserve_diffs(const Graph& graph, int batch, Arena& arena) {
@@ -284,7 +283,7 @@ void Lifetimes::reserve_diffs(const Graph& graph, int batch, Arena& arena) {
       const int until = 2 * n - (static_cast<int>(t) - 1);
       diff_[t] = here ? own : make(t, now, until);
       Memory& memory = memories_[diff_[t]];
-      if (!here && may_write_diff_over(graph, node)) memory.over = root(t);
+      if (!here && writes_diff_over(graph, node)) memory.over = root(t);
       memory.last = std::max(memory.last, until);
       edge.handle = diff_[t];
     }

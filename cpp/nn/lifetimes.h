@@ -81,7 +81,7 @@ class Lifetimes {
   void recompute_where_needed(const std::vector<Twice>& candidates, Arena& arena);
   bool is_last_to_add(const Graph& graph, std::size_t node, std::size_t source) const;
   bool clips_over_itself(const Graph& graph, std::size_t node) const;
-  bool may_write_diff_over(const Graph& graph, std::size_t node) const;
+  bool writes_diff_over(const Graph& graph, std::size_t node) const;
   void reserve_diffs(const Graph& graph, int batch, Arena& arena);
   void place_diffs();
 

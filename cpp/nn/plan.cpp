@@ -22,7 +22,7 @@ constexpr std::size_t kSmall = 1 << 18;
 // Workspaces of more floats than this are worth a place of their own among the tensors.
 constexpr std::size_t kLarge = 1 << 18;
 
-// Room behind what kernels read and write in whole vectors.
+// Room behind what kernels read in whole vectors.
 constexpr std::size_t kSlack = simd::kSlack;
 
 }  // namespace
@@ -35,14 +35,18 @@ Plan::Plan(Graph& graph, int batch, bool training) : batch_(batch), training_(tr
   build(graph, {});
   // What the steps work with is known once they are bound. Where it is much, it lies where tensors are not
   // alive.
-  const std::vector<Lifetimes::Workspace> workspaces = this->workspaces();
-  std::size_t most = 0;
-  for (const Lifetimes::Workspace& w : workspaces)
-    most = std::max(most, w.packed + static_cast<std::size_t>(shards) * w.scratch);
-  if (training && most > kLarge)
-    build(graph, workspaces);
-  else
-    place_workspaces(false);
+  const std::vector<Lifetimes::Workspace> wanted = workspaces();
+  Lifetimes::Workspace most;
+  for (const Lifetimes::Workspace& w : wanted) {
+    most.scratch = std::max(most.scratch, w.scratch);
+    most.packed = std::max(most.packed, w.packed);
+  }
+  if (training && most.packed + static_cast<std::size_t>(shards) * most.scratch > kLarge) {
+    build(graph, wanted);
+    place_workspaces_in_arena();
+  } else {
+    place_workspaces(most);
+  }
   forward_runs_ = runs(false);
   if (training) backward_runs_ = runs(true);
 }
@@ -53,10 +57,9 @@ void Plan::build(Graph& graph, std::span<const Lifetimes::Workspace> workspaces)
   const int largest = (batch_ + shards() - 1) / shards();
   tensors_ = Lifetimes(graph, largest, training_, arena_, workspaces);
   arena_.allocate();
-  place(graph);
+  if (steps_.empty()) place(graph);  // the same whatever the workspaces are
   if (training_) place_gradients(graph);
   bind(graph);
-  if (!workspaces.empty()) place_workspaces(true);
 }
 
 float* Plan::at(int shard, Arena::Handle handle, std::size_t size) {
@@ -201,20 +204,22 @@ std::vector<Lifetimes::Workspace> Plan::workspaces() const {
   return found;
 }
 
-// In the arena each node's lies by itself; elsewhere all nodes of a shard use the same memory.
-void Plan::place_workspaces(bool in_arena) {
-  workspace_.resize(in_arena ? 0 : static_cast<std::size_t>(shards()) + 1);
-  const std::vector<Lifetimes::Workspace> wanted = workspaces();
-  for (std::size_t k = 0; k < workspace_.size(); ++k) {
-    const auto size =
-        k + 1 < workspace_.size() ? &Lifetimes::Workspace::scratch : &Lifetimes::Workspace::packed;
-    workspace_[k] = Buffer<float>((*std::ranges::max_element(wanted, {}, size)).*size);
-  }
+// All nodes of a shard use the same memory.
+void Plan::place_workspaces(const Lifetimes::Workspace& most) {
+  for (int s = 0; s < shards(); ++s) scratch_memory_.emplace_back(most.scratch);
+  packed_memory_ = Buffer<float>(most.packed);
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    for (std::size_t s = 0; s < scratch_[i].size(); ++s)
-      scratch_[i][s].place(in_arena ? arena_.at(tensors_.scratch(i), static_cast<int>(s))
-                                    : workspace_[s].data());
-    packed_[i].place(in_arena ? arena_.at(tensors_.packed(i)) : workspace_.back().data());
+    for (std::size_t s = 0; s < scratch_[i].size(); ++s) scratch_[i][s].place(scratch_memory_[s].data());
+    packed_[i].place(packed_memory_.data());
+  }
+}
+
+// Each node's lies by itself.
+void Plan::place_workspaces_in_arena() {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    for (int s = 0; s < shards(); ++s)
+      scratch_[i][static_cast<std::size_t>(s)].place(arena_.at(tensors_.scratch(i), s));
+    packed_[i].place(arena_.at(tensors_.packed(i)));
   }
 }
 
@@ -294,7 +299,8 @@ void Plan::add_partial_gradients(std::size_t node) {
 
 std::size_t Plan::arena_bytes() const {
   std::size_t floats = src_.size() + output_.size() + diff_dst_.size() + partials_.size() + arena_.size();
-  for (const Buffer<float>& w : workspace_) floats += w.size();
+  floats += packed_memory_.size();
+  for (const Buffer<float>& s : scratch_memory_) floats += s.size();
   std::size_t bytes = floats * sizeof(float);
   for (const auto& step : steps_) bytes += step->own_bytes();
   return bytes;

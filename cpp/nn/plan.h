@@ -53,7 +53,8 @@ class Plan {
   float* at(int shard, Arena::Handle handle, std::size_t size);
   void build(Graph& graph, std::span<const Lifetimes::Workspace> workspaces);
   void bind(const Graph& graph);
-  void place_workspaces(bool in_arena);
+  void place_workspaces(const Lifetimes::Workspace& most);
+  void place_workspaces_in_arena();
   std::vector<Lifetimes::Workspace> workspaces() const;
   std::vector<Run> runs(bool backward) const;
   void add_partial_gradients(std::size_t node);
@@ -75,7 +76,8 @@ class Plan {
   std::vector<std::vector<std::vector<Sum>>> sums_;  // [node][shard]
   std::vector<std::vector<Scratch>> scratch_;        // [node][shard]
   std::vector<Scratch> packed_;                      // [node]
-  std::vector<Buffer<float>> workspace_;  // of each shard, and of all; empty where the arena holds it
+  std::vector<Buffer<float>> scratch_memory_;        // of each shard; empty where the arena holds it
+  Buffer<float> packed_memory_;
   std::vector<std::unique_ptr<Step>> steps_;
   std::vector<Run> forward_runs_, backward_runs_;
   struct Gradient {

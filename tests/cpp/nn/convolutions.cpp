@@ -97,3 +97,11 @@ TEST_CASE("strides beyond the kernel, single pixels and multipliers pass their e
   for (Graph* g : {&strides, &pixel, &multiplied})
     for (const int batch : {1, 5}) examine(*g, batch);
 }
+
+TEST_CASE("a wide convolution does the gradient of the clip before it", "[nn]") {
+  const nn::Window same{3, 3, 1, 1, nn::Padding::same};
+  const auto clip = GENERATE("relu", "relu6");
+  Graph g({4, 3, 2}, Layers{convolution("narrow", 16, same), activation("clip", clip),
+                            convolution("wide", 16, same), global("mean", kAverage), dense("out", 2)});
+  examine(g, 3, [](std::size_t i) { return 8 * Key(6).normal(i); });  // far enough for both ends
+}
