@@ -49,9 +49,14 @@ class Callback:
         """After the last epoch."""
 
 
-def _monitored(logs: Logs, monitor: str) -> float:
+def _monitored(callback: EarlyStopping | ReduceLROnPlateau, logs: Logs) -> float:
+    monitor = callback.monitor
     if monitor not in logs:
-        raise ConfigError(f"[callback] monitor must be one of {', '.join(logs)}; got {monitor!r}")
+        is_unseen = monitor in ("val_loss", "val_accuracy")
+        cure = f". Give fit validation_data=(x, y), or monitor={monitor[4:]!r}" if is_unseen else ""
+        raise ConfigError(
+            f"[{type(callback).__name__}] monitor must be one of {', '.join(logs)}; got {monitor!r}{cure}"
+        )
     return logs[monitor]
 
 
@@ -81,7 +86,7 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
         if epoch < self.start_from_epoch:
             return
-        value = _sign(self.monitor) * _monitored(logs, self.monitor)
+        value = _sign(self.monitor) * _monitored(self, logs)
         if value < self.best - self.min_delta:
             self.best, self.best_epoch = value, epoch
             if self.restore_best_weights:
@@ -110,7 +115,7 @@ class ReduceLROnPlateau(Callback):
         self.best, self.wait = math.inf, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs, model: Model, state: FitState) -> None:
-        value = _sign(self.monitor) * _monitored(logs, self.monitor)
+        value = _sign(self.monitor) * _monitored(self, logs)
         if value < self.best - self.min_delta:
             self.best, self.wait = value, 0
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 from qkdflow.errors import ConfigError
 
@@ -11,9 +12,12 @@ from qkdflow.errors import ConfigError
 def _check(optimizer: object, **values: tuple[float, float]) -> None:
     """ConfigError where a value is below 0, or not below its limit: each is (value, limit)."""
     for name, (value, limit) in values.items():
-        if not 0 <= value < limit:
+        if not (isinstance(value, Real) and 0 <= value < limit):
             least = "a finite number from 0 on" if math.isinf(limit) else f"at least 0 and below {limit:g}"
-            raise ConfigError(f"[{type(optimizer).__name__}] {name} must be {least}; got {value}")
+            is_schedule = name == "learning_rate" and not isinstance(value, Real | str)
+            cure = ". A schedule is a callback: fit(..., callbacks=[step_decay(10)])" if is_schedule else ""
+            got = type(value).__name__ if is_schedule else value if isinstance(value, Real) else repr(value)
+            raise ConfigError(f"[{type(optimizer).__name__}] {name} must be {least}; got {got}{cure}")
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,16 @@ Optimizer = Adam | SGD
 
 
 def get(optimizer: Optimizer | str) -> Optimizer:
-    """The optimiser, or the one of that name with its defaults. ConfigError for another name."""
-    if not isinstance(optimizer, str):
+    """The optimiser, or the one of that name with its defaults. ConfigError for another name, and for what is none."""
+    if isinstance(optimizer, Optimizer):
         return optimizer
     known: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "adamw": AdamW, "sgd": SGD}
-    if optimizer.lower() not in known:
-        raise ConfigError(f"[optimizer] must be one of {', '.join(known)}; got {optimizer!r}")
-    return known[optimizer.lower()]()
+    if isinstance(optimizer, str) and optimizer.lower() in known:
+        return known[optimizer.lower()]()
+    got = f"the class {optimizer.__name__}" if isinstance(optimizer, type) else repr(optimizer)
+    raise ConfigError(
+        f"[optimizer] must be one of {', '.join(known)}, or made, such as Adam(learning_rate=1e-3); got {got}"
+    )
 
 
 def core_name(optimizer: Optimizer) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 from qkdflow import _core, quantizers
@@ -59,6 +61,11 @@ class ReLU(Layer):
     negative_slope: float = 0.0
     base_name: ClassVar[str] = "re_lu"
 
+    def __post_init__(self) -> None:
+        _need_finite(self, "negative_slope", self.negative_slope)
+        if self.max_value is not None:
+            _need_finite(self, "max_value", self.max_value, 0.0)
+
     def core(self, src: Shape) -> list[_core.Layer]:
         if self.negative_slope:
             return [_core.Activation(self.name, "leaky_relu", slope=self.negative_slope, high=self.max_value)]
@@ -71,6 +78,9 @@ class LeakyReLU(Layer):
 
     alpha: float = 0.3
     base_name: ClassVar[str] = "leaky_re_lu"
+
+    def __post_init__(self) -> None:
+        _need_finite(self, "alpha", self.alpha)
 
     def core(self, src: Shape) -> list[_core.Layer]:
         return [_core.Activation(self.name, "leaky_relu", slope=self.alpha)]
@@ -94,6 +104,12 @@ class QActivation(Layer):
 
     def core(self, src: Shape) -> list[_core.Layer]:
         return [self.quantizer.activation(self.name)]
+
+
+def _need_finite(layer: Layer, name: str, value: float, least: float = -math.inf) -> None:
+    if not (isinstance(value, Real) and math.isfinite(value) and value >= least):
+        limit = "" if math.isinf(least) else f" from {least:g} on"
+        raise ConfigError(f"[{type(layer).__name__}] {name} must be a finite number{limit}; got {value!r}")
 
 
 def _word(activation: Any) -> str:

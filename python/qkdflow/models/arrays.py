@@ -87,13 +87,34 @@ def labels(y: ArrayLike | None, name: str, x: Samples, classes: int) -> NDArray[
         raise DataError(f"[{name}] labels are required: x brings none")
     array, samples = _numbers(y, name), len(x)
     if array.ndim == 2 and array.shape[1] == classes > 1:
-        array = array.argmax(axis=1)
+        array = _hot(array, name)
     array = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array
     if array.shape != (samples,):
         raise DataError(
             f"[{name}] must hold {samples} labels, or rows of {classes}, one a row of x; got {np.asarray(y).shape}"
         )
-    whole = array.dtype.kind in "biu" or bool(np.all(array == np.rint(array)))
-    if not whole or array.min() < 0 or array.max() >= classes:
-        raise DataError(f"[{name}] labels must be 0 to {classes - 1} for a network of {classes} outputs; got others")
+    known = (array == np.rint(array)) & (array >= 0) & (array < classes)
+    if not known.all():
+        row = int((~known).argmax())
+        limits = f"labels must be 0 to {classes - 1} for a network of {classes} outputs"
+        cure = ". A network tells as many classes apart as it has outputs; for two, end it with Dense(2)"
+        raise DataError(f"[{name}] {limits}; got {array[row]} in row {row}{cure if classes == 1 else ''}")
     return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def _hot(rows: NDArray[Any], name: str) -> NDArray[np.intp]:
+    """The class of each one-hot row."""
+    one_hot = ((rows == 0) | (rows == 1)).all(axis=1) & ((rows == 1).sum(axis=1) == 1)
+    if not one_hot.all():
+        row = int((~one_hot).argmax())
+        raise DataError(
+            f"[{name}] rows of {rows.shape[1]} must be one-hot, one 1 and else 0; got {_row(rows[row])} in row {row}. "
+            "Give class numbers (samples,) or one-hot rows; soft targets are learnt with teacher_logits"
+        )
+    classes: NDArray[np.intp] = rows.argmax(axis=1)
+    return classes
+
+
+def _row(row: NDArray[Any]) -> str:
+    """Its first numbers."""
+    return f"[{', '.join(f'{v:g}' for v in row[:8])}{', ...' if len(row) > 8 else ''}]"

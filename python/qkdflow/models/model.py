@@ -17,6 +17,7 @@ from qkdflow.fitted import whole
 from qkdflow.layers import Input, Layer, Tensor
 from qkdflow.layers.activations import is_softmax
 from qkdflow.models import saving, training
+from qkdflow.models.arguments import check, need_vector, validation_pair
 from qkdflow.models.arrays import Samples, evaluated, inputs, labels, predicted, samples
 from qkdflow.models.teaching import Hint, lesson
 from qkdflow.models.topology import Topology, between, build, chain, count
@@ -141,18 +142,20 @@ class Model:
         `optimizer_state` has them (tensors that it does not name start anew): it is left as they are after.
         Epochs count from `initial_epoch` to `epochs`, as Keras has it.
         `key` orders the samples: same data, model and key, same bits. Ctrl-C raises KeyboardInterrupt; the model
-        keeps what it has learnt. ValueError (DataError) for arrays that do not fit.
+        keeps what it has learnt. ValueError (DataError) for arrays that do not fit; ConfigError where the output is no
+        vector of logits, and for arguments that are not as said here.
         """
         batch_size = whole(batch_size, "fit", "batch_size", 1)
         epochs = whole(epochs, "fit", "epochs", 0)
+        check(self, callbacks, augmentation, bit_widths, optimizer_state)
         learnt = samples(x, "x", self.input_shape)
         y = self._labels(y, "y", learnt)
         told = lesson(self, learnt, teacher, teacher_logits, hints, _key(key))
         valid = None
         if validation_data is not None:
-            pair = validation_data if isinstance(validation_data, tuple) else (validation_data, None)
-            x_valid = samples(pair[0], "validation x", self.input_shape)
-            valid = x_valid, self._labels(pair[1], "validation y", x_valid)
+            unseen, classes = validation_pair(validation_data)
+            x_valid = samples(unseen, "validation x", self.input_shape)
+            valid = x_valid, self._labels(classes, "validation y", x_valid)
         change = augmentation or Augmentation()
         trainer = _core.Trainer(
             told.student.graph,
@@ -182,6 +185,7 @@ class Model:
         return history
 
     def _labels(self, y: ArrayLike | None, name: str, x: Samples) -> NDArray[np.int32]:
+        need_vector(self)
         return labels(y, name, x, self.output_shape[-1])
 
     def logits(self, x: ArrayLike | Source) -> FloatArray:
@@ -204,7 +208,7 @@ class Model:
         return self.graph.evaluate(inputs(x, "x", self.input_shape).astype(np.float64))
 
     def evaluate(self, x: ArrayLike | Source, y: ArrayLike | None = None) -> tuple[float, float]:
-        """(mean cross-entropy, accuracy)."""
+        """(mean cross-entropy, accuracy). ConfigError where the output is no vector, DataError as in `fit`."""
         seen = samples(x, "x", self.input_shape)
         return evaluated(self.graph, seen, self._labels(y, "y", seen))
 

@@ -117,6 +117,7 @@ def lesson(
     teachers = [] if teacher is None else list(teacher) if isinstance(teacher, Sequence) else [teacher]
     if teacher is not None and not (teachers and all(hasattr(t, "logits") for t in teachers)):
         got = ", ".join(type(t).__name__ for t in teachers) or "none"
+        got = f"{teacher!r}. Read a file with load_model" if isinstance(teacher, str) else got
         raise ConfigError(f"[fit] teacher must be a model or several; got {got}")
     if hints and len(teachers) != 1:
         raise ConfigError(f"[fit] hints need one teacher, a model and not its logits alone; got {len(teachers)}")

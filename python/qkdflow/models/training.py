@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from qkdflow import _core
 from qkdflow.callbacks import Callback, FitState, Logs
 from qkdflow.cards import card, grid, lines
+from qkdflow.errors import ConfigError
+from qkdflow.fitted import whole
 from qkdflow.models.arrays import Samples, evaluated
 from qkdflow.sources import Reader
 
@@ -56,6 +59,11 @@ class Augmentation:
     flip: bool = False
     crop: int = 0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.flip, bool):
+            raise ConfigError(f"[Augmentation] flip must be True or False; got {self.flip!r}")
+        object.__setattr__(self, "crop", whole(self.crop, "Augmentation", "crop", 0))
+
 
 @dataclass(frozen=True)
 class Set:
@@ -83,10 +91,9 @@ def epochs(
     """Trains from epoch `first` to before epoch `count`, with the callbacks between them."""
     history: dict[str, list[float]] = {}
     state = FitState(model.optimizer.learning_rate, epoch=first)
-    for callback in callbacks:
-        callback.on_train_begin(model, state)
+    author = _told(callbacks, state, "fit", lambda callback: callback.on_train_begin(model, state))
     for epoch in range(first, count):
-        rates = state.rates(epoch, data.steps)
+        rates = _checked(state.rates(epoch, data.steps), author)
         told.begin_epoch()
         if bit_widths is not None:
             trainer.set_bit_costs(state.bit_weight, told.widths(bit_widths))
@@ -101,10 +108,30 @@ def epochs(
         logs["learning_rate"] = rates[0]
         for name, value in logs.items():
             history.setdefault(name, []).append(value)
-        for callback in callbacks:
-            callback.on_epoch_end(epoch, logs, model, state)
+        author = _told(callbacks, state, author, partial(_end, epoch, logs, model, state))
         if state.stop:
             break
     for callback in callbacks:
         callback.on_train_end(model, state)
     return History(history)
+
+
+def _end(epoch: int, logs: Logs, model: Model, state: FitState, callback: Callback) -> None:
+    callback.on_epoch_end(epoch, logs, model, state)
+
+
+def _told(callbacks: Sequence[Callback], state: FitState, author: str, tell: Callable[[Callback], None]) -> str:
+    """Tells all of them; the class of the last one that changed the learning rate, or who had set it before."""
+    for callback in callbacks:
+        before = state.learning_rate, state.schedule
+        tell(callback)
+        if (state.learning_rate, state.schedule) != before:
+            author = type(callback).__name__
+    return author
+
+
+def _checked(rates: list[float], author: str) -> list[float]:
+    for rate in rates:
+        if not (hasattr(rate, "__float__") and 0 <= rate < math.inf):
+            raise ConfigError(f"[{author}] the learning rate must be a finite number from 0 on; got {rate!r}")
+    return rates
