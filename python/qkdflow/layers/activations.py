@@ -19,6 +19,11 @@ def after(layer: Layer, activation: Quantizer | str | None) -> list[_core.Layer]
     """The engine's layers of an activation that a layer brings with it."""
     if activation in (None, "linear"):
         return []
+    if isinstance(activation, Layer):
+        got = type(activation).__name__
+        raise ConfigError(
+            f"[{layer.name}] activation must be a name or a quantiser; got the layer {got}. List it after this layer"
+        )
     made = _made(activation, f"{layer.name}_{_word(activation)}")
     return made.core(())
 

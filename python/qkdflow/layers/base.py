@@ -84,7 +84,11 @@ def need_rank(layer: Layer, src: Shape, rank: int) -> None:
 def param(
     initializer: str, quantizer: Quantizer | str | None = None, regularizer: L1L2 | None = None
 ) -> _core.ParamSpec:
-    """How the engine makes and quantises a parameter tensor."""
+    """How the engine makes and quantises a parameter tensor. ConfigError for a regulariser that is none."""
+    if not isinstance(regularizer, L1L2 | None):
+        raise ConfigError(
+            f"[kernel_regularizer] must be of qkdflow.regularizers, such as l2(0.01); got {regularizer!r}"
+        )
     pull = (0.0, 0.0) if regularizer is None else (regularizer.l1, regularizer.l2)
     if quantizer is None:
         return _core.ParamSpec(initializer, regularizer=pull)

@@ -37,7 +37,9 @@ class Model:
     the last layer is a softmax, `predict` applies it, `logits` never does.
     """
 
-    def __init__(self, inputs: Layer | Tensor, outputs: Tensor, name: str = "model", key: Key | int = 0) -> None:
+    def __init__(
+        self, inputs: Layer | Tensor, outputs: Layer | Tensor, name: str = "model", key: Key | int = 0
+    ) -> None:
         self._build(between(inputs, outputs), name, key)
 
     @classmethod
@@ -281,7 +283,7 @@ class Model:
 class Sequential(Model):
     """A chain of layers. The first must be an Input."""
 
-    def __init__(self, layers: Sequence[Layer], name: str = "sequential", key: Key | int = 0) -> None:
+    def __init__(self, layers: Sequence[Layer] = (), name: str = "sequential", key: Key | int = 0) -> None:
         self._build(chain(layers), name, key)
 
 

@@ -33,20 +33,28 @@ class Stage:
 
 def chain(given: Sequence[Layer]) -> Topology:
     """Layers one after the other; the first must be an Input."""
-    if not given or not isinstance(given[0], layers.Input):
+    if isinstance(given, Layer) or not given:
+        raise ConfigError(
+            "[Sequential] a list of layers is required, the first an Input(shape=...): "
+            "Sequential([Input((4,)), Dense(2)]), with no add afterwards"
+        )
+    for layer in given:
+        _need_layer(layer)
+    if not isinstance(given[0], layers.Input):
         raise ConfigError("[Sequential] the first layer must be an Input(shape=...)")
+    _need_once(given, "Sequential")
     named = _named(given)
     names = [layer.name for layer in named]
     return Topology(named, {n: tuple(names[i - 1 : i]) for i, n in enumerate(names)})
 
 
-def between(inputs: Layer | Tensor, outputs: Tensor) -> Topology:
+def between(inputs: Layer | Tensor, outputs: Layer | Tensor) -> Topology:
     """What lies between an Input and a tensor, in the order in which the tensors were made."""
-    source = layers.base.tensor(inputs)
+    source, end = _one(inputs, "inputs"), _one(outputs, "outputs")
     if not isinstance(source.layer, layers.Input):
         raise ConfigError("[Model] inputs must be one Input(shape=...)")
     order: list[Tensor] = []
-    waiting = [(outputs, False)]
+    waiting = [(end, False)]
     seen: set[int] = set()
     while waiting:  # depth first, without recursion: networks may be hundreds of layers deep
         tensor, ready = waiting.pop()
@@ -59,8 +67,7 @@ def between(inputs: Layer | Tensor, outputs: Tensor) -> Topology:
     strangers = [t.layer for t in order if isinstance(t.layer, layers.Input) and t is not source]
     if strangers or source not in order:
         raise ConfigError("[Model] outputs must be computed from inputs, and from no other Input")
-    if len({id(t.layer) for t in order}) < len(order):
-        raise ConfigError("[Model] a layer may be called once: layers do not share weights. Make another layer")
+    _need_once([t.layer for t in order], "Model")
     named = _named([t.layer for t in order])
     name_of = {id(t): layer.name for t, layer in zip(order, named, strict=True)}
     return Topology(named, {name_of[id(t)]: tuple(name_of[id(s)] for s in t.sources) for t in order})
@@ -116,7 +123,45 @@ def count(graph: _core.Graph, params: Sequence[int]) -> int:
     return sum(math.prod(graph.param_shape(i)) for i in params)
 
 
+def _one(given: object, what: str) -> Tensor:
+    """A tensor. ConfigError for a list of them."""
+    if isinstance(given, list | tuple):
+        raise ConfigError(
+            f"[Model] {what} must be one tensor; got a list of {len(given)}. A model has one input and one output: "
+            "give the tensor itself; Concatenate joins several"
+        )
+    if not isinstance(given, Layer | Tensor):
+        raise ConfigError(f"[Model] {what} must be one tensor; got {given!r}")
+    return layers.base.tensor(given)
+
+
+def _need_layer(given: object) -> None:
+    """ConfigError for what cannot stand in a chain."""
+    if isinstance(given, Layer):
+        return
+    got, cure = type(given).__name__, ""
+    if isinstance(given, type):
+        got, cure = f"the class {given.__name__}", ". Call it"
+    elif isinstance(given, Tensor):
+        cure = ". Tensors are of the functional API: Model(inputs, outputs)"
+    elif hasattr(given, "layers"):
+        cure = ". A model is no layer: list its layers, *model.layers[1:] without its Input; their weights start anew"
+    elif isinstance(given, str):
+        got = repr(given)
+    raise ConfigError(f"[Sequential] only layers may be listed; got {got}{cure}")
+
+
+def _need_once(given: Sequence[Layer], where: str) -> None:
+    if len({id(layer) for layer in given}) < len(given):
+        word = "called" if where == "Model" else "listed"
+        raise ConfigError(f"[{where}] a layer may be {word} once: layers do not share weights. Make another layer")
+
+
 def _named(given: Sequence[Layer]) -> tuple[Layer, ...]:
+    names = [layer.name for layer in given if layer.name]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"[{twice[0]}] layers' names must differ; several layers are called so")
     used = {layer.name for layer in given if layer.name}
     named = []
     for layer in given:

@@ -42,8 +42,13 @@ def get(quantizer: Quantizer | str) -> Quantizer:
 
     The text is parsed, not run.
     """
-    if not isinstance(quantizer, str):
+    if isinstance(quantizer, Quantizer):
         return quantizer
+    if not isinstance(quantizer, str):
+        got = f"the class {quantizer.__name__}; call it" if isinstance(quantizer, type) else repr(quantizer)
+        raise ConfigError(
+            f"[quantizer] must be a quantiser, such as quantized_bits(8, 0, alpha=1), or its text; got {got}"
+        )
     try:
         name, args, kwargs = _call(quantizer)
         order = _arguments(name)
