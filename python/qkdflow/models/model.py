@@ -95,7 +95,8 @@ class Model:
     ) -> None:
         """The loss is softmax cross-entropy on logits (labels or one-hot rows alike), the metric is accuracy.
 
-        ConfigError for others, and for an optimiser that is not known.
+        Without it, `fit` trains with Adam(1e-3). It is no part of a saved model. ConfigError for others, and for an
+        optimiser that is not known.
         """
         if loss not in LOSSES:
             raise ConfigError(f"[compile] loss must be one of {', '.join(LOSSES)}; got {loss!r}")
@@ -127,7 +128,9 @@ class Model:
         optimizer_state: dict[str, NDArray[np.float64]] | None = None,
         key: Key | int = 0,
     ) -> History:
-        """Trains; returns the history. x (samples, *input_shape) raw, y labels (samples,) or one-hot rows.
+        """Trains, with Adam(1e-3) where `compile` said nothing else; returns the history.
+
+        x (samples, *input_shape) raw, y labels (samples,) or one-hot rows.
 
         x may stay on the disk: a `qkdflow.sources.Source` (its labels serve where y is None), np.load's memory map, an
         h5py dataset. A thread reads its batches ahead; same data, same bits as in memory.
@@ -267,7 +270,10 @@ class Model:
         ]
 
     def save(self, directory: str | Path) -> None:
-        """Writes model.json and model.npz (latent parameters and masks); same model, same bytes."""
+        """Writes model.json and model.npz (latent parameters and masks); same model, same bytes.
+
+        The optimiser and a pruning schedule are not kept: compile and prune_low_magnitude again before the next fit.
+        """
         saving.save(self, Path(directory))
 
     def _repr_html_(self) -> str:
