@@ -35,10 +35,11 @@ def write_onnx(model: Model, path: str | Path) -> tuple[str, ...]:
     last = writer.tensors[model.layers[-1].name]
     writer.graph.names.remove(OUTPUT_NAME)  # kept for this node
     output = writer.graph.node("Identity", OUTPUT_NAME, [last], model.output_shape)
-    writer.graph.write(Path(path), INPUT_NAME, output, {})
-    if model.input.type is None:
-        return ()
     kind = model.input.type
+    properties = {} if kind is None else {"qkdflow.input_type": kind.hls4ml_type}
+    writer.graph.write(Path(path), INPUT_NAME, output, properties)
+    if kind is None:
+        return ()
     return (f"inputs are cut to the range of {kind.ap_type}, not rounded to its step of {kind.step}",)
 
 
@@ -114,6 +115,8 @@ class _Writer:
                 slope, most = float(layer.negative_slope), layer.max_value
                 if most is not None and slope == 0.0:
                     return self.clip(name, source, 0.0, float(most), shape)
+                if slope == 0.0:
+                    return graph.node("Relu", name, [source], shape)
                 made = graph.node("LeakyRelu", f"{name}_relu", [source], shape, alpha=slope)
                 return made if most is None else self.capped(name, made, float(most), shape)
         raise ConfigError(

@@ -32,6 +32,10 @@ def softmax(op: Op) -> None:
 def clip(op: Op) -> None:
     low = float(op.const(1).array) if op.has(1) else -np.inf
     high = float(op.const(2).array) if op.has(2) else np.inf
+    kind = op.graph.nodes[op.ref().name].arguments.get("type")  # of an Input that the file types
+    if kind is not None and (np.float32(low), np.float32(high)) == (np.float32(kind.low), np.float32(kind.high)):
+        op.give(positive(op.ref(), kind.low >= 0))
+        return
     if low != 0 or not high > 0:
         raise op.refuse("min must be 0, and max above it or none", f"{low}, {high}")
     top = None if np.isinf(high) else high
@@ -73,14 +77,38 @@ def constant(op: Op) -> None:
 
 
 def add(op: Op) -> None:
-    a, b = op.inputs
-    if isinstance(a, Ref) and isinstance(b, Ref):
-        same = a.order == b.order and (a.flat is b.flat or np.array_equal(a.flat, b.flat))  # type: ignore[arg-type]
-        if not same or a.shape != b.shape:
-            raise op.refuse("sources must have one shape", f"{a.onnx_shape}, {b.onnx_shape}")
-        op.give(positive(op.add("Add", (a, b), {}), a.is_positive and b.is_positive))
+    """Add, and Sum, which takes any number of sources."""
+    values = op.inputs
+    refs = tuple(v for v in values if isinstance(v, Ref))
+    if len(refs) == len(values) > 1:
+        first = refs[0]
+        for other in refs[1:]:
+            same_places = first.flat is other.flat or np.array_equal(first.flat, other.flat)  # type: ignore[arg-type]
+            if first.order != other.order or first.shape != other.shape or not same_places:
+                raise op.refuse("sources must have one shape", ", ".join(str(r.onnx_shape) for r in refs))
+        op.give(positive(op.add("Add", refs, {}), all(r.is_positive for r in refs)))
+    elif len(values) == 2:
+        _arithmetic(op, lambda ref, c: _biased(op, ref, c) or _rescaled(op, ref, 1.0, spread(c.array, ref)))
+    elif len(values) == 1:
+        op.give(values[0])
+    else:
+        raise op.refuse("of more than two sources all must be computed")
+
+
+def minimum(op: Op) -> None:
+    """A cap on what a LeakyRelu gives, or on what is never below zero."""
+    source, top = op.ref(), op.const(1).array
+    if len(op.inputs) != 2 or top.size != 1 or not float(top.reshape(-1)[0]) > 0:
+        raise op.refuse("a computed source and one number above 0 are required", f"{top.reshape(-1)[:3]}")
+    most, node = float(top.reshape(-1)[0]), op.graph.nodes[source.name]
+    if source.is_positive:
+        op.give(positive(op.add("ReLU", source, {"max_value": most, "negative_slope": 0.0})))
         return
-    _arithmetic(op, lambda ref, c: _biased(op, ref, c) or _rescaled(op, ref, 1.0, spread(c.array, ref)))
+    if node.kind != "LeakyReLU" or node.arguments["alpha"] < 0 or not op.graph.is_read_once(source):
+        raise op.refuse("the source must come from a Relu, or from a LeakyRelu that nothing else reads")
+    capped = {"max_value": most, "negative_slope": node.arguments["alpha"]}
+    op.graph.nodes[source.name] = replace(node, kind="ReLU", arguments=capped)
+    op.give(source)
 
 
 def subtract(op: Op) -> None:
@@ -102,7 +130,7 @@ def divide(op: Op) -> None:
     _arithmetic(op, lambda ref, c: _rescaled(op, ref, spread(1 / c.array, ref), 0.0))
 
 
-_ON_CONSTANTS: dict[str, Any] = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
+_ON_CONSTANTS: dict[str, Any] = {"Add": np.add, "Sum": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
 
 
 def _arithmetic(op: Op, by: Callable[[Ref, Const], Ref]) -> None:
@@ -123,12 +151,10 @@ def _biased(op: Op, ref: Ref, bias: Const) -> Ref | None:
     """A bias that follows a product becomes that layer's own, where nothing else reads the product."""
     graph = op.graph
     node = graph.nodes[ref.name]
-    read = [name for name, value in graph.values.items() if isinstance(value, Ref) and value.name == ref.name]
-    is_alone = sum(graph.uses[name] for name in read) == 1
     units = ref.shape[-1]
     fits = bias.array.size == bias.array.shape[-1] == units if bias.array.ndim else False
     is_dense = node.kind in ("Dense", "QDense") and not node.arguments["use_bias"]
-    if not (is_dense and is_alone and fits and ref.flat is None):
+    if not (is_dense and graph.is_read_once(ref) and fits and ref.flat is None):
         return None
     arguments = {**node.arguments, "use_bias": True}
     if bias.quantizer is not None:

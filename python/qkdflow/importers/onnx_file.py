@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkdflow.errors import ToolError
+from qkdflow.importers.input_type import input_type
 from qkdflow.importers.network import Network
 from qkdflow.importers.onnx_graph import translate
 from qkdflow.importers.shapes import Shape
@@ -41,8 +43,12 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Network:
     if model.graph.sparse_initializer:
         raise refusal(where, "sparse initializers are not supported")
     version = f"ONNX opset {opset}"
+    is_own = model.producer_name == "qkdflow"
+    types = {p.value for p in model.metadata_props if p.key == "qkdflow.input_type"} if is_own else set()
+    own_type = input_type(next(iter(types), None), where)
     with reading(where):
-        return translate(model.graph, tensors, where, version, lambda t: _array(onnx, t, path), input_shape)
+        to_array = partial(_array, onnx, path=path)
+        return translate(model.graph, tensors, where, version, to_array, input_shape, own_type, is_own)
 
 
 def _array(onnx: Any, tensor: Any, path: Path) -> NDArray[Any]:

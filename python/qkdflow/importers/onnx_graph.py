@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qkdflow._core import FixedPoint
 from qkdflow.importers.network import Network, Node
 from qkdflow.importers.onnx_values import Const, Ref, channels_last, plain
 from qkdflow.importers.shapes import Shape, infer
@@ -97,6 +98,11 @@ class Graph:
             raise refusal(where, "every input must be computed before it is read", name)
         return self.values[name]
 
+    def is_read_once(self, ref: Ref) -> bool:
+        """Whether one operator alone reads what this node computes, under any of its names."""
+        names = [name for name, value in self.values.items() if isinstance(value, Ref) and value.name == ref.name]
+        return sum(self.uses[name] for name in names) == 1
+
     def attribute(self, proto: Any) -> Any:
         if proto.type in (5, 10):  # a graph, or graphs
             raise refusal(self.file, "branches and loops inside an operator are not supported", proto.name)
@@ -133,8 +139,10 @@ def translate(
     version: str,
     to_array: Callable[[Any], NDArray[Any]],
     input_shape: Shape | None,
+    own_type: FixedPoint | None = None,
+    is_own: bool = False,
 ) -> Network:
-    """The network of a GraphProto."""
+    """The network of a GraphProto. is_own: qkdflow wrote it, channels last; own_type: as it says of the input."""
     from qkdflow.importers.onnx_rules import RULES
 
     graph = Graph(file, to_array)
@@ -143,7 +151,8 @@ def translate(
     graph.uses.update(o.name for o in proto.output)
     for value in proto.input:
         if value.name not in tensors:
-            _input(graph, proto, value, input_shape)
+            first = not is_own and _meets_spatial(proto, value.name)
+            _input(graph, value, input_shape, first, {} if own_type is None else {"type": own_type})
     for node in proto.node:
         where = f"{file}: {node.op_type} {node.name or node.output[0]}"
         is_known = node.op_type in RULES and (node.domain in ("", "ai.onnx") or node.op_type in _QUANT)
@@ -159,7 +168,9 @@ def translate(
     return Network(name, file, version, tuple(graph.nodes.values()), outputs, tuple(graph.notes))
 
 
-def _input(graph: Graph, proto: Any, value: Any, input_shape: Shape | None) -> None:
+def _input(
+    graph: Graph, value: Any, input_shape: Shape | None, channels_first: bool, arguments: dict[str, Any]
+) -> None:
     where = f"{graph.file}: input {value.name}"
     kind = value.type.tensor_type
     if kind.elem_type not in (1, 10, 11):
@@ -168,11 +179,11 @@ def _input(graph: Graph, proto: Any, value: Any, input_shape: Shape | None) -> N
     rank = len(dims) - 1
     if rank < 1:
         raise refusal(where, "a batch axis and at least one more are required", dims)
-    order = channels_last(rank) if rank > 1 and _meets_spatial(proto, value.name) else plain(rank)
+    order = channels_last(rank) if rank > 1 and channels_first else plain(rank)
     shape = tuple(dims[axis] for axis in order[1:])
     shape = shape if input_shape is None else tuple(input_shape)
     name = graph._unique(value.name)
-    graph.nodes[name] = Node(name, "Input", {"shape": shape})
+    graph.nodes[name] = Node(name, "Input", {"shape": shape, **arguments})
     known, _ = infer(where, "Input", {"shape": shape}, [])
     graph.values[value.name] = Ref(name, known, order)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qkdflow.importers.onnx_graph import Op, positive
+from qkdflow.importers.onnx_graph import Op, Rule, positive
 from qkdflow.importers.onnx_shaping import pads, same_or_padded, same_pads
 from qkdflow.importers.onnx_values import Ref
 
@@ -50,25 +50,31 @@ def _divides(op: Op, source: Ref, size: Sequence[int], strides: Sequence[int]) -
     return all((n + low + high - k) % s == 0 for n, (low, high), k, s in spans)
 
 
-def global_average(op: Op) -> None:
-    _global(op, "Average", True)
+def whole(how: str) -> Rule:
+    """GlobalAveragePool, GlobalMaxPool."""
+
+    def rule(op: Op) -> None:
+        _whole(op, how, True, op.ref().is_image)
+
+    return rule
 
 
-def global_max(op: Op) -> None:
-    _global(op, "Max", True)
+def reduced(how: str) -> Rule:
+    """ReduceMean, ReduceMax: over an image, whose channels may be first or last."""
+
+    def rule(op: Op) -> None:
+        source, axes = op.ref(), op.numbers(1, "axes")
+        if axes is None or {a % len(source.order) for a in axes} != set(source.order[1:-1]):
+            what = "mean" if how == "Average" else "maximum"
+            raise op.refuse(f"the {what} must be over all rows and columns of an image", axes)
+        _whole(op, how, bool(op.get("keepdims", 1)), source.is_image or source.is_plain)
+
+    return rule
 
 
-def reduce_mean(op: Op) -> None:
-    source, axes = op.ref(), op.numbers(1, "axes")
-    rank = len(source.order)
-    if axes is None or not source.is_image or {a % rank for a in axes} != set(range(2, rank)):
-        raise op.refuse("the mean must be over all rows and columns of an image", axes)
-    _global(op, "Average", bool(op.get("keepdims", 1)))
-
-
-def _global(op: Op, how: str, keepdims: bool) -> None:
+def _whole(op: Op, how: str, keepdims: bool, is_image: bool) -> None:
     source = op.ref()
-    if not source.is_image or len(source.shape) not in (2, 3):
+    if not is_image or len(source.shape) not in (2, 3):
         raise op.refuse("an image (N, C, H, W) or a series (N, C, L) is required", str(source.onnx_shape))
     made = op.add(f"Global{how}Pooling{len(source.shape) - 1}D", source, {"keepdims": keepdims})
     op.give(positive(made, source.is_positive))

@@ -55,9 +55,11 @@ def pad(op: Op) -> None:
         raise op.refuse("padding must be of zeros, with constant pads")
     rank = len(source.order)
     pairs = list(zip(flat[:rank], flat[rank:], strict=True)) if len(flat) == 2 * rank else []
-    if op.has(3) or not pairs or not source.is_image or pairs[0] != (0, 0) or pairs[1] != (0, 0) or min(flat) < 0:
+    own = [pairs[axis] for axis in source.order] if pairs else []  # our axes: the batch, rows and columns, channels
+    is_image = rank in (3, 4) and source.flat is None and (source.is_image or source.is_plain)
+    if op.has(3) or not own or not is_image or own[0] != (0, 0) or own[-1] != (0, 0) or min(flat) < 0:
         raise op.refuse("only an image's rows and columns may be padded, by at least 0", flat)
-    made = op.add(f"ZeroPadding{rank - 2}D", source, {"padding": tuple(pairs[2:])})
+    made = op.add(f"ZeroPadding{rank - 2}D", source, {"padding": tuple(own[1:-1])})
     op.give(replace(made, is_positive=source.is_positive))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qkdflow._core import FixedPoint
 from qkdflow.importers.network import Network, Node
 from qkdflow.quantizers import Quantizer
 
@@ -47,7 +48,7 @@ def values(network: Network) -> dict[str, Any]:
                 "parameters": n.parameters,
                 "zeros": n.zeros,
                 "masked": sum(int((m == 0).sum()) for m in n.masks.values()),
-                "arguments": {k: str(v) if isinstance(v, Quantizer) else v for k, v in n.arguments.items()},
+                "arguments": {k: _worded(v) for k, v in n.arguments.items()},
             }
             for n in network.nodes
         ],
@@ -78,4 +79,11 @@ def _short(value: Any) -> str:
         return f"({len(value)} numbers)"
     if isinstance(value, tuple):
         return f"({', '.join(map(_short, value))})"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(_worded(value))
+
+
+def _worded(value: Any) -> Any:
+    """Quantisers and types as users write them."""
+    if isinstance(value, FixedPoint):
+        return value.ap_type
+    return str(value) if isinstance(value, Quantizer) else value

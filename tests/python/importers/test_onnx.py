@@ -84,6 +84,14 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a reshaped image": (lambda b: b("Reshape", b("Conv", "x", b.w(2, 2, 1, 1)), b.ints(0, 8, 9)), "not reshaped"),
     "a flattened result": (lambda b: b("Flatten", b("Conv", "x", b.w(2, 2, 1, 1))), "another order"),
     "a product of two": (lambda b: b("Mul", "x", "x"), "one source must be constant"),
+    "a minimum": (lambda b: b("Min", b("Tanh", "x"), b.c(0.5)), "must come from a Relu, or from a LeakyRelu"),
+    "a minimum below zero": (lambda b: b("Min", b("Relu", "x"), b.c(-0.5)), "one number above 0"),
+    "a sum with a constant": (lambda b: b("Sum", "x", "x", b.c(0.5)), "all must be computed"),
+    "a mean of channels": (lambda b: b("ReduceMean", b("Conv", "x", b.w(2, 2, 1, 1)), axes=[1, 2]), "rows and columns"),
+    "padded channels": (
+        lambda b: b("Pad", b("Conv", "x", b.w(2, 2, 1, 1)), b.ints(0, 1, 0, 0, 0, 0, 0, 0)),
+        "rows and columns",
+    ),
     "a kernel's shape": (lambda b: b("Conv", "x", b.w(2, 5, 2, 2)), r"kernel must be \(2, 2, 2, 2\)"),
 }
 
