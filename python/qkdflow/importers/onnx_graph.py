@@ -18,6 +18,7 @@ from qkdflow.importers.shapes import Shape, infer
 from qkdflow.refusal import reading, refusal
 
 _QUANT = ("Quant", "IntQuant", "BipolarQuant")
+CHANNELS_LAST = "qonnx.custom_op.channels_last"  # the domain of operators that have them so
 _SPATIAL = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")  # ops that take (N, C, ...)
 _ELEMENTWISE = (
     *("Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "Identity", "Dropout", "Cast"),
@@ -77,8 +78,17 @@ class Op:
         """A node fed by `source`; its Ref, in the order of the (first) source."""
         return self.graph.add(self, kind, source if isinstance(source, tuple) else (source,), arguments, tensors)
 
+    def put(self, i: int, value: Const | Ref) -> None:
+        """Another value in the place of input i, for this operator alone."""
+        self._inputs[i] = f"{self.output}, input {i}"
+        self.graph.values[self._inputs[i]] = value
+
     def give(self, value: Const | Ref) -> None:
         self.graph.values[self.output] = value
+
+    @property
+    def given(self) -> Const | Ref:
+        return self.graph.values[self.output]
 
 
 Rule = Callable[[Op], None]
@@ -143,6 +153,7 @@ def translate(
     is_own: bool = False,
 ) -> Network:
     """The network of a GraphProto. is_own: qkdflow wrote it, channels last; own_type: as it says of the input."""
+    from qkdflow.importers.onnx_channels_last import RULES as LAST
     from qkdflow.importers.onnx_rules import RULES
 
     graph = Graph(file, to_array)
@@ -155,14 +166,15 @@ def translate(
             _input(graph, value, input_shape, first, {} if own_type is None else {"type": own_type})
     for node in proto.node:
         where = f"{file}: {node.op_type} {node.name or node.output[0]}"
-        is_known = node.op_type in RULES and (node.domain in ("", "ai.onnx") or node.op_type in _QUANT)
-        if not is_known:
+        rules = LAST if node.domain == CHANNELS_LAST else RULES
+        is_known = node.domain in ("", "ai.onnx", CHANNELS_LAST) or node.op_type in _QUANT
+        if not is_known or node.op_type not in rules:
             domain = f"{node.domain}." if node.domain else ""
             raise refusal(
-                where, f"this operator is not supported. Supported are {', '.join(RULES)}", domain + node.op_type
+                where, f"this operator is not supported. Supported are {', '.join(rules)}", domain + node.op_type
             )
         with reading(where):
-            RULES[node.op_type](Op(graph, node))
+            rules[node.op_type](Op(graph, node))
     outputs = tuple(_output(graph, o.name) for o in proto.output)
     name = re.sub(r"\W+", "_", proto.name) or "onnx"
     return Network(name, file, version, tuple(graph.nodes.values()), outputs, tuple(graph.notes))
@@ -194,7 +206,7 @@ def _meets_spatial(proto: Any, name: str) -> bool:
     for node in proto.node:
         if names & set(node.input):
             if node.op_type in _SPATIAL:
-                return True
+                return bool(node.domain != CHANNELS_LAST)
             if node.op_type not in _ELEMENTWISE:
                 return node.op_type in ("Flatten", "Reshape", "ReduceMean")
             names.update(node.output)

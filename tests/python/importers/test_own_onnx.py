@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from fixed_graphs import GRAPHS, Build
+from fixed_models import codes
 from qkdflow import FixedPoint, Key, Model, Sequential, layers, load_model
+from qkdflow.errors import DataError
 from qkdflow.export.onnx_float import write_onnx
+from qkdflow.export.qonnx import write_qonnx
+from qkdflow.fixed import FixedModel
+from qkdflow.freeze import freeze
 from qkdflow.layers import Input
 from qkdflow.models import Weights
 from qkdflow.quantizers import quantized_bits
@@ -128,3 +136,59 @@ def test_the_inputs_type_comes_back(tmp_path: Path, kind: FixedPoint) -> None:
     x = (kind.high * 1.5 * Key(3).normal(100).reshape(20, 5)).astype(np.float32)  # between two codes and beyond them
     assert again.input.type == kind
     np.testing.assert_allclose(again.logits(x), model.logits(x), rtol=1e-5)
+
+
+def series() -> FixedModel:
+    b = Build(Key(7), (9, 2))
+    b.pad((1, 0))
+    b.conv(4, (3,), (2,), "same")
+    b.relu()
+    b.pool("max", (2,))
+    b.conv(5, (2,))
+    b.reshape()
+    b.dense(3)
+    return b.model()
+
+
+@pytest.mark.parametrize("graph", ["conv2d", "depthwise", "series"])
+def test_qonnx_freezes_to_the_same_logits(tmp_path: Path, graph: str) -> None:
+    """Convolutions and pools of qonnx's channels_last domain, roundings that went into a bias, the input's type."""
+    fixed = series() if graph == "series" else GRAPHS[graph](Key(3))
+    write_qonnx(fixed, tmp_path / "net.onnx")
+    model = load_model(tmp_path / "net.onnx")
+    x = fixed.input_type.decode(codes(Key(4), fixed.input_type, (250, *fixed.input_shape)))
+    want = fixed.predict(x)
+    np.testing.assert_array_equal(model.logits(x.astype(np.float32)), want)
+    np.testing.assert_array_equal(freeze(model).predict(x), want)
+    assert np.ptp(want) > 1
+    assert model.input.type == fixed.input_type
+
+
+def channels_last_file(path: Path, kind: str, tensors: dict[str, np.ndarray], shape: Shape, **attributes: Any) -> Path:
+    """One operator of the domain, as any tool may write it."""
+    helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    node = helper.make_node(kind, ["x", *tensors], ["y"], "one", domain="qonnx.custom_op.channels_last", **attributes)
+    ends = [
+        helper.make_tensor_value_info("x", float32, ("n", *shape)),
+        helper.make_tensor_value_info("y", float32, None),
+    ]
+    arrays = [onnx.numpy_helper.from_array(array, name) for name, array in tensors.items()]
+    graph = helper.make_graph([node], "net", ends[:1], ends[1:], arrays)
+    opsets = [helper.make_opsetid("", 15), helper.make_opsetid(node.domain, 1)]
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
+    return path
+
+
+def test_the_domains_normalisation_is_over_the_last_axis(tmp_path: Path) -> None:
+    gamma, beta, mean, variance = Key(1).normal(12).reshape(4, 3).astype(np.float32)
+    tensors = {"gamma": gamma, "beta": beta, "mean": mean, "variance": np.abs(variance)}
+    path = channels_last_file(tmp_path / "net.onnx", "BatchNormalization", tensors, (5, 4, 3), epsilon=1e-3)
+    x = Key(2).normal(600).reshape(10, 5, 4, 3).astype(np.float32)
+    want = (x - mean) / np.sqrt(np.abs(variance) + 1e-3) * gamma + beta
+    np.testing.assert_allclose(load_model(path).predict(x), want, rtol=1e-5, atol=1e-5)
+
+
+def test_other_operators_of_the_domain_are_named(tmp_path: Path) -> None:
+    path = channels_last_file(tmp_path / "net.onnx", "Relu", {}, (5, 4, 3))
+    with pytest.raises(DataError, match=r"Supported are Conv, .*got qonnx.custom_op.channels_last.Relu"):
+        load_model(path)
