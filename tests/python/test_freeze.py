@@ -8,6 +8,7 @@ from qkdflow import FixedPoint, Key, Sequential, reference
 from qkdflow.errors import ConfigError
 from qkdflow.freeze import freeze
 from qkdflow.layers import Activation, Dense, Input, Layer, QActivation, QDense, Rescaling
+from qkdflow.models import Weights
 from qkdflow.quantizers import quantized_bits, quantized_relu
 from qkdflow.sparsity import ConstantSparsity, prune_low_magnitude
 
@@ -143,3 +144,19 @@ def test_offsets_that_cancel_in_the_bias_still_have_to_be_exact() -> None:
     chain = [Input((2,), type=COUNTS), Rescaling(1.0, (2.0**-50, -(2.0**-50))), dense]
     with pytest.raises(ConfigError, match=r"fc1.*53 bits"):
         freeze(Sequential(chain))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_named(value: float) -> None:
+    model = student("RND", 6)
+    weights = model.get_weights()
+    values = [v.copy() for v in weights.values]
+    values[2][0, 1] = value
+    model.set_weights(Weights(tuple(values), weights.masks))
+    with pytest.raises(ConfigError, match=r"\[fc2/kernel\] weights must be finite to be frozen; 1 of 63 are not"):
+        freeze(model)
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"\[model\] a qkdflow Model is required to be frozen; got int"):
+        freeze(3)  # type: ignore[arg-type]

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from fixed_graphs import GRAPHS, Build
 from fixed_models import codes, mlp
-from qkdflow import FixedPoint, Key, Model, load_model
-from qkdflow.errors import ConfigError
+from qkdflow import FixedPoint, Key, Sequential, load_model
+from qkdflow.errors import ConfigError, DataError
 from qkdflow.export.keras import write_keras
 from qkdflow.fixed import FixedActivation, FixedModel
 from qkdflow.freeze import freeze
-from qkdflow.models.topology import Topology
+from qkdflow.layers import Input
 
 ROUNDING = ("TRN", "RND", "RND_MIN_INF", "RND_CONV")
 
@@ -65,14 +65,6 @@ def small() -> FixedModel:
 GIVEN = {"mlp": lambda: mlp(Key(1), (30, 15, 4)), "block": block}
 
 
-def typed(model: Model, kind: FixedPoint) -> Model:
-    """The same network with a type on its input, as freezing needs it."""
-    first = replace(model.input, type=kind)
-    made = Model.of(Topology((first, *model.layers[1:]), model.inbound), model.name)
-    made.set_weights(model.get_weights())
-    return made
-
-
 @pytest.mark.parametrize("graph", ["mlp", "conv2d", "block", "scaled"])
 def test_our_importer_gives_the_same_bits(tmp_path: Path, graph: str) -> None:
     fixed = GIVEN[graph]() if graph in GIVEN else GRAPHS[graph](Key(3))
@@ -83,7 +75,38 @@ def test_our_importer_gives_the_same_bits(tmp_path: Path, graph: str) -> None:
     again = load_model(tmp_path / "a.h5")
     np.testing.assert_array_equal(again.exact_logits(x), fixed.predict(x))
     if graph != "scaled":  # a BatchNormalization gets types anew
-        np.testing.assert_array_equal(freeze(typed(again, fixed.input_type)).predict(x), fixed.predict(x))
+        np.testing.assert_array_equal(freeze(again).predict(x), fixed.predict(x))
+    assert again.input.type == fixed.input_type
+
+
+def test_a_file_that_names_no_input_type_freezes_as_the_error_says(tmp_path: Path) -> None:
+    fixed = GIVEN["mlp"]()
+    write_keras(fixed, tmp_path / "net.h5")
+    with h5py.File(tmp_path / "net.h5", "a") as file:
+        del file.attrs["qkdflow"]
+    model = load_model(tmp_path / "net.h5")
+    cure = r"Sequential\(\[Input\(shape, type=...\), \*model.layers\[1:\]\]\)"
+    with pytest.raises(ConfigError, match=rf"\[network_input\] .* Input\(\(30,\), type=FixedPoint.* {cure}"):
+        freeze(model)
+    typed = Sequential([Input((30,), type=fixed.input_type), *model.layers[1:]])
+    typed.set_weights(model.get_weights())
+    np.testing.assert_array_equal(freeze(typed).predict(raw(fixed)), fixed.predict(raw(fixed)))
+
+
+def test_an_input_type_that_is_not_trained_is_left_out_and_said(tmp_path: Path) -> None:
+    fixed = replace(GIVEN["mlp"](), input_type=FixedPoint(10, 10, False, "TRN", "WRAP"))
+    write_keras(fixed, tmp_path / "net.h5")
+    with pytest.warns(UserWarning, match="does not train with inputs of ap_ufixed<10,10,AP_TRN,AP_WRAP>"):
+        assert load_model(tmp_path / "net.h5").input.type is None
+
+
+@pytest.mark.parametrize("about", ['{"input_type": "fixed<8,3,RND,NEVER>"}', '{"input_type": "int"}', "[]", "{"])
+def test_a_damaged_input_type_is_refused(tmp_path: Path, about: str) -> None:
+    write_keras(GIVEN["mlp"](), tmp_path / "net.h5")
+    with h5py.File(tmp_path / "net.h5", "a") as file:
+        file.attrs["qkdflow"] = about
+    with pytest.raises(DataError, match=r"net\.h5"):
+        load_model(tmp_path / "net.h5")
 
 
 @pytest.mark.parametrize("mode", ROUNDING)

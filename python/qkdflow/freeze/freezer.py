@@ -54,9 +54,9 @@ def freeze(
     """The model's integers, with a FixedPoint type each.
 
     Accumulators are as wide as the real weights need, so that nothing in them rounds or overflows. ConfigError,
-    naming the layer, for a layer without quantisers, a Rescaling that is no power of two, or sums beyond 53 bits
-    (float64 could then no longer tell the trained network's exact values). Exact, but for BatchNormalization, whose
-    slopes are rounded to 18 bits, and for tanh and sigmoid, which become hls4ml's tables.
+    naming the layer, for a layer without quantisers, weights that are NaN or infinite, a Rescaling that is no power
+    of two, or sums beyond 53 bits (float64 could then no longer tell the trained network's exact values). Exact, but
+    for BatchNormalization, whose slopes are rounded to 18 bits, and for tanh and sigmoid, which become hls4ml's tables.
 
     A BatchNormalization becomes a layer of its own, which multiplies each result once. `fold_batch_normalization`
     takes it into the kernel of the layer before, where nothing else reads that one: no layer more, but kernels of 18
@@ -67,12 +67,20 @@ def freeze(
     (1 for the largest logit). The highest 10 bits of the logits' type address the tables: end the network on
     QActivation(quantized_bits(...)) to say which. None leaves logits.
     """
+    if not isinstance(model, Model):
+        raise ConfigError(f"[model] a qkdflow Model is required to be frozen; got {type(model).__name__}")
     source = model.input
     if source.type is None:
         raise ConfigError(
             f"[{source.name}] the input needs a FixedPoint type to be frozen: "
-            "Input(shape, type=FixedPoint(10, 10, False, 'RND', 'SAT'))"
+            f"Input({source.shape}, type=FixedPoint(10, 10, False, 'RND', 'SAT')). A model that was loaded from a file "
+            "gets one so: typed = Sequential([Input(shape, type=...), *model.layers[1:]]); "
+            "typed.set_weights(model.get_weights())"
         )
+    for name, values in zip(model.graph.param_names, model.get_weights().values, strict=True):
+        lost = values.size - int(np.count_nonzero(np.isfinite(values)))
+        if lost:
+            raise ConfigError(f"[{name}] weights must be finite to be frozen; {lost} of {values.size} are not")
     folds = _folds(model) if fold_batch_normalization else {}
     freezer = _Freezer(model, _core.Emulator(source.shape, source.type), {source.name: INPUT}, folds)
     for layer in model.layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import fields
 from pathlib import Path
@@ -28,6 +29,8 @@ def load_model(path: str | Path, input_shape: Shape | None = None) -> Model:
     names file, layer and option of what is damaged, not supported or unsafe; nothing in a file is ever run.
     `input_shape`, without the batch axis, is for files that leave an axis open.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ConfigError(f"[load_model] the path of a file or folder is required; got {path!r}")
     path = Path(path)
     if path.is_dir():
         return models.load_model(path)

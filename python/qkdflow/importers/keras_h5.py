@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qkdflow.hdf5 import Hdf5, open_hdf5
+from qkdflow.importers.input_type import described
 from qkdflow.importers.keras_network import network, parse
 from qkdflow.importers.keras_weights import NamedWeights, NumberedWeights, Weights
 from qkdflow.importers.network import Network
@@ -19,7 +20,8 @@ def read_h5(path: Path, input_shape: Shape | None = None) -> Network:
         if config is not None:
             version = file.text("keras_version") or file.text("keras_version", "model_weights") or "2"
             weights = NamedWeights(file, "model_weights")
-            return network(parse(config, str(path)), weights, str(path), version, input_shape)
+            own_type = described(file.text("qkdflow"), str(path))
+            return network(parse(config, str(path)), weights, str(path), version, input_shape, own_type)
     beside = _existing(path, json_names(path))
     if beside is None:
         names = ", ".join(json_names(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from qkdflow._core import FixedPoint
 from qkdflow.importers.keras_config import structure
 from qkdflow.importers.keras_layers import nodes
 from qkdflow.importers.keras_weights import Weights
@@ -21,8 +22,18 @@ def parse(text: str | bytes, where: str) -> Any:
         raise refusal(where, "the model's description must be JSON", str(error)) from error
 
 
-def network(model: Any, weights: Weights, file: str, version: str, input_shape: Shape | None = None) -> Network:
-    """DataError where a layer, an option or a tensor is not supported or does not fit; it names them."""
+def network(
+    model: Any,
+    weights: Weights,
+    file: str,
+    version: str,
+    input_shape: Shape | None = None,
+    own_type: FixedPoint | None = None,
+) -> Network:
+    """own_type: the input's, where the file names it.
+
+    DataError where a layer, an option or a tensor is not supported or does not fit; it names them.
+    """
     major = version.split(".")[0]
     if major not in ("2", "3"):
         raise refusal(file, "keras_version must be 2.0 to 2.15 or 3; save again with one of these", version)
@@ -38,8 +49,9 @@ def network(model: Any, weights: Weights, file: str, version: str, input_shape: 
         for node in own:
             at = sources if node is own[0] else node.sources
             arguments = node.arguments
-            if node.kind == "Input" and input_shape is not None:
-                arguments = {"shape": input_shape}
+            if node.kind == "Input":
+                typed = {} if own_type is None else {"type": own_type}
+                arguments = {"shape": input_shape or arguments["shape"], **typed}
             node = Node(node.name, node.kind, arguments, at, node.tensors, node.masks)
             where = f"{file}: {node.kind} {node.name}"
             if node.name in shapes:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from qkdflow.errors import ConfigError
 from qkdflow.importers.network import FloatArray, Network, Node
-from qkdflow.quantizers import Quantizer
+from qkdflow.quantizers import Quantizer, TrainedRounding
 
 _KEYS = {"kernel": "kernel", "depthwise_kernel": "depthwise", "pointwise_kernel": "pointwise", "bias": "bias"}
 _OF_THE_NORM = ("momentum", "epsilon", "center", "scale", "ema_freeze_delay", "folding_mode")
@@ -31,6 +31,15 @@ def lower(network: Network) -> Network:
                 notes += [f"{node.name}: {note}"] if note else []
         nodes.append(node)
     return replace(network, nodes=tuple(nodes), notes=tuple(notes))
+
+
+def _input(node: Node) -> Lowered:
+    """A type that raw values are brought to, where the engine trains with it; the quantiser behind it stays."""
+    kind = node.arguments.get("type")
+    if kind is None or (kind.rounding in get_args(TrainedRounding) and kind.overflow in ("SAT", "SAT_SYM")):
+        return node, ""
+    note = f"the engine does not train with inputs of {kind.ap_type}: the model's Input has no type"
+    return replace(node, arguments={"shape": node.arguments["shape"]}), note
 
 
 def _norm(node: Node) -> Lowered:
@@ -93,6 +102,7 @@ def _float32(x: Any) -> FloatArray:
 
 
 _RULES: Mapping[str, Callable[[Node], Lowered]] = {
+    "Input": _input,
     "QBatchNormalization": _norm,
     "QConv2DBatchnorm": _folded("QConv2D", "kernel"),
     "QDepthwiseConv2DBatchnorm": _folded("QDepthwiseConv2D", "depthwise_kernel"),

@@ -154,6 +154,11 @@ def test_what_the_engine_cannot_compute_is_named(wrong: dict[str, Any], message:
     assert "no.h5" in str(error.value)
 
 
+def test_what_is_no_path_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"the path of a file or folder is required; got 3"):
+        qkdflow.load_model(3)  # type: ignore[arg-type]
+
+
 def test_the_files_of_a_network_are_known(tmp_path: Path) -> None:
     whole = small(tmp_path / "net.h5")
     assert importers.parts(whole) == [whole]
