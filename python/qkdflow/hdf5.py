@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +26,7 @@ from qkdflow.refusal import BROKEN, refusal
 
 _FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32, lzf: built into h5py
 _DEEPEST, _MOST = 32, 100_000  # groups in groups, objects
+_SHOWN = 16  # names in an error
 
 
 class Hdf5:
@@ -80,8 +82,27 @@ class Hdf5:
         """The same, checked, its numbers still in the file."""
         found = self._find(path)
         if not isinstance(found, h5py.Dataset):
-            raise refusal(self.where, f"a dataset {path!r} is required", type(found).__name__)
+            got = "nothing of that name" if found is None else "a group"
+            raise refusal(self.where, f"a dataset {path!r} is required", f"{got}; {self._contents()}")
         return self._checked(found)
+
+    def _contents(self) -> str:
+        """The first datasets by name, for an error; what is refused is left out."""
+        names: list[str] = []
+        waiting = [("", self._file)]
+        for _ in range(_SHOWN):  # groups
+            if not waiting:
+                break
+            prefix, group = waiting.pop(0)
+            for name in islice(group, _SHOWN):
+                with suppress(DataError):
+                    child = self._child(group, name)
+                    if isinstance(child, h5py.Dataset):
+                        names.append(prefix + name)
+                    elif isinstance(child, h5py.Group):
+                        waiting.append((f"{prefix}{name}/", child))
+        more = ", ..." if len(names) > _SHOWN else ""
+        return f"the file has {', '.join(names[:_SHOWN]) or 'none'}{more}"
 
     def _walk(self, group: h5py.Group, prefix: str, depth: int, found: dict[str, NDArray[Any]]) -> None:
         if depth > _DEEPEST or len(found) > _MOST:

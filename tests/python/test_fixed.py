@@ -69,6 +69,17 @@ def test_save_load(tmp_path: Path, seed: int) -> None:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.parametrize("call", ["predict", "trace"])
+def test_raw_inputs_that_do_not_fit_are_named(call: str) -> None:
+    for x, message in (
+        (np.zeros((5, 3)), r"\[x\] must be \(samples, 2\); got \(5, 3\)"),
+        (np.zeros(2), r"\[x\] must be \(samples, 2\); got \(2,\)"),
+        (np.zeros((5, 2)).astype(str), r"\[x\] real numbers are required; got <U32. Use x.astype"),
+    ):
+        with pytest.raises(DataError, match=message):
+            getattr(tiny(), call)(x)
+
+
 def test_digest_sees_one_weight() -> None:
     model = tiny()
     weights = model.dense[0].weights.copy()

@@ -109,6 +109,20 @@ def test_quantised_activations_are_refused(tmp_path: Path) -> None:
         write_onnx(model, tmp_path / "a.onnx")
 
 
+@pytest.mark.parametrize(
+    ("layer", "cure"),
+    [(layers.GRU(3, name="own"), "write hls4ml's project"), (layers.Embedding(5, 2, name="own"), "write Keras's file")],
+)
+def test_what_qonnx_has_not_either_is_not_sent_there(tmp_path: Path, layer: layers.Layer, cure: str) -> None:
+    chain = (
+        [Input((4,)), layer, layers.Flatten(), Dense(2)] if "Emb" in str(layer) else [Input((4, 2)), layer, Dense(2)]
+    )
+    with pytest.raises(
+        ConfigError, match=f"layer own: a (GRU|Embedding) cannot .*; freeze its quantised form and {cure}"
+    ):
+        write_onnx(Sequential(chain), tmp_path / "a.onnx")
+
+
 def test_a_capped_relu_is_read_again(tmp_path: Path) -> None:
     capped = [Dense(4, activation="relu6"), layers.ReLU(max_value=0.5), Dense(2)]
     model = Sequential([Input((3,)), *capped], key=4)

@@ -171,8 +171,14 @@ def test_errors_name_the_source_and_the_row(tmp_path: Path) -> None:
         from_hdf5(tmp_path / "no.h5")
     with h5py.File(tmp_path / "d.h5", "w") as file:
         file["a"] = x
-    with pytest.raises(DataError, match="a dataset 'x' is required"):
+        file["images/b"] = x
+        file["away"] = h5py.ExternalLink("other.h5", "/a")
+    with pytest.raises(
+        DataError, match=r"a dataset 'x' is required; got nothing of that name; the file has a, images/b$"
+    ):
         from_hdf5(tmp_path / "d.h5", y=None)
+    with pytest.raises(DataError, match=r"a dataset 'images' is required; got a group; the file has a, images/b$"):
+        from_hdf5(tmp_path / "d.h5", "images", y=None)
 
 
 def test_an_error_of_a_source_reaches_fit_and_the_next_fit_works() -> None:

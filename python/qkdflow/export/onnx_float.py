@@ -120,8 +120,7 @@ class _Writer:
                 made = graph.node("LeakyRelu", f"{name}_relu", [source], shape, alpha=slope)
                 return made if most is None else self.capped(name, made, float(most), shape)
         raise ConfigError(
-            f"[onnx] layer {name}: a {type(layer).__name__} cannot be written as float ONNX; of quantised networks "
-            "write QONNX of the frozen one"
+            f"[onnx] layer {name}: a {type(layer).__name__} cannot be written as float ONNX; {_instead(layer)}"
         )
 
     def function(self, activation: Any, name: str, source: str, shape: Shape) -> str:
@@ -204,6 +203,15 @@ def _like(value: float | tuple[float, ...], shape: Shape) -> Shape:
     """One number, one a channel, or one an element."""
     count = len(value) if isinstance(value, tuple) else 1
     return (count,) if count in (1, shape[-1]) else shape
+
+
+def _instead(layer: layers.Layer) -> str:
+    """What to write of a network with this layer."""
+    if isinstance(layer, layers.GRU):
+        return "freeze its quantised form and write hls4ml's project"
+    if isinstance(layer, layers.Embedding):
+        return "freeze its quantised form and write Keras's file or hls4ml's project"
+    return "of quantised networks write QONNX of the frozen one"
 
 
 def _each(value: Any, count: int) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ from qkdflow.fixed.card import fixed_card
 from qkdflow.fixed.layer import Codes, FixedLayer, need
 from qkdflow.fixed.weighted import FixedDense, FixedScale, FixedWeighted
 from qkdflow.limits import MOST_VALUES
-from qkdflow.refusal import BROKEN
+from qkdflow.refusal import BROKEN, real_numbers
 
 FORMAT = "qkdflow.fixed/1"
 INPUT = "input"  # the name of the model's own input as a source
@@ -178,8 +178,14 @@ class FixedModel:
         return self.emulator.run(np.ascontiguousarray(codes, dtype=np.int64))
 
     def predict(self, x: ArrayLike) -> NDArray[np.float64]:
-        """Logits, float64 (n, outputs), of raw inputs (n, *input_shape)."""
-        return self.output_type.decode(self.run(self.input_type.encode(np.asarray(x, dtype=np.float64))))
+        """Logits, float64 (n, outputs), of raw inputs (n, *input_shape). DataError of what these are not."""
+        return self.output_type.decode(self.run(self._encoded(x)))
+
+    def _encoded(self, x: ArrayLike) -> Codes:
+        raw = real_numbers(x, "x")
+        if raw.ndim == 0 or raw.shape[1:] != self.input_shape:
+            raise DataError(f"[x] must be (samples, {', '.join(map(str, self.input_shape))}); got {raw.shape}")
+        return self.input_type.encode(raw.astype(np.float64, copy=False))
 
     def accuracy(self, x: ArrayLike, y: ArrayLike) -> float:
         """The share of raw inputs (n, *input_shape) whose largest logit is that of the label (n,).
@@ -193,7 +199,7 @@ class FixedModel:
 
     def trace(self, x: ArrayLike) -> dict[str, NDArray[np.float64]]:
         """Every layer's result by name, float64 (n, *shape), for raw inputs (n, *input_shape)."""
-        codes = self.emulator.trace(self.input_type.encode(np.asarray(x, dtype=np.float64)))
+        codes = self.emulator.trace(self._encoded(x))
         return {layer.name: layer.result_type.decode(codes[layer.name]) for layer in self.layers}
 
     def save(self, directory: str | Path) -> None:

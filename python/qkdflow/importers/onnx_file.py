@@ -34,6 +34,9 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Network:
         model = onnx.load_model_from_string(path.read_bytes())
     except (DecodeError, ValueError, OSError) as error:
         raise refusal(where, "a whole ONNX file is required", str(error)) from error
+    if not model.opset_import or not model.graph.node:
+        size = path.stat().st_size
+        raise refusal(where, "an ONNX model is required", f"{size} bytes without one" if size else "an empty file")
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
     if opset < _OPSET:
         raise refusal(where, f"opset must be {_OPSET} or later; convert with onnx.version_converter", opset)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from qkdflow import _core
 from qkdflow.errors import DataError
 from qkdflow.models.weights import FloatArray
+from qkdflow.refusal import real_numbers
 from qkdflow.sources import Reader, Source, wrapped
 
 Samples = FloatArray | Reader
@@ -48,7 +49,7 @@ def _in_order(x: AnySamples, graph: _core.Graph) -> AnySamples:
 
 def inputs(x: ArrayLike, name: str, shape: tuple[int, ...]) -> FloatArray:
     with np.errstate(over="ignore"):  # beyond float32 is infinity, which is refused below
-        array = np.ascontiguousarray(_numbers(x, name), dtype=np.float32)
+        array = np.ascontiguousarray(real_numbers(x, name), dtype=np.float32)
     if array.shape[1:] != shape or array.ndim == 0:
         raise DataError(f"[{name}] must be (samples, {', '.join(map(str, shape))}); got {array.shape}")
     if len(array) == 0:
@@ -60,20 +61,9 @@ def inputs(x: ArrayLike, name: str, shape: tuple[int, ...]) -> FloatArray:
     return array
 
 
-def _numbers(given: ArrayLike, name: str) -> NDArray[Any]:
-    """An array of real numbers."""
-    try:
-        array = np.asarray(given)
-    except ValueError as error:
-        raise DataError(f"[{name}] an array of numbers is required: {error}") from error
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"[{name}] real numbers are required; got {array.dtype}. Use {name}.astype(...)")
-    return array
-
-
 def finite(logits: ArrayLike, name: str) -> FloatArray:
     """A teacher's logits; one whose weights hold NaN teaches NaN."""
-    array = np.ascontiguousarray(_numbers(logits, name), dtype=np.float32)
+    array = np.ascontiguousarray(real_numbers(logits, name), dtype=np.float32)
     if not np.isfinite(array).all():
         raise DataError(f"[{name}] logits must be finite; got NaN or infinity. `qkdflow inspect` names a file's NaNs")
     return array
@@ -85,7 +75,7 @@ def labels(y: ArrayLike | None, name: str, x: Samples, classes: int) -> NDArray[
         y = x.source.labels
     if y is None:
         raise DataError(f"[{name}] labels are required: x brings none")
-    array, samples = _numbers(y, name), len(x)
+    array, samples = real_numbers(y, name), len(x)
     if array.ndim == 2 and array.shape[1] == classes > 1:
         array = _hot(array, name)
     array = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array

@@ -106,6 +106,13 @@ def test_what_is_not_supported_is_named(name: str, tmp_path: Path) -> None:
     assert "no.onnx" in str(error.value)
 
 
+@pytest.mark.parametrize(("content", "got"), [(b"", "an empty file"), (b"\x08\x08", "2 bytes without one")])
+def test_a_file_without_a_model_is_refused(content: bytes, got: str, tmp_path: Path) -> None:
+    (tmp_path / "no.onnx").write_bytes(content)
+    with pytest.raises(DataError, match=rf"no\.onnx\] an ONNX model is required; got {got}"):
+        importers.read(tmp_path / "no.onnx")
+
+
 def test_an_old_opset_is_refused(tmp_path: Path) -> None:
     b = Builder((3,))
     onnx.save(b.model(b("Relu", "x"), opset=12), tmp_path / "old.onnx")
