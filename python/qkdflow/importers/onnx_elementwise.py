@@ -11,6 +11,7 @@ import numpy as np
 from qkdflow.importers.onnx_graph import Op, positive
 from qkdflow.importers.onnx_values import Const, Ref, spread
 
+_EPSILON = 2.0**-10  # with a variance of 1 - _EPSILON a normalisation divides by exactly one
 _FLOATS = (1, 10, 11, 16)  # ONNX's element types
 
 
@@ -121,7 +122,7 @@ def subtract(op: Op) -> None:
 
 
 def multiply(op: Op) -> None:
-    _arithmetic(op, lambda ref, c: _rescaled(op, ref, spread(c.array, ref), 0.0))
+    _arithmetic(op, lambda ref, c: _norm(op, ref, c) or _rescaled(op, ref, spread(c.array, ref), 0.0))
 
 
 def divide(op: Op) -> None:
@@ -147,12 +148,26 @@ def _rescaled(op: Op, ref: Ref, scale: float | tuple[float, ...], offset: float 
     return op.add("Rescaling", ref, {"scale": scale, "offset": offset})
 
 
+def _norm(op: Op, ref: Ref, slope: Const) -> Ref | None:
+    """A frozen BatchNormalization, as our own files have it: a quantised factor a channel; `_biased` adds its beta."""
+    if not op.graph.is_own or slope.quantizer is None or slope.array.shape != ref.shape[-1:] or not ref.is_plain:
+        return None
+    zeros = np.zeros(slope.array.shape)
+    options = {"momentum": 0.99, "epsilon": _EPSILON, "center": True, "scale": True}
+    tensors = {"beta": zeros, "moving_mean": zeros, "moving_variance": zeros + 1 - _EPSILON}
+    return op.add("BatchNormalization", ref, options, gamma=slope.array, **tensors)
+
+
 def _biased(op: Op, ref: Ref, bias: Const) -> Ref | None:
     """A bias that follows a product becomes that layer's own, where nothing else reads the product."""
     graph = op.graph
     node = graph.nodes[ref.name]
     units = ref.shape[-1]
     fits = bias.array.size == bias.array.shape[-1] == units if bias.array.ndim else False
+    if node.kind == "BatchNormalization" and graph.is_own and graph.is_read_once(ref) and fits and ref.is_plain:
+        beta = node.tensors["beta"] + bias.array.astype(np.float32)
+        graph.nodes[ref.name] = replace(node, tensors={**node.tensors, "beta": beta})
+        return replace(ref, is_positive=False)
     is_dense = node.kind in ("Dense", "QDense") and not node.arguments["use_bias"]
     if not (is_dense and graph.is_read_once(ref) and fits and ref.flat is None):
         return None

@@ -95,8 +95,8 @@ Rule = Callable[[Op], None]
 
 
 class Graph:
-    def __init__(self, file: str, to_array: Callable[[Any], NDArray[Any]]) -> None:
-        self.file = file
+    def __init__(self, file: str, to_array: Callable[[Any], NDArray[Any]], is_own: bool = False) -> None:
+        self.file, self.is_own = file, is_own
         self.values: dict[str, Const | Ref] = {}
         self.nodes: dict[str, Node] = {}
         self.notes: list[str] = []
@@ -156,7 +156,7 @@ def translate(
     from qkdflow.importers.onnx_channels_last import RULES as LAST
     from qkdflow.importers.onnx_rules import RULES
 
-    graph = Graph(file, to_array)
+    graph = Graph(file, to_array, is_own)
     graph.values = {name: Const(array) for name, array in tensors.items()}
     graph.uses.update(name for node in proto.node for name in node.input)
     graph.uses.update(o.name for o in proto.output)

@@ -150,9 +150,9 @@ def series() -> FixedModel:
     return b.model()
 
 
-@pytest.mark.parametrize("graph", ["conv2d", "depthwise", "series"])
+@pytest.mark.parametrize("graph", ["conv2d", "depthwise", "scaled", "series"])
 def test_qonnx_freezes_to_the_same_logits(tmp_path: Path, graph: str) -> None:
-    """Convolutions and pools of qonnx's channels_last domain, roundings that went into a bias, the input's type."""
+    """Convolutions and pools of qonnx's channels_last domain, normalisations, roundings in a bias, the input's type."""
     fixed = series() if graph == "series" else GRAPHS[graph](Key(3))
     write_qonnx(fixed, tmp_path / "net.onnx")
     model = load_model(tmp_path / "net.onnx")
