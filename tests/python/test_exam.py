@@ -133,7 +133,7 @@ def test_weights_of_another_shape_are_refused_and_change_nothing() -> None:
 def test_integers_of_another_shape_are_refused_and_none_are_none() -> None:
     fixed = freeze(model())
     assert fixed.predict(data()[:0]).shape == (0, 3)
-    with pytest.raises(ValueError, match=r"codes"):
+    with pytest.raises(ValueError, match=r"\[x\] must be \(samples, 4\); got \(10, 3\)"):
         fixed.predict(data()[:, :3])
     with pytest.raises(ValueError, match=r"input codes must be 0 to 255"):
         fixed.run(np.full((2, 4), 10**6))
