@@ -57,8 +57,11 @@ void Plan::build(Graph& graph, std::span<const Lifetimes::Workspace> workspaces)
   const int largest = (batch_ + shards() - 1) / shards();
   tensors_ = Lifetimes(graph, largest, training_, arena_, workspaces);
   arena_.allocate();
-  if (steps_.empty()) place(graph);  // the same whatever the workspaces are
-  if (training_) place_gradients(graph);
+  if (steps_.empty()) {  // the same whatever the workspaces are
+    place(graph);
+    if (training_) place_partials(graph);
+  }
+  if (training_) place_sums(graph);
   bind(graph);
 }
 
@@ -79,13 +82,10 @@ void Plan::place(const Graph& graph) {
   if (training_) diff_dst_ = Buffer<float>(batch * graph.output().size() + kSlack);
 }
 
-void Plan::place_gradients(const Graph& graph) {
-  const std::size_t n = graph.nodes().size(), others = static_cast<std::size_t>(shards()) - 1;
-  sums_.assign(n, std::vector<std::vector<Sum>>(others + 1));
-  gradients_.assign(n, {});
-  partial_.assign(n, {});
-  std::size_t all = 0;
-  for (std::size_t i = 0; i < n; ++i) {
+void Plan::place_sums(const Graph& graph) {
+  const std::size_t n = graph.nodes().size();
+  sums_.assign(n, std::vector<std::vector<Sum>>(static_cast<std::size_t>(shards())));
+  for (std::size_t i = 0; i < n; ++i)
     for (std::size_t k = 0; k < graph.nodes()[i].sources.size(); ++k) {
       const Lifetimes::Edge& edge = tensors_.edge(i, k);
       const int source = graph.nodes()[i].sources[k];
@@ -101,47 +101,34 @@ void Plan::place_gradients(const Graph& graph) {
         sums_[i][static_cast<std::size_t>(shard)].push_back(sum);
       }
     }
-    for (const std::size_t p : graph.params_of(i)) all += graph.params().list()[p].size;
-  }
-  keeps_partials_ = all * others <= kSmall;
-  place_partials(graph, others);
 }
 
-void Plan::place_partials(const Graph& graph, std::size_t others) {
+void Plan::place_partials(const Graph& graph) {
   Params& params = const_cast<Graph&>(graph).params();
+  const std::size_t n = graph.nodes().size(), others = static_cast<std::size_t>(shards()) - 1;
+  std::size_t all = 0;
+  for (const Param& param : params.list()) all += param.size;
+  keeps_partials_ = all * others <= kSmall;
+  gradients_.resize(n);
+  partial_at_.resize(params.list().size());
   std::size_t offset = 0, end = 0;
-  std::vector<std::size_t> begin;
-  for (std::size_t i = 0; i < partial_.size(); ++i) {
+  for (std::size_t i = 0; i < n; ++i) {
     if (!keeps_partials_) offset = 0;
-    begin.push_back(offset);
-    for (std::size_t k = first_partial(graph, i); k < graph.params_of(i).size(); ++k) {
-      const std::size_t p = graph.params_of(i)[k];
-      const Param& param = params.list()[p];
-      if (param.spec.trainable) gradients_[i].push_back({params.gradient_at(p), param.size, k});
+    const std::vector<std::size_t>& own = graph.params_of(i);
+    for (std::size_t k = adds_up(graph, i) ? 1 : 0; k < own.size(); ++k) {
+      const Param& param = params.list()[own[k]];
+      partial_at_[own[k]] = offset;
+      if (param.spec.trainable) gradients_[i].push_back({params.gradient_at(own[k]), param.size, offset});
       offset += others * param.size;
     }
     end = std::max(end, offset);
   }
   partials_ = Buffer<float>(end);
-  for (std::size_t i = 0; i < partial_.size(); ++i) {
-    float* next = partials_.data() + begin[i];
-    for (std::size_t s = 0; s < others; ++s) {
-      std::vector<float*> pointers;
-      for (std::size_t k = 0; k < graph.params_of(i).size(); ++k) {
-        const std::size_t p = graph.params_of(i)[k];
-        const bool partial = k >= first_partial(graph, i);
-        pointers.push_back(partial ? next : params.gradient_at(p));
-        if (partial) next += params.list()[p].size;
-      }
-      partial_[i].push_back(std::move(pointers));
-    }
-  }
 }
 
-// Of a node's parameters, the first whose gradient the plan adds up.
-std::size_t Plan::first_partial(const Graph& graph, std::size_t node) const {
-  const bool by_step = !keeps_partials_ && graph.nodes()[node].layer->adds_up(graph.source_shapes(node));
-  return by_step ? 1 : 0;
+// Whether a node's step adds the gradients of its first parameter up, and not the plan.
+bool Plan::adds_up(const Graph& graph, std::size_t node) const {
+  return training_ && !keeps_partials_ && graph.nodes()[node].layer->adds_up(graph.source_shapes(node));
 }
 
 Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
@@ -162,14 +149,15 @@ Binding Plan::binding(const Graph& graph, std::size_t node, int shard) {
     b.srcs.push_back(std::move(s));
   }
   if (training_ && tensors_.learns(node)) b.diff_dst = at(shard, tensors_.diff(node + 1), dst_shape.size());
+  b.adds_up = adds_up(graph, node);
   for (std::size_t k = 0; k < graph.params_of(node).size(); ++k) {
     const std::size_t p = graph.params_of(node)[k];
+    const Param& param = params.list()[p];
     b.params.push_back(params.effective(p));
-    b.values.push_back(params.value(params.list()[p]).data());
-    const auto other = static_cast<std::size_t>(shard) - 1;
-    b.gradients.push_back(shard == 0 || !training_ ? params.gradient_at(p) : partial_[node][other][k]);
+    b.values.push_back(params.value(param).data());
+    const bool is_total = shard == 0 || !training_ || (b.adds_up && k == 0);
+    b.gradients.push_back(is_total ? params.gradient_at(p) : partial(partial_at_[p], param.size, shard));
   }
-  b.adds_up = training_ && first_partial(graph, node) > 0;
   b.scratch = &scratch_[node][static_cast<std::size_t>(shard)];
   b.packed = &packed_[node];
   b.pass = &pass_;
@@ -289,11 +277,11 @@ void Plan::backward() {
 
 void Plan::add_partial_gradients(std::size_t node) {
   const simd::Kernels& kernels = simd::kernels();
-  if (partial_[node].empty()) return;
+  if (shards() == 1) return;
   for (const Gradient& g : gradients_[node])
     in_pieces(g.size, [&](std::size_t at, std::size_t count) {
-      for (const std::vector<float*>& shard : partial_[node])
-        kernels.add(count, g.total + at, shard[g.param] + at, g.total + at);
+      for (int shard = 1; shard < shards(); ++shard)
+        kernels.add(count, g.total + at, partial(g.partials, g.size, shard) + at, g.total + at);
     });
 }
 

@@ -46,9 +46,13 @@ class Plan {
 
   Binding binding(const Graph& graph, std::size_t node, int shard);
   void place(const Graph& graph);
-  void place_gradients(const Graph& graph);
-  void place_partials(const Graph& graph, std::size_t others);
-  std::size_t first_partial(const Graph& graph, std::size_t node) const;
+  void place_sums(const Graph& graph);
+  void place_partials(const Graph& graph);
+  bool adds_up(const Graph& graph, std::size_t node) const;
+  // A shard's share, but the first's, of a gradient of `size` floats whose shares begin `at` there.
+  float* partial(std::size_t at, std::size_t size, int shard) {
+    return partials_.data() + at + static_cast<std::size_t>(shard - 1) * size;
+  }
   // Where a shard's part of a tensor lies; a sample of it has `size` numbers.
   float* at(int shard, Arena::Handle handle, std::size_t size);
   void build(Graph& graph, std::span<const Lifetimes::Workspace> workspaces);
@@ -70,7 +74,7 @@ class Plan {
   Arena arena_;
   Buffer<float> src_, output_, diff_dst_;
   float* dst_ = nullptr;
-  std::vector<std::vector<std::vector<float*>>> partial_;  // [node][shard][param] gradients
+  std::vector<std::size_t> partial_at_;  // [param] its gradient's shares in partials_
   Buffer<float> partials_;
   bool keeps_partials_ = false;  // small networks: all nodes' at once, added up at the end
   std::vector<std::vector<std::vector<Sum>>> sums_;  // [node][shard]
@@ -82,7 +86,7 @@ class Plan {
   std::vector<Run> forward_runs_, backward_runs_;
   struct Gradient {
     float* total;
-    std::size_t size, param;  // floats; which of the node's parameters
+    std::size_t size, partials;  // floats; where the shares begin
   };
   std::vector<std::vector<Gradient>> gradients_;  // of each node's trainable parameters
 };
