@@ -68,29 +68,22 @@ class ConvolutionOneDnnStep final : public Step {
   ConvolutionOneDnnStep(std::span<const Binding> shards, const Geometry& g, int groups) {
     parts_.reserve(shards.size());  // parts look at the first
     for (const Binding& b : shards) parts_.emplace_back(b, g, groups, parts_.empty() ? nullptr : &parts_[0]);
-    const Binding& first = shards[0];
-    adds_up_ = first.adds_up;
-    if (!adds_up_) return;
-    blocked_ = parts_[0].blocked_size() + simd::kSlack;
-    in_place_ = !parts_[0].unpacks() || parts_[0].blocked_fits();  // there are two shards at least
-    total_ = first.gradients[0];
-    blocks_ = first.packed;
-    blocks_->reserve(blocked_ * (shards.size() - (in_place_ ? 1 : 0)));
+    if (adds_up()) shards[0].packed->reserve(blocked_stride() * (shards.size() - first_block()));
   }
 
   // Where the step adds the kernel's gradients up: first these, then the source's. The packed kernel takes
   // the memory of the former.
-  int backward_stages() const override { return adds_up_ ? 2 : 1; }
+  int backward_stages() const override { return adds_up() ? 2 : 1; }
   bool prepares() const override { return true; }
   void prepare_forward() override { parts_[0].pack_forward(); }
   void prepare_backward(int stage) override {
-    if (stage == 1) add_up();
+    if (stage == 1) add_kernels_up();
     if (stage + 1 == backward_stages()) parts_[0].pack_backward();
   }
   void forward(int, int shard) override { parts_[static_cast<std::size_t>(shard)].forward(); }
   void backward(int stage, int shard) override {
     Part& part = parts_[static_cast<std::size_t>(shard)];
-    if (stage == 0) part.gradients(adds_up_ ? blocked(shard) : nullptr);
+    if (stage == 0) part.gradients(adds_up() ? blocked(static_cast<std::size_t>(shard)) : nullptr);
     if (stage + 1 == backward_stages()) part.diff_src();
   }
 
@@ -114,6 +107,7 @@ class ConvolutionOneDnnStep final : public Step {
       if (b.diff_src()) bind_diff_src(g, groups, first ? &first->backward_kernel_ : nullptr);
     }
 
+    const Binding& binding() const { return b_; }
     void pack_forward() { pack(pack_forward_); }
     void pack_backward() { pack(pack_backward_); }
 
@@ -241,31 +235,32 @@ class ConvolutionOneDnnStep final : public Step {
     Primitive pack_forward_, pack_backward_, unpack_gradient_;  // unset where the layouts are the same
   };
 
-  // Where a shard's gradient of the kernel lies in oneDNN's layout.
-  float* blocked(int shard) const {
-    if (shard == 0 && in_place_) return total_;
-    return blocks_->data() + static_cast<std::size_t>(shard - (in_place_ ? 1 : 0)) * blocked_;
+  const Binding& binding() const { return parts_[0].binding(); }
+  bool adds_up() const { return binding().adds_up; }
+
+  // The first shard's gradient of the kernel lies in the place of the sum where that has room in oneDNN's
+  // layout; the others lie side by side. There are two shards at least.
+  std::size_t first_block() const { return !parts_[0].unpacks() || parts_[0].blocked_fits() ? 1 : 0; }
+  std::size_t blocked_stride() const { return parts_[0].blocked_size() + simd::kSlack; }  // floats
+  float* blocked(std::size_t shard) const {
+    if (shard < first_block()) return binding().gradients[0];
+    return binding().packed->data() + (shard - first_block()) * blocked_stride();
   }
 
   // Of two shards either order of a sum gives the same bits; of more, each is added to the sum of those
   // before.
-  void add_up() {
-    const int first = in_place_ && parts_[0].unpacks() ? 1 : 0;
+  void add_kernels_up() {
+    const std::size_t first = parts_[0].unpacks() ? first_block() : 0;
     float* sum = blocked(first);
     const simd::Kernels& kernels = simd::kernels();
     in_pieces(parts_[0].blocked_size(), [&](std::size_t at, std::size_t count) {
-      for (int shard = 0; shard < static_cast<int>(parts_.size()); ++shard)
+      for (std::size_t shard = 0; shard < parts_.size(); ++shard)
         if (shard != first) kernels.add(count, sum + at, blocked(shard) + at, sum + at);
     });
     if (parts_[0].unpacks()) parts_[0].unpack(sum);
   }
 
   std::vector<Part> parts_;
-  bool adds_up_ = false;
-  std::size_t blocked_ = 0;    // floats from one shard's gradient to the next
-  bool in_place_ = false;      // the first shard's lies where the sum will
-  float* total_ = nullptr;     // the sum's place
-  Scratch* blocks_ = nullptr;  // what holds the others
 };
 
 }  // namespace
