@@ -68,7 +68,11 @@ def with_quantizers(model: Model, bits: int, key: Key | int = 0) -> Model:
 
 def is_quantized(model: Model) -> bool:
     """Whether any kernel has a quantiser."""
-    return any(getattr(layer, kernel, None) is not None for layer in model.layers for kernel in KERNELS)
+    return any(map(_has_quantizer, model.layers))
+
+
+def _has_quantizer(layer: Layer) -> bool:
+    return any(getattr(layer, kernel, None) is not None for kernel in KERNELS)
 
 
 def calibrated(student: Model, trained: Model, x: ArrayLike) -> Model:
@@ -129,7 +133,7 @@ def widths(model: Model) -> dict[str, int]:
 def with_bits(model: Model, bits: Sequence[int] | Mapping[str, int], key: Key | int = 0) -> Model:
     """An untrained network of the same topology whose layers have other widths: one for each layer with a kernel, in
     order, or by the names of such layers and of QActivations. ConfigError for a name or quantiser without a width."""
-    kernels = [layer.name for layer in model.layers if any(getattr(layer, k, None) is not None for k in KERNELS)]
+    kernels = [layer.name for layer in model.layers if _has_quantizer(layer)]
     if not isinstance(bits, Mapping):
         if len(bits) != len(kernels):
             raise ConfigError(f"[with_bits] one number a layer is required, for {', '.join(kernels)}; got {list(bits)}")
