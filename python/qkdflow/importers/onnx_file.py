@@ -47,8 +47,8 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Network:
         raise refusal(where, "sparse initializers are not supported")
     version = f"ONNX opset {opset}"
     is_own = model.producer_name == "qkdflow"
-    types = {p.value for p in model.metadata_props if p.key == "qkdflow.input_type"} if is_own else set()
-    own_type = input_type(next(iter(types), None), where)
+    named = (p.value for p in model.metadata_props if is_own and p.key == "qkdflow.input_type")
+    own_type = input_type(next(named, None), where)
     with reading(where):
         to_array = partial(_array, onnx, path=path)
         return translate(model.graph, tensors, where, version, to_array, input_shape, own_type, is_own)
