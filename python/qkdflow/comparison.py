@@ -195,7 +195,7 @@ def _row(found: list[dict[str, Any]]) -> dict[str, Any]:
         row[name], row[f"{name}_std"] = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
     for name in ("parameters", "bits", "size_bits", "ebops"):
         row[name] = None if row[name] is None else max(f[name] for f in found)
-    failing = next((f"seed {seed}, {f['failing']}" for seed, f in enumerate(found) if f["failing"]), None)
+    failing = next((f"seed {seed}, {f['failing']}" for seed, f in enumerate(found) if f.get("failing")), None)
     return {**row, "sparsity": min(f["sparsity"] for f in found), "seeds": len(found), "failing": failing}
 
 

@@ -218,6 +218,16 @@ def test_what_came_to_nothing_is_said_and_does_not_teach(data: Dataset, student:
         stages.compress_teacher(teacher, data, 2, replace(SHORT, method="q+p", sparsity=0.99, epochs=2), Key(1))
 
 
+def test_facts_of_before_say_of_no_failing(data: Dataset, student: Model, tmp_path: Path) -> None:
+    comparison = Comparison(student, data, None, replace(SHORT, epochs=2))
+    comparison.run(["q"], tmp_path)
+    facts = tmp_path / "q_0/facts.json"
+    kept = json.loads(facts.read_text())
+    del kept["failing"]
+    facts.write_text(json.dumps(kept))
+    assert comparison.run(["q"], tmp_path)["methods"][0]["failing"] is None
+
+
 def test_a_method_costs_what_its_dearest_seed_does(data: Dataset, student: Model, tmp_path: Path) -> None:
     config = replace(SHORT, epochs=2)
     report = Comparison(student, data, None, config, seeds=3).run(["q"], tmp_path)
