@@ -27,20 +27,21 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 import numpy as np
 from fixed_graphs import GRAPHS
 from fixed_models import codes
-from qkdflow import FixedPoint, Key, reference, zoo
+from qkdflow import FixedPoint, Key, Sequential, reference, zoo
 from qkdflow.export.csim import compare, compile_csim
 from qkdflow.export.hls import HlsConfig, write_hls
 from qkdflow.files import read_json, write_atomic, write_json
 from qkdflow.fixed import FixedModel
 from qkdflow.freeze import freeze
-from test_keras_export import typed
+from qkdflow.layers import Input
 
 INPUT = FixedPoint(10, 2, False, "RND", "SAT")
 SAME_BY_REFERENCE = 100  # samples that the slow NumPy reference computes too
 
 
 def student(name: str, **options: Any) -> FixedModel:
-    return freeze(typed(zoo.build(name, key=Key(1).fold(name), **options), INPUT))
+    model = zoo.build(name, key=Key(1).fold(name), **options)
+    return freeze(Sequential([Input(model.input_shape, type=INPUT), *model.layers[1:]]))
 
 
 WORKLOADS: dict[str, Callable[[], FixedModel]] = {
