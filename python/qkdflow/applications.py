@@ -107,14 +107,20 @@ APPLICATIONS = {
             **PEST,
             "sparsity": 0.5,
             "max_parameters": 3699,
-            "teacher_network": {"kind": "cnn", "convolutions": 5, "pool_every": 1},
+            "teacher_network": {
+                "kind": "cnn",
+                "convolutions": 5,
+                "pool_every": 1,
+                "kernels": [96, 128, 8],
+                "learning_rate": 1e-3,
+            },
             "student_network": {"kind": "cnn", "convolutions": 5, "pool_every": 1, "dense": 1},
         },
         {
             "quick": {"samples": 600, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 2}
             | {"student_trials": 2, "student_trial_epochs": 2, "student_epochs": 6, "student_restarts": 1}
             | {"baseline_epochs": 3, "least_steps": 0},
-            "paper": {"samples": 14_400, "teacher_trials": 2, "teacher_trial_epochs": 2, "teacher_epochs": 12}
+            "paper": {"samples": 14_400, "teacher_trials": 2, "teacher_trial_epochs": 1, "teacher_epochs": 8}
             | {"student_trials": 6, "student_trial_epochs": 2, "student_epochs": 24, "student_restarts": 1}
             | {"baseline_epochs": 4, "least_steps": 0},
         },
