@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from qkdflow._core import Key
 from qkdflow.datasets.dataset import Dataset
 from qkdflow.datasets.input_type import EXACT, input_type
+from qkdflow.datasets.split import LEAST
 from qkdflow.errors import DataError
 
 MAX_BYTES = 2 << 30  # a larger table is better kept in a binary format
@@ -39,20 +40,22 @@ def load_csv(path: str | os.PathLike[str], label: str = "class", *, key: Key, na
     if len(class_names) < 2:
         raise DataError(
             f"[{path}, column '{label}'] at least 2 classes are required; got only '{class_names[0]}' in "
-            f"lines {lines[0]} to {lines[1]}"
+            f"lines {lines[0]} to {lines[-1]}"
         )
     try:
         return Dataset.make(name or path.stem, x, y, class_names, input_type(x), key)
     except DataError as error:
-        raise DataError(f"[{path}, column '{label}'] {error}") from error
+        rare = int(np.argmax(np.bincount(y) < LEAST))  # what a split refuses: the first class of too few rows
+        line = lines[int(np.argmax(y == rare))]
+        raise DataError(f"[{path}:{line}, column '{label}'] {error}") from error
 
 
 class Rows(NamedTuple):
-    """The rows of a table: x float32 (n, columns), label texts, first and last line of data, names of columns."""
+    """The rows of a table: x float32 (n, columns), label texts, the line of each, names of columns."""
 
     x: NDArray[np.float32]
     labels: list[str]
-    lines: tuple[int, int]
+    lines: list[int]
     columns: list[str]
 
 
@@ -115,7 +118,7 @@ class _Table:
 def _read(table: _Table) -> Rows:
     blocks: list[NDArray[np.float32]] = []
     labels: list[str] = []
-    first = last = 0
+    lines: list[int] = []
     rows = table.rows()
     while chunk := list(islice(rows, CHUNK)):
         for line, cells in chunk:
@@ -130,10 +133,10 @@ def _read(table: _Table) -> Rows:
                 raise DataError(f"[{table.path}:{line}, column '{table.label}'] a label is required; {got}")
             labels.append(text)
         blocks.append(_numbers(table, chunk))
-        first, last = first or chunk[0][0], chunk[-1][0]
+        lines += [line for line, _ in chunk]
     if not blocks:
         raise DataError(f"[{table.path}] rows of data are required below the header; got none")
-    return Rows(np.concatenate(blocks), labels, (first, last), table.features)
+    return Rows(np.concatenate(blocks), labels, lines, table.features)
 
 
 def _numbers(table: _Table, chunk: list[tuple[int, list[str]]]) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from qkdflow._core import Key
 from qkdflow.errors import ConfigError, DataError
 
 PART_PERCENT = 15  # of each class, for valid and again for test; the rest is train
+LEAST = 3  # rows of a class: one for each part
 
 I64 = NDArray[np.int64]
 
@@ -29,7 +30,7 @@ def split(y: I64, class_names: tuple[str, ...], key: Key) -> Indices:
 
     DataError where a class has fewer than 3 rows.
     """
-    rows = _shuffled_by_class(y, class_names, key, least=3, purpose="a 70/15/15 split")
+    rows = _shuffled_by_class(y, class_names, key, least=LEAST, purpose="a 70/15/15 split")
     sizes = [_part_size(len(r)) for r in rows]
     test = [r[:s] for r, s in zip(rows, sizes, strict=True)]
     valid = [r[s : 2 * s] for r, s in zip(rows, sizes, strict=True)]
