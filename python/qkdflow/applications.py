@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
-from qkdflow.errors import ConfigError
+from qkdflow.datasets import SIMULATORS
+from qkdflow.errors import ConfigError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,5 @@ def application(name: str) -> Application:
     """ConfigError, with the nearest name, where there is none."""
     if name in APPLICATIONS:
         return APPLICATIONS[name]
-    near = get_close_matches(name, APPLICATIONS, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise ConfigError(f"[run] must be one of {', '.join(APPLICATIONS)}, or --data FILE; got {name!r}.{hint}")
+    hint = f"; that is a simulator: --data {name}" if name in SIMULATORS else did_you_mean(name, APPLICATIONS)
+    raise ConfigError(f"[run] must be one of {', '.join(APPLICATIONS)}, or --data FILE; got {name!r}{hint}")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 from qkdflow.applications import APPLICATIONS, application
 from qkdflow.datasets import SIMULATORS
-from qkdflow.errors import ConfigError
+from qkdflow.errors import ConfigError, did_you_mean
 from qkdflow.export.hls import HlsConfig
 from qkdflow.fixed import FixedModel
 from qkdflow.hardware.boards import find_part
@@ -143,10 +142,9 @@ class RunConfig:
         if not self.data:
             needed = APPLICATIONS[self.application].data if self.application else None
             raise ConfigError(f"[--data] {needed or 'a file, a folder or a simulator'} is required; got nothing")
-        near = get_close_matches(self.data, SIMULATORS, n=1)
-        hint = f" Did you mean {near[0]}?" if near else " A folder's name needs a slash: ./NAME"
+        hint = did_you_mean(self.data, SIMULATORS) or ". A folder's name needs a slash: ./NAME"
         raise ConfigError(
-            f"[data] must be one of {', '.join(SIMULATORS)}, or a file or folder; got {self.data!r}.{hint}"
+            f"[data] must be one of {', '.join(SIMULATORS)}, or a file or folder; got {self.data!r}{hint}"
         )
 
     @property
@@ -187,9 +185,7 @@ def _check_effort(effort: Mapping[str, Any]) -> None:
     known = [f.name for f in fields(Budget)]
     for name, value in effort.items():
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError(f"[effort] has {', '.join(known)}; got {name!r}{hint}")
+            raise ConfigError(f"[effort] has {', '.join(known)}; got {name!r}{did_you_mean(name, known)}")
         least = 0 if name in ("train_rows", "least_steps", "pretext_samples") else 1
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ConfigError(f"[effort] {name} must be a whole number from {least} on; got {value!r}")

@@ -10,13 +10,12 @@ import sys
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from qkdflow.applications import application
 from qkdflow.config import BUDGETS, Budget, RunConfig
-from qkdflow.errors import ConfigError
+from qkdflow.errors import ConfigError, did_you_mean
 from qkdflow.export.hls import HlsConfig
 from qkdflow.fitted import fitted
 
@@ -155,9 +154,8 @@ def _checked(cls: type, settings: Mapping[str, Any], where: str) -> Settings:
     values: Settings = {}
     for name, value in settings.items():
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise ConfigError(f"[{where}] has a key that is not known: {name}; {hint}")
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise ConfigError(f"[{where}] has a key that is not known: {name}{hint}")
         place = f"{where}: {name}"
         if is_dataclass(hints[name]):
             if not isinstance(value, Mapping):

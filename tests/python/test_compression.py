@@ -290,7 +290,7 @@ def test_the_command_says_what_it_lacks(
     assert cli.main(["compress", "psd"]) == 2
     assert "[--out] must name a directory for what is made of data; got none" in capsys.readouterr().err
     assert cli.main(["compress", "psd", "--out", str(tmp_path), "--method", "q", "--student", "resent20"]) == 2
-    assert "got 'resent20'. Did you mean resnet20?" in capsys.readouterr().err
+    assert "got 'resent20'; did you mean resnet20?" in capsys.readouterr().err
     assert cli.main(["compress", "psd", "--out", str(tmp_path), "--teacher-method", "q", "--method", "q"]) == 2
     assert "needs a teacher" in capsys.readouterr().err
 

@@ -44,7 +44,7 @@ def test_init_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["init", "psd"]) == 0
     assert capsys.readouterr().out == settings.to_toml("psd")
     assert cli.main(["init", "psb"]) == 2
-    assert "Did you mean psd" in capsys.readouterr().err
+    assert "did you mean psd" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ def test_a_wrong_file_is_one_line_that_says_where(text: str, message: str, tmp_p
             r"\[student_network\] of kind mlp has kind, widths, learning_rate, pool; got 'kernels'",
         ),
         (["teacher_network.kind=cnn", "teacher_network.kernel=3"], r"got 'kernel'; did you mean kernels\?"),
-        (["data=psb"], r"\[data\] must be one of psd.*Did you mean psd"),
+        (["data=psb"], r"\[data\] must be one of psd.*did you mean psd"),
         (["bits=[10, 4]"], r"\[--bits\] must be 2 to 16, or the least and the most of each layer; got \(10, 4\)"),
         (["bits=[4]"], r"bits\] must be a list of 2 whole numbers"),
         (["image_size=[0, 3]"], r"\[--image-size\] must be height and width"),
-        (["application=psb"], r"Did you mean psd"),
+        (["application=psb"], r"did you mean psd"),
         (["bits"], r"\[--set\] must be KEY=VALUE or TABLE.KEY=VALUE; got 'bits'"),
         (["bit=3"], r"\[--set\] has a key that is not known: bit; did you mean bits\?"),
     ],
@@ -141,7 +141,7 @@ def test_paths_are_absolute_whoever_gives_them(monkeypatch: pytest.MonkeyPatch, 
         (f"{here}/b", f"{here}/t"),
         ("psd", f"{here}/there/t.onnx"),
     ]
-    with pytest.raises(ConfigError, match="Did you mean psd"):
+    with pytest.raises(ConfigError, match="did you mean psd"):
         settings.make_config(settings.parse_set(["data=psx"]))
 
 

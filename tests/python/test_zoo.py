@@ -65,5 +65,7 @@ def test_a_student_learns_with_the_quantisers_of_its_bits() -> None:
 def test_an_unknown_name_or_depth_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"\[zoo\] must be one of psd_teacher"):
         zoo.build("alexnet")
+    with pytest.raises(ConfigError, match=r"got 'resent20'; did you mean resnet20\?"):
+        zoo.build("resent20")
     with pytest.raises(ConfigError, match="6n"):
         zoo.resnet(21)

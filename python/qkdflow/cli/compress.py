@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qkdflow.cli.run import size
-from qkdflow.errors import ConfigError
+from qkdflow.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from qkdflow.comparison import Comparison
@@ -225,10 +224,8 @@ def _student(args: argparse.Namespace, data: Dataset) -> Model:
         options = {"classes": data.classes, "shape": data.shape, **({} if args.bits is None else {"bits": args.bits})}
         taken = signature(zoo.MODELS[args.student]).parameters
         model = zoo.build(args.student, **{name: value for name, value in options.items() if name in taken})
-    elif near := [] if Path(args.student).exists() else get_close_matches(args.student, zoo.names(), n=1):
-        raise ConfigError(
-            f"[--student] must be a network of the zoo or a file; got {args.student!r}. Did you mean {near[0]}?"
-        )
+    elif hint := "" if Path(args.student).exists() else did_you_mean(args.student, zoo.names()):
+        raise ConfigError(f"[--student] must be a network of the zoo or a file; got {args.student!r}{hint}")
     else:
         model = load_model(args.student)
         if args.bits is not None and precision.is_quantized(model):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import Any, get_type_hints
 
 from qkdflow.datasets import Dataset
-from qkdflow.errors import ConfigError
+from qkdflow.errors import ConfigError, did_you_mean
 from qkdflow.fitted import fitted
 from qkdflow.hypermodels.cnn import StudentCNN, TeacherCNN
 from qkdflow.hypermodels.known import TeacherZoo
@@ -39,9 +38,8 @@ def _fitted_options(where: str, options: Mapping[str, Any], families: Mapping[st
     known = ["kind", *(f.name for f in fields(families[kind]) if f.name not in _GIVEN)]
     for name in options:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError(f"[{where}] of kind {kind} has {', '.join(known)}; got {name!r}{hint}")
+            had = f"got {name!r}{did_you_mean(name, known)}"
+            raise ConfigError(f"[{where}] of kind {kind} has {', '.join(known)}; {had}")
     hints = get_type_hints(families[kind])
     return {name: fitted(v, hints[name], f"{where}: {name}") for name, v in options.items() if name != "kind"}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from qkdflow.errors import ConfigError
+from qkdflow.errors import ConfigError, did_you_mean
 from qkdflow.models import Model
 from qkdflow.zoo.cnn import (
     mnist_cnn_student,
@@ -70,7 +70,8 @@ def build(name: str, **options: Any) -> Model:
     ConfigError for a name that is not in MODELS.
     """
     if name not in MODELS:
-        raise ConfigError(f"[zoo] must be one of {', '.join(MODELS)}; got {name!r}")
+        hint = did_you_mean(name, MODELS)
+        raise ConfigError(f"[zoo] must be one of {', '.join(MODELS)}; got {name!r}{hint}")
     return MODELS[name](**options)
 
 
