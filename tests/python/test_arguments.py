@@ -116,6 +116,16 @@ def test_a_callback_that_cannot_work_is_named(callback: Callback, message: str) 
         network().fit(X, Y, epochs=2, callbacks=[TerminateOnNaN(), callback])
 
 
+def test_none_is_no_callbacks_as_in_keras() -> None:
+    assert network().fit(X, Y, callbacks=None).history == network().fit(X, Y, callbacks=[]).history
+
+
+@pytest.mark.parametrize("metrics", ["accuracy", ["accuracy", "auc"]])
+def test_the_one_metric_is_named(metrics: Any) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"must be ['accuracy'], the one there is; got {metrics!r}")):
+        network().compile(metrics=metrics)
+
+
 def test_a_rate_that_no_epoch_uses_is_not_held_against_its_schedule() -> None:
     falling = LearningRateScheduler(lambda at, rate: rate * (1 - at))  # 0.001, 0, and then -0.001
     assert network().fit(X, Y, epochs=2, callbacks=[falling]).history["learning_rate"] == [1e-3, 0]

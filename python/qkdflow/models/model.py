@@ -27,6 +27,7 @@ from qkdflow.sources import Source
 from qkdflow.sparsity import PruningRule, core_rules
 
 LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
+METRICS = {"accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"}
 
 
 class Model:
@@ -100,8 +101,8 @@ class Model:
         """
         if loss not in LOSSES:
             raise ConfigError(f"[compile] loss must be one of {', '.join(LOSSES)}; got {loss!r}")
-        if set(metrics) - {"accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"}:
-            raise ConfigError(f"[compile] the metric is accuracy; got {list(metrics)}")
+        if isinstance(metrics, str) or set(metrics) - METRICS:
+            raise ConfigError(f"[compile] metrics must be ['accuracy'], the one there is; got {metrics!r}")
         self.optimizer = optimizers.get(optimizer)
         self.steps = 0
 
@@ -112,7 +113,7 @@ class Model:
         batch_size: int = 32,
         epochs: int = 1,
         validation_data: tuple[ArrayLike | Source, ArrayLike | None] | Source | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         *,
         teacher: Model | Sequence[Model] | None = None,
         teacher_logits: ArrayLike | None = None,
@@ -152,6 +153,7 @@ class Model:
         """
         batch_size = whole(batch_size, "fit", "batch_size", 1)
         epochs = whole(epochs, "fit", "epochs", 0)
+        callbacks = () if callbacks is None else callbacks
         check(self, callbacks, augmentation, bit_widths, optimizer_state)
         learnt = samples(x, "x", self.input_shape)
         y = self._labels(y, "y", learnt)
