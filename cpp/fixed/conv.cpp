@@ -44,8 +44,8 @@ Reach Conv::reach(std::span<const Tensor> src) const {
 }
 
 std::unique_ptr<Step> Conv::bind(std::span<const Tensor> src) const {
-  return step([sums = Sums(weights_, src[0].type), w = window_, pixels = Window::image(src[0].shape),
-               positions = window_.positions(src[0].shape, name()),
+  return step([sums = Sums(weights_, src[0].type, reach(src).partial), w = window_,
+               pixels = Window::image(src[0].shape), positions = window_.positions(src[0].shape, name()),
                pixel = static_cast<std::size_t>(channels_) * kLanes]<typename Code>(
                   std::span<const Code* const> from, Code* dst) {
     std::vector<Code> window(sums.terms() * kLanes);
@@ -85,11 +85,11 @@ Reach DepthwiseConv::reach(std::span<const Tensor> src) const {
 }
 
 std::unique_ptr<Step> DepthwiseConv::bind(std::span<const Tensor> src) const {
-  return step([sums = Sums(weights_, src[0].type), w = window_, pixels = Window::image(src[0].shape),
+  return step([grid = GridWeights(weights_, src[0].type), w = window_, pixels = Window::image(src[0].shape),
                positions = window_.positions(src[0].shape, name())]<typename Code>(
                   std::span<const Code* const> from, Code* dst) {
-    const std::size_t channels = sums.n_out(), pixel = channels * kLanes;
-    const Code *weights = sums.weights<Code>(), *bias = sums.bias<Code>();
+    const std::size_t channels = grid.n_out(), pixel = channels * kLanes;
+    const Code *weights = grid.weights<Code>().data(), *bias = grid.bias<Code>().data();
     for (int y = 0; y < positions[0]; ++y)
       for (int x = 0; x < positions[1]; ++x, dst += pixel) {
         for (std::size_t c = 0; c < channels; ++c) std::fill_n(dst + c * kLanes, kLanes, bias[c]);

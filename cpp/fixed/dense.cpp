@@ -16,7 +16,9 @@ Reach Dense::reach(std::span<const Tensor> src) const {
 }
 
 std::unique_ptr<Step> Dense::bind(std::span<const Tensor> src) const {
-  return step([sums = Sums(weights_, src[0].type)](auto from, auto* dst) { sums.forward(from[0], dst); });
+  return step([sums = Sums(weights_, src[0].type, reach(src).partial)](auto from, auto* dst) {
+    sums.forward(from[0], dst);
+  });
 }
 
 }  // namespace qkd::fixed

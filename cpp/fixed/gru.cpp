@@ -23,13 +23,13 @@ std::vector<std::int64_t> on_grid(const Table& table, const FixedPoint& accum) {
 
 class Cell {
  public:
-  Cell(const Gru::Options& o, const Tensor& src, const FixedPoint& state, std::size_t units)
+  Cell(const Gru::Options& o, Sums input, Sums inner, const Tensor& src, const FixedPoint& state)
       : sequences_(o.return_sequences),
         steps_(static_cast<std::size_t>(src.shape[0])),
         n_(static_cast<std::size_t>(src.shape[1])),
-        u_(units),
-        input_(o.kernel, src.type),
-        inner_(o.recurrent, state),
+        u_(inner.terms()),
+        input_(std::move(input)),
+        inner_(std::move(inner)),
         input_shift_(o.accum.fraction() - o.kernel.fraction(src.type)),
         inner_shift_(o.accum.fraction() - o.recurrent.fraction(state)),
         sigmoid_(on_grid(o.sigmoid, o.accum)),
@@ -100,14 +100,21 @@ Interval Gru::states() const {
   return cast(range(o_.tanh) | Interval{}, o_.tanh.type.fraction(), result_type());
 }
 
+Reach Gru::input(const Tensor& src) const {
+  return o_.kernel.reach(Shape{3 * units_}, src.type, src.codes, name());
+}
+
+Reach Gru::inner() const {
+  const Intervals h(static_cast<std::size_t>(units_), states() | Interval{});
+  return o_.recurrent.reach(Shape{3 * units_}, result_type(), h, name());
+}
+
 Reach Gru::reach(std::span<const Tensor> src) const {
   const auto n = static_cast<int>(o_.kernel.weights.size() / o_.kernel.bias.size());
   require(src[0].shape.rank() == 2 && src[0].shape[1] == n, name(), "takes a series (steps, ", n, "); gets ",
           src[0].shape.text());
   const Interval state = states() | Interval{};
-  const Reach input = o_.kernel.reach(Shape{3 * units_}, src[0].type, src[0].codes, name());
-  const Reach inner = o_.recurrent.reach(Shape{3 * units_}, result_type(),
-                                         Intervals(static_cast<std::size_t>(units_), state), name());
+  const Reach input = this->input(src[0]), inner = this->inner();
   const int f = o_.accum.fraction();
   const int finest =
       std::max({input.fraction, inner.fraction, o_.sigmoid.type.fraction(), o_.tanh.type.fraction()});
@@ -131,7 +138,8 @@ Reach Gru::reach(std::span<const Tensor> src) const {
 }
 
 std::unique_ptr<Step> Gru::bind(std::span<const Tensor> src) const {
-  return step(Cell(o_, src[0], result_type(), static_cast<std::size_t>(units_)));
+  return step(Cell(o_, Sums(o_.kernel, src[0].type, input(src[0]).partial),
+                   Sums(o_.recurrent, result_type(), inner().partial), src[0], result_type()));
 }
 
 }  // namespace qkd::fixed

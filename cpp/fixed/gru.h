@@ -29,6 +29,8 @@ class Gru final : public Layer {
   int units_;
 
   Interval states() const;
+  Reach input(const Tensor& src) const;  // of the sums with the kernel
+  Reach inner() const;                   // and with the recurrent kernel
 };
 
 }  // namespace qkd::fixed

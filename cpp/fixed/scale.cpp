@@ -23,11 +23,11 @@ Reach Scale::reach(std::span<const Tensor> src) const {
 }
 
 std::unique_ptr<Step> Scale::bind(std::span<const Tensor> src) const {
-  return step([sums = Sums(weights_, src[0].type),
+  return step([grid = GridWeights(weights_, src[0].type),
                pixels = src[0].shape.size() / weights_.bias.size()]<typename Code>(
                   std::span<const Code* const> from, Code* dst) {
-    const Code *scale = sums.weights<Code>(), *offset = sums.bias<Code>(), *value = from[0];
-    const std::size_t pixel = sums.n_out() * kLanes;
+    const Code *scale = grid.weights<Code>().data(), *offset = grid.bias<Code>().data(), *value = from[0];
+    const std::size_t pixel = grid.n_out() * kLanes;
     for (std::size_t p = 0; p < pixels; ++p, dst += pixel, value += pixel)
       for (std::size_t i = 0; i < pixel; ++i) dst[i] = scale[i / kLanes] * value[i] + offset[i / kLanes];
   });

@@ -38,8 +38,7 @@ Reach Weights::reach(const Shape& dst, const FixedPoint& src, const Intervals& t
   return reach;
 }
 
-Sums::Sums(const Weights& w, const FixedPoint& src)
-    : terms_(w.bias.empty() ? 0 : w.weights.size() / w.bias.size()) {
+GridWeights::GridWeights(const Weights& w, const FixedPoint& src) {
   const int grid = w.fraction(src), product = grid - src.fraction() - w.weight_type.fraction(),
             offset = grid - w.bias_type.fraction();
   for (const std::int64_t code : w.weights) weights64_.push_back(shifted(code, product));
@@ -48,12 +47,47 @@ Sums::Sums(const Weights& w, const FixedPoint& src)
   for (const std::int64_t code : bias64_) bias32_.push_back(static_cast<std::int32_t>(code));
 }
 
+template <>
+const std::vector<std::int32_t>& GridWeights::weights<std::int32_t>() const {
+  return weights32_;
+}
+template <>
+const std::vector<std::int64_t>& GridWeights::weights<std::int64_t>() const {
+  return weights64_;
+}
+template <>
+const std::vector<std::int32_t>& GridWeights::bias<std::int32_t>() const {
+  return bias32_;
+}
+template <>
+const std::vector<std::int64_t>& GridWeights::bias<std::int64_t>() const {
+  return bias64_;
+}
+
+Sums::Sums(const Weights& w, const FixedPoint& src, const Interval& partial) {
+  const GridWeights grid(w, src);
+  terms_ = grid.terms();
+  weights32_ = grid.weights<std::int32_t>();
+  bias32_ = grid.bias<std::int32_t>();
+  const auto &weights = grid.weights<std::int64_t>(), &bias = grid.bias<std::int64_t>();
+  if (partial.fits(54)) {  // -2^53 to 2^53 - 1
+    weights_f64_.assign(weights.begin(), weights.end());
+    bias_f64_.assign(bias.begin(), bias.end());
+  } else {
+    weights64_ = weights;
+    bias64_ = bias;
+  }
+}
+
 void Sums::forward(const std::int32_t* src, std::int32_t* dst) const {
   simd::kernels().dense_i32(static_cast<int>(terms_), static_cast<int>(n_out()), weights32_.data(),
                             bias32_.data(), src, dst);
 }
 
 void Sums::forward(const std::int64_t* src, std::int64_t* dst) const {
+  if (!bias_f64_.empty())
+    return simd::kernels().dense_i64(static_cast<int>(terms_), static_cast<int>(n_out()), weights_f64_.data(),
+                                     bias_f64_.data(), src, dst);
   for (std::size_t o = 0; o < n_out(); ++o) {
     std::int64_t* const sum = dst + o * kLanes;
     std::fill_n(sum, kLanes, bias64_[o]);
@@ -63,23 +97,6 @@ void Sums::forward(const std::int64_t* src, std::int64_t* dst) const {
       for (std::size_t s = 0; s < kLanes; ++s) sum[s] += w * src[i * kLanes + s];
     }
   }
-}
-
-template <>
-const std::int32_t* Sums::weights<std::int32_t>() const {
-  return weights32_.data();
-}
-template <>
-const std::int64_t* Sums::weights<std::int64_t>() const {
-  return weights64_.data();
-}
-template <>
-const std::int32_t* Sums::bias<std::int32_t>() const {
-  return bias32_.data();
-}
-template <>
-const std::int64_t* Sums::bias<std::int64_t>() const {
-  return bias64_.data();
 }
 
 }  // namespace qkd::fixed

@@ -19,27 +19,40 @@ struct Weights {
               const std::string& where) const;
 };
 
-// Weights brought to the sums' grid, in both widths, ready to be multiplied.
+// Weights and bias brought to the sums' grid, in both widths, for layers that go their own way through them.
+class GridWeights {
+ public:
+  GridWeights(const Weights& weights, const FixedPoint& src);
+  std::size_t terms() const { return bias64_.empty() ? 0 : weights64_.size() / bias64_.size(); }
+  std::size_t n_out() const { return bias64_.size(); }
+
+  template <typename Code>
+  const std::vector<Code>& weights() const;
+  template <typename Code>
+  const std::vector<Code>& bias() const;
+
+ private:
+  std::vector<std::int32_t> weights32_, bias32_;
+  std::vector<std::int64_t> weights64_, bias64_;
+};
+
+// The sums themselves. 64-bit codes are multiplied as doubles, several times as fast as integers, where
+// `partial`, which holds every value met on the way, says that doubles hold them all.
 class Sums {
  public:
-  Sums(const Weights& weights, const FixedPoint& src);
+  Sums(const Weights& weights, const FixedPoint& src, const Interval& partial);
   std::size_t terms() const { return terms_; }
-  std::size_t n_out() const { return bias64_.size(); }
+  std::size_t n_out() const { return bias32_.size(); }
 
   // dst (n_out, 16) from src (terms, 16)
   void forward(const std::int32_t* src, std::int32_t* dst) const;
   void forward(const std::int64_t* src, std::int64_t* dst) const;
 
-  // The weight and the bias themselves, for layers that go their own way through them.
-  template <typename Code>
-  const Code* weights() const;
-  template <typename Code>
-  const Code* bias() const;
-
  private:
   std::size_t terms_;
   std::vector<std::int32_t> weights32_, bias32_;
-  std::vector<std::int64_t> weights64_, bias64_;
+  std::vector<std::int64_t> weights64_, bias64_;  // empty where there are
+  std::vector<double> weights_f64_, bias_f64_;
 };
 
 }  // namespace qkd::fixed

@@ -148,6 +148,10 @@ struct Kernels {
   // Zero weights are skipped. Sums must fit 32 bits.
   void (*dense_i32)(int n_in, int n_out, const std::int32_t* w, const std::int32_t* bias,
                     const std::int32_t* src, std::int32_t* dst);
+  // The same on 64-bit codes by way of doubles, zero weights too: exact where every partial sum is within
+  // +-2^53.
+  void (*dense_i64)(int n_in, int n_out, const double* w, const double* bias, const std::int64_t* src,
+                    std::int64_t* dst);
   // dst = clip((src + half) >> shift, low, high), shift >= 0: half-up rounding, or truncation when half is 0.
   void (*shift_clip_i32)(std::size_t n, const std::int32_t* src, int shift, std::int32_t half,
                          std::int32_t low, std::int32_t high, std::int32_t* dst);

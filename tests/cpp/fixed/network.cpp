@@ -36,6 +36,32 @@ TEST_CASE("a convolution counts the pixels under its window") {
   }
 }
 
+TEST_CASE("wide sums are exact where doubles hold them, and where they do not") {
+  constexpr int kTerms = 3;
+  for (const int bits : {24, 27, 29}) {  // sums of 2 bits + twice as many: below 2^53 or beyond
+    const FixedPoint type(bits, bits);
+    const std::int64_t low = type.low_code(), high = type.high_code();
+    for (const int n_out : {1, 4, 13}) {  // 13: eight sums at once, four, and one
+      Weights weights{{}, {}, type, FixedPoint(2, 2)};
+      for (int i = 0; i < kTerms * n_out; ++i) weights.weights.push_back(i % 3 == 0 ? low : high - i);
+      for (int o = 0; o < n_out; ++o) weights.bias.push_back(o % 2);
+      Network n(Shape{kTerms}, type);
+      n.add(std::make_shared<Dense>("dense", kTerms, weights, FixedPoint(62, 62)), {Network::kInput});
+      REQUIRE(!n.narrow());
+      const std::vector<std::int64_t> src{low, high, low + 1, high, high - 2, 0, 1, -1, low};
+      std::vector<std::int64_t> dst(3 * static_cast<std::size_t>(n_out));
+      n.run(src, dst);
+      for (std::size_t s = 0; s < 3; ++s)
+        for (std::size_t o = 0; o < weights.bias.size(); ++o) {
+          std::int64_t sum = weights.bias[o];
+          for (std::size_t i = 0; i < kTerms; ++i)
+            sum += src[s * kTerms + i] * weights.weights[i * weights.bias.size() + o];
+          CHECK(dst[s * weights.bias.size() + o] == sum);
+        }
+    }
+  }
+}
+
 TEST_CASE("a branch lives until its last reader, whatever lies between") {
   Network n(Shape{2, 2, 1}, kWhole8);
   const auto copy = [](const char* name) {
