@@ -18,7 +18,6 @@ from qkdflow.models import Model
 from qkdflow.sparsity import ConstantSparsity, core_rules, prune_low_magnitude
 from qkdflow.workloads import EMULATIONS, WORKLOADS, Workload
 
-EMULATED = 100_000  # samples a run of the emulator
 SECONDS = 1.0  # of steady training, after one second of warming up
 
 
@@ -79,16 +78,17 @@ def emulate(name: str, threads: int = 1) -> dict[str, Any]:
         raise ConfigError(f"[bench emulate] --workload must be one of {', '.join(EMULATIONS)}; got {name!r}")
     if threads != 1:
         raise ConfigError(f"[bench emulate] the emulator runs on one thread; got --threads {threads}")
-    fixed = freeze(EMULATIONS[name]())
-    size = EMULATED * math.prod(fixed.input_shape)
+    samples = EMULATIONS[name].samples
+    fixed = freeze(EMULATIONS[name].build())
+    size = samples * math.prod(fixed.input_shape)
     codes = np.floor(Key(0).uniform(size).astype(np.float64) * (fixed.input_type.high_code + 1)).astype(np.int64)
-    codes = np.minimum(codes, fixed.input_type.high_code).reshape(EMULATED, *fixed.input_shape)
+    codes = np.minimum(codes, fixed.input_type.high_code).reshape(samples, *fixed.input_shape)
     rates: list[float] = []
     begun = time.perf_counter()
     while len(rates) < 5 or time.perf_counter() - begun < SECONDS:
         start = time.perf_counter()
         fixed.run(codes)
-        rates.append(EMULATED / (time.perf_counter() - start))
+        rates.append(samples / (time.perf_counter() - start))
     return {
         "workload": name,
         "threads": threads,

@@ -19,8 +19,10 @@ from qkdflow.layers import (
     QConv2D,
     QDense,
     ReLU,
+    Rescaling,
 )
 from qkdflow.models import Model, Sequential
+from qkdflow.precision import with_quantizers
 from qkdflow.quantizers import quantized_bits, quantized_relu
 
 KERNEL = quantized_bits(9, 1, alpha=1)
@@ -53,9 +55,23 @@ def psd_student() -> Sequential:
     return Sequential([Input((30,)), *q_mlp((20, 10, 10, 4), 16, 15)])
 
 
+@dataclass(frozen=True)
+class Emulation:
+    """A network with an input type, and how many samples a run of it takes."""
+
+    build: Callable[[], Model]
+    samples: int
+
+
 def psd_counted() -> Sequential:
     """The student on a digitiser's counts: an input without a type cannot be frozen."""
     return Sequential([Input((30,), type=COUNTS), *psd_student().layers[1:]])
+
+
+def resnet20_counted() -> Model:
+    """Of 16 bits, on an image's bytes."""
+    first = [Input((32, 32, 3), FixedPoint(8, 8, False, "RND", "SAT")), Rescaling(2**-8)]
+    return with_quantizers(zoo.build("resnet20", first=first), 16)
 
 
 def psd_teacher() -> Sequential:
@@ -92,4 +108,7 @@ WORKLOADS = {
     "vgg16-64px-b16": Workload(lambda: zoo.build("vgg16", shape=(64, 64, 3)), 16, False, 1),
     "mobilenetv2-96px-b16": Workload(lambda: zoo.build("mobilenetv2", shape=(96, 96, 3)), 16, False, 2),
 }
-EMULATIONS = {"psd": psd_counted}
+EMULATIONS = {
+    "psd": Emulation(psd_counted, 100_000),  # every sum fits 32 bits
+    "resnet20-16bit": Emulation(resnet20_counted, 64),  # none does
+}

@@ -138,11 +138,14 @@ def test_bench_emulate_counts_inferences(capsys: pytest.CaptureFixture[str], mon
     from qkdflow import bench
 
     monkeypatch.setattr(bench, "SECONDS", 0.01)
-    monkeypatch.setattr(bench, "EMULATED", 1000)
+    few = {name: replace(emulation, samples=16) for name, emulation in bench.EMULATIONS.items()}
+    monkeypatch.setattr(bench, "EMULATIONS", few)
     assert cli.main(["bench", "emulate", "--workload", "psd", "--threads", "1", "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured["inferences_per_s"] > 1000
     assert (measured["params"], measured["bits"]) == (984, 32)
+    assert cli.main(["bench", "emulate", "--workload", "resnet20-16bit"]) == 0
+    assert "64-bit codes" in capsys.readouterr().out
     assert "one thread" in fails(capsys, "bench", "emulate", "--threads", "2")
     assert "must be one of psd" in fails(capsys, "bench", "emulate", "--workload", "nothing")
 

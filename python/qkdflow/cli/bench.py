@@ -53,7 +53,7 @@ def _bench_emulate(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(measured))
     else:
-        print(f"{args.workload}: {measured['inferences_per_s'] / 1e6:.2f} million inferences a second")
+        print(f"{args.workload}: {measured['inferences_per_s']:,.0f} inferences a second, {measured['bits']}-bit codes")
     return 0
 
 
