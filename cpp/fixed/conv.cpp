@@ -85,16 +85,16 @@ Reach DepthwiseConv::reach(std::span<const Tensor> src) const {
 }
 
 std::unique_ptr<Step> DepthwiseConv::bind(std::span<const Tensor> src) const {
-  return step([grid = GridWeights(weights_, src[0].type), w = window_, pixels = Window::image(src[0].shape),
+  return step([grids = grids(weights_, src[0].type), w = window_, pixels = Window::image(src[0].shape),
                positions = window_.positions(src[0].shape, name())]<typename Code>(
                   std::span<const Code* const> from, Code* dst) {
-    const std::size_t channels = grid.n_out(), pixel = channels * kLanes;
-    const Code *weights = grid.weights<Code>().data(), *bias = grid.bias<Code>().data();
+    const auto& [weights, bias] = std::get<OnGrid<Code>>(grids);
+    const std::size_t channels = bias.size(), pixel = channels * kLanes;
     for (int y = 0; y < positions[0]; ++y)
       for (int x = 0; x < positions[1]; ++x, dst += pixel) {
         for (std::size_t c = 0; c < channels; ++c) std::fill_n(dst + c * kLanes, kLanes, bias[c]);
         for_each_tap(w, pixels, y, x, [&](std::size_t tap, std::size_t at) {
-          const Code *weight = weights + tap * channels, *value = from[0] + at * pixel;
+          const Code *weight = weights.data() + tap * channels, *value = from[0] + at * pixel;
           for (std::size_t i = 0; i < pixel; ++i) dst[i] += weight[i / kLanes] * value[i];
         });
       }

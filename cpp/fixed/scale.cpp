@@ -23,11 +23,12 @@ Reach Scale::reach(std::span<const Tensor> src) const {
 }
 
 std::unique_ptr<Step> Scale::bind(std::span<const Tensor> src) const {
-  return step([grid = GridWeights(weights_, src[0].type),
+  return step([grids = grids(weights_, src[0].type),
                pixels = src[0].shape.size() / weights_.bias.size()]<typename Code>(
                   std::span<const Code* const> from, Code* dst) {
-    const Code *scale = grid.weights<Code>().data(), *offset = grid.bias<Code>().data(), *value = from[0];
-    const std::size_t pixel = grid.n_out() * kLanes;
+    const auto& [scale, offset] = std::get<OnGrid<Code>>(grids);
+    const Code* value = from[0];
+    const std::size_t pixel = scale.size() * kLanes;
     for (std::size_t p = 0; p < pixels; ++p, dst += pixel, value += pixel)
       for (std::size_t i = 0; i < pixel; ++i) dst[i] = scale[i / kLanes] * value[i] + offset[i / kLanes];
   });

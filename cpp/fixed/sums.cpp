@@ -10,6 +10,18 @@ std::int64_t shifted(std::int64_t code, int by) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(code) << by);
 }
 
+template <typename Number>
+OnGrid<Number> on_grid(const Weights& w, const FixedPoint& src) {
+  const int grid = w.fraction(src), product = grid - src.fraction() - w.weight_type.fraction(),
+            offset = grid - w.bias_type.fraction();
+  OnGrid<Number> to;
+  to.weights.reserve(w.weights.size());
+  to.bias.reserve(w.bias.size());
+  for (const std::int64_t code : w.weights) to.weights.push_back(static_cast<Number>(shifted(code, product)));
+  for (const std::int64_t code : w.bias) to.bias.push_back(static_cast<Number>(shifted(code, offset)));
+  return to;
+}
+
 }  // namespace
 
 int Weights::fraction(const FixedPoint& src) const {
@@ -38,61 +50,33 @@ Reach Weights::reach(const Shape& dst, const FixedPoint& src, const Intervals& t
   return reach;
 }
 
-GridWeights::GridWeights(const Weights& w, const FixedPoint& src) {
-  const int grid = w.fraction(src), product = grid - src.fraction() - w.weight_type.fraction(),
-            offset = grid - w.bias_type.fraction();
-  for (const std::int64_t code : w.weights) weights64_.push_back(shifted(code, product));
-  for (const std::int64_t code : w.bias) bias64_.push_back(shifted(code, offset));
-  for (const std::int64_t code : weights64_) weights32_.push_back(static_cast<std::int32_t>(code));
-  for (const std::int64_t code : bias64_) bias32_.push_back(static_cast<std::int32_t>(code));
+Grids grids(const Weights& w, const FixedPoint& src) {
+  return {on_grid<std::int32_t>(w, src), on_grid<std::int64_t>(w, src)};
 }
 
-template <>
-const std::vector<std::int32_t>& GridWeights::weights<std::int32_t>() const {
-  return weights32_;
-}
-template <>
-const std::vector<std::int64_t>& GridWeights::weights<std::int64_t>() const {
-  return weights64_;
-}
-template <>
-const std::vector<std::int32_t>& GridWeights::bias<std::int32_t>() const {
-  return bias32_;
-}
-template <>
-const std::vector<std::int64_t>& GridWeights::bias<std::int64_t>() const {
-  return bias64_;
-}
-
-Sums::Sums(const Weights& w, const FixedPoint& src, const Interval& partial) {
-  const GridWeights grid(w, src);
-  terms_ = grid.terms();
-  weights32_ = grid.weights<std::int32_t>();
-  bias32_ = grid.bias<std::int32_t>();
-  const auto &weights = grid.weights<std::int64_t>(), &bias = grid.bias<std::int64_t>();
-  if (partial.fits(54)) {  // -2^53 to 2^53 - 1
-    weights_f64_.assign(weights.begin(), weights.end());
-    bias_f64_.assign(bias.begin(), bias.end());
-  } else {
-    weights64_ = weights;
-    bias64_ = bias;
-  }
+Sums::Sums(const Weights& w, const FixedPoint& src, const Interval& partial)
+    : narrow_(on_grid<std::int32_t>(w, src)) {
+  if (partial.fits(54))  // -2^53 to 2^53 - 1
+    doubles_ = on_grid<double>(w, src);
+  else
+    wide_ = on_grid<std::int64_t>(w, src);
 }
 
 void Sums::forward(const std::int32_t* src, std::int32_t* dst) const {
-  simd::kernels().dense_i32(static_cast<int>(terms_), static_cast<int>(n_out()), weights32_.data(),
-                            bias32_.data(), src, dst);
+  simd::kernels().dense_i32(static_cast<int>(terms()), static_cast<int>(n_out()), narrow_.weights.data(),
+                            narrow_.bias.data(), src, dst);
 }
 
 void Sums::forward(const std::int64_t* src, std::int64_t* dst) const {
-  if (!bias_f64_.empty())
-    return simd::kernels().dense_i64(static_cast<int>(terms_), static_cast<int>(n_out()), weights_f64_.data(),
-                                     bias_f64_.data(), src, dst);
-  for (std::size_t o = 0; o < n_out(); ++o) {
+  if (!doubles_.bias.empty())
+    return simd::kernels().dense_i64(static_cast<int>(terms()), static_cast<int>(n_out()),
+                                     doubles_.weights.data(), doubles_.bias.data(), src, dst);
+  const std::size_t n_in = terms(), n_out = this->n_out();
+  for (std::size_t o = 0; o < n_out; ++o) {
     std::int64_t* const sum = dst + o * kLanes;
-    std::fill_n(sum, kLanes, bias64_[o]);
-    for (std::size_t i = 0; i < terms_; ++i) {
-      const std::int64_t w = weights64_[i * n_out() + o];
+    std::fill_n(sum, kLanes, wide_.bias[o]);
+    for (std::size_t i = 0; i < n_in; ++i) {
+      const std::int64_t w = wide_.weights[i * n_out + o];
       if (w == 0) continue;
       for (std::size_t s = 0; s < kLanes; ++s) sum[s] += w * src[i * kLanes + s];
     }

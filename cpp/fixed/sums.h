@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "fixed/layer.h"
@@ -19,40 +20,31 @@ struct Weights {
               const std::string& where) const;
 };
 
-// Weights and bias brought to the sums' grid, in both widths, for layers that go their own way through them.
-class GridWeights {
- public:
-  GridWeights(const Weights& weights, const FixedPoint& src);
-  std::size_t terms() const { return bias64_.empty() ? 0 : weights64_.size() / bias64_.size(); }
-  std::size_t n_out() const { return bias64_.size(); }
-
-  template <typename Code>
-  const std::vector<Code>& weights() const;
-  template <typename Code>
-  const std::vector<Code>& bias() const;
-
- private:
-  std::vector<std::int32_t> weights32_, bias32_;
-  std::vector<std::int64_t> weights64_, bias64_;
+// Weights and bias brought to the sums' grid, as numbers that hold them.
+template <typename Number>
+struct OnGrid {
+  std::vector<Number> weights, bias;
 };
+// As codes of both widths, for layers that go their own way through them: std::get<OnGrid<Code>>.
+using Grids = std::tuple<OnGrid<std::int32_t>, OnGrid<std::int64_t>>;
+Grids grids(const Weights& weights, const FixedPoint& src);
 
 // The sums themselves. 64-bit codes are multiplied as doubles, several times as fast as integers, where
 // `partial`, which holds every value met on the way, says that doubles hold them all.
 class Sums {
  public:
   Sums(const Weights& weights, const FixedPoint& src, const Interval& partial);
-  std::size_t terms() const { return terms_; }
-  std::size_t n_out() const { return bias32_.size(); }
+  std::size_t terms() const { return narrow_.weights.size() / n_out(); }
+  std::size_t n_out() const { return narrow_.bias.size(); }
 
   // dst (n_out, 16) from src (terms, 16)
   void forward(const std::int32_t* src, std::int32_t* dst) const;
   void forward(const std::int64_t* src, std::int64_t* dst) const;
 
  private:
-  std::size_t terms_;
-  std::vector<std::int32_t> weights32_, bias32_;
-  std::vector<std::int64_t> weights64_, bias64_;  // empty where there are
-  std::vector<double> weights_f64_, bias_f64_;
+  OnGrid<std::int32_t> narrow_;
+  OnGrid<std::int64_t> wide_;  // empty where there are
+  OnGrid<double> doubles_;
 };
 
 }  // namespace qkd::fixed
