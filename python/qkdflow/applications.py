@@ -24,7 +24,12 @@ class Application:
 
 
 MNIST = "the folder of MNIST's four IDX files"
-PEST = {"data": "pest-3", "hls": {"io_type": "io_stream"}, "transport": "axi_dma"}
+PEST = {
+    "data": "pest-3",
+    "student_network": {"kind": "cnn", "convolutions": 5, "pool_every": 1, "dense": 1},
+    "hls": {"io_type": "io_stream"},
+    "transport": "axi_dma",
+}
 # The letter's teachers began with ImageNet's weights. An epoch takes minutes here: few images, few epochs.
 FINE_TUNED_QUICK = (
     {"samples": 300, "pretext_samples": 320, "pretext_epochs": 1, "teacher_trials": 1}
@@ -114,7 +119,6 @@ APPLICATIONS = {
                 "kernels": [96, 128, 8],
                 "learning_rate": 1e-3,
             },
-            "student_network": {"kind": "cnn", "convolutions": 5, "pool_every": 1, "dense": 1},
         },
         {
             "quick": {"samples": 600, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 2}
@@ -132,7 +136,6 @@ APPLICATIONS = {
             "sparsity": 0.6,
             "max_parameters": 3207,
             "teacher_network": {"kind": "zoo", "network": "vgg16", "learning_rate": 1e-4},
-            "student_network": {"kind": "cnn", "convolutions": 5, "pool_every": 1, "dense": 1},
         },
         {
             "quick": FINE_TUNED_QUICK,
@@ -149,7 +152,6 @@ APPLICATIONS = {
             "sparsity": 0.5,
             "max_parameters": 4595,
             "teacher_network": {"kind": "zoo", "network": "mobilenetv2"},
-            "student_network": {"kind": "cnn", "convolutions": 5, "pool_every": 1, "dense": 1},
         },
         {
             "quick": FINE_TUNED_QUICK,

@@ -98,7 +98,7 @@ def _room(estimate: Mapping[str, Any]) -> Iterator[str]:
         what = "does not fit" if estimate["verdict"] == "does not fit" else "is tight on"
         yield (
             f"Estimated, not implemented: the design {what} {estimate['part']} ({shares(estimate)} by HLS's "
-            f"counts, of whose LUTs synthesis leaves fewer); "
+            "counts, of whose LUTs synthesis leaves fewer); "
             f"{estimate['advice']}. In a run: --strategy Resource --reuse-factor N keeps the training (same --out); "
             "--digits 2 or --constraints searches another student (another --out)."
         )
