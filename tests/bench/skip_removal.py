@@ -12,7 +12,7 @@ Every variant has the same rows, epochs, batches, augmentation and optimiser:
     removal        begins as the teacher, loses the next skip every few epochs of one training, the same loss
 
 Float32, and 8 and 16 bits with ranges calibrated on training images, frozen to integers; each looks at the test part
-once. Writes docs/results/skips-DEPTH.json and skips.md.
+once. Writes docs/results/skips-DEPTH.json, after every seed, and skips.md.
 """
 
 from __future__ import annotations
@@ -120,14 +120,14 @@ def main() -> None:
     if not args.table:
         key = Key(0)
         data = datasets.load(args.data, key=key, image_size=(32, 32)).limited(args.rows, key)
+        row = {"depth": args.depth, "rows": len(data.train.x), "test": len(data.test.x), "epochs": args.epochs}
+        path = results.RESULTS / f"skips-{args.depth}.json"
         found = []
         for seed in range(args.seeds):
             models = train(args.depth, data, args.epochs, key.fold("seed").fold(seed))
             found.append({name: scores(model, data) for name, model in models.items()})
             print(f"seed {seed}: {found[-1]}", flush=True)
-        row = {"depth": args.depth, "rows": len(data.train.x), "test": len(data.test.x), "epochs": args.epochs}
-        path = results.RESULTS / f"skips-{args.depth}.json"
-        path.write_text(json.dumps({**row, **results.machine(), "seeds": found}, indent=1) + "\n")
+            path.write_text(json.dumps({**row, **results.machine(), "seeds": found}, indent=1) + "\n")
     (results.RESULTS / "skips.md").write_text(HEAD + table() + "\n")
 
 
