@@ -67,25 +67,24 @@ void Convolution::evaluate(const Evaluation& e) const {
   const int outs = channels(g), per = options_.filters;
   const auto at = [](int i) { return static_cast<std::size_t>(i); };
   const std::size_t src_size = e.shape().size(), dst_size = at(g.pixels()) * at(outs);
-  const std::vector<double>& kernel = e.params[0];
   for (std::size_t b = 0; b < e.samples(); ++b)
     for (int y = 0; y < g.out_h; ++y)
-      for (int x = 0; x < g.out_w; ++x)
-        for (int o = 0; o < outs; ++o) {
-          double sum = options_.use_bias ? e.params[1][at(o)] : 0.0;
-          for (int ky = 0; ky < g.kernel_h; ++ky)
-            for (int kx = 0; kx < g.kernel_w; ++kx) {
-              const int row = g.row(y, ky), column = g.column(x, kx);
-              if (!g.inside(row, column)) continue;
-              const double* src = &e.src()[b * src_size + at(row * g.w + column) * at(g.c)];
-              const double* taps = &kernel[at(ky * g.kernel_w + kx) * at(g.c) * at(per)];
-              if (options_.depthwise)
-                sum += src[o / per] * taps[o];
-              else
-                for (int i = 0; i < g.c; ++i) sum += src[i] * taps[i * per + o];
-            }
-          e.dst[b * dst_size + at(y * g.out_w + x) * at(outs) + at(o)] = sum;
-        }
+      for (int x = 0; x < g.out_w; ++x) {
+        double* sums = &e.dst[b * dst_size + at(y * g.out_w + x) * at(outs)];
+        for (int o = 0; o < outs; ++o) sums[o] = options_.use_bias ? e.params[1][at(o)] : 0.0;
+        for (int ky = 0; ky < g.kernel_h; ++ky)
+          for (int kx = 0; kx < g.kernel_w; ++kx) {
+            const int row = g.row(y, ky), column = g.column(x, kx);
+            if (!g.inside(row, column)) continue;
+            const double* src = &e.src()[b * src_size + at(row * g.w + column) * at(g.c)];
+            const double* taps = &e.params[0][at(ky * g.kernel_w + kx) * at(g.c) * at(per)];
+            if (options_.depthwise)
+              for (int o = 0; o < outs; ++o) sums[o] += src[o / per] * taps[o];
+            else
+              for (int i = 0; i < g.c; ++i)
+                for (int o = 0; o < outs; ++o) sums[o] += src[i] * taps[i * per + o];
+          }
+      }
 }
 
 }  // namespace qkd::nn

@@ -87,12 +87,12 @@ std::unique_ptr<Step> bind_dense(std::span<const Binding> shards) {
 void Dense::evaluate(const Evaluation& e) const {
   const auto n = static_cast<std::size_t>(e.shape()[e.shape().rank() - 1]),
              units = static_cast<std::size_t>(options_.units);
-  for (std::size_t b = 0; b < e.src().size() / n; ++b)
-    for (std::size_t o = 0; o < units; ++o) {
-      double sum = e.params.size() > 1 ? e.params[1][o] : 0.0;
-      for (std::size_t i = 0; i < n; ++i) sum += e.src()[b * n + i] * e.params[0][i * units + o];
-      e.dst[b * units + o] = sum;
-    }
+  for (std::size_t b = 0; b < e.src().size() / n; ++b) {
+    double* sums = &e.dst[b * units];
+    for (std::size_t o = 0; o < units; ++o) sums[o] = e.params.size() > 1 ? e.params[1][o] : 0.0;
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t o = 0; o < units; ++o) sums[o] += e.src()[b * n + i] * e.params[0][i * units + o];
+  }
 }
 
 std::unique_ptr<Step> bind_dense_simd(std::span<const Binding> shards) {

@@ -304,11 +304,14 @@ void FoldedBatchNormalization::evaluate(const Evaluation& e) const {
   const Shape dst_shape = inner_->infer(e.shapes);
   const auto channels = static_cast<std::size_t>(dst_shape[dst_shape.rank() - 1]);
   const auto of = [&](int place) {
-    return place < 0 ? std::vector<double>() : e.params[static_cast<std::size_t>(place)];
+    if (place < 0) return std::vector<double>();
+    const auto param = e.params[static_cast<std::size_t>(place)];
+    return std::vector<double>(param.begin(), param.end());
   };
+  const std::vector<double> no_bias(channels);
   const auto multiply = [&](const std::vector<double>& kernel) {
     Evaluation inner = e;
-    inner.params = {kernel, std::vector<double>(channels)};
+    inner.params = {kernel, no_bias};
     inner_->evaluate(inner);
   };
   const Unfolded n{of(0), of(places.bias), of(places.gamma), of(places.beta)};

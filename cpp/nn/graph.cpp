@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/threads.h"
 
 namespace qkd::nn {
 namespace {
@@ -80,16 +81,36 @@ Plan& Graph::plan(int batch, bool training) {
 
 void Graph::evaluate(int batch, std::span<const double> src, std::span<double> dst, const Trace& trace,
                      bool training, Pass pass) const {
-  std::vector<std::vector<double>> results{{src.begin(), src.end()}};
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    results.emplace_back(static_cast<std::size_t>(batch) * shapes_[i + 1].size());
-    Evaluation e{batch, source_shapes(i), {}, {}, results.back(), training, pass};
-    for (const int s : nodes_[i].sources) e.srcs.emplace_back(results[static_cast<std::size_t>(s + 1)]);
-    for (const std::size_t index : params_of_[i]) e.params.push_back(params_.exact(index));
-    nodes_[i].layer->evaluate(e);
-    if (trace) trace(i, results.back());
-  }
-  std::ranges::copy(results.back(), dst.begin());
+  std::vector<std::vector<double>> exact;
+  for (std::size_t i = 0; i < params_.list().size(); ++i) exact.push_back(params_.exact(i));
+  const auto evaluate_piece = [&](int begin, int count) {
+    const auto of_piece = [&](auto all, const Shape& shape) {
+      const std::size_t size = shape.size();
+      return all.subspan(static_cast<std::size_t>(begin) * size, static_cast<std::size_t>(count) * size);
+    };
+    const auto input = of_piece(src, shapes_[0]);
+    std::vector<std::vector<double>> results{{input.begin(), input.end()}};
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      results.emplace_back(static_cast<std::size_t>(count) * shapes_[i + 1].size());
+      Evaluation e{count, source_shapes(i), {}, {}, results.back(), training, pass};
+      for (const int s : nodes_[i].sources) e.srcs.emplace_back(results[static_cast<std::size_t>(s + 1)]);
+      for (const std::size_t index : params_of_[i]) e.params.emplace_back(exact[index]);
+      nodes_[i].layer->evaluate(e);
+      if (trace) trace(i, results.back());
+    }
+    std::ranges::copy(results.back(), of_piece(dst, output()).begin());
+  };
+  if (trace || training)
+    return evaluate_piece(0, batch);  // whole tensors are asked for, or a batch's statistics
+  // Every result of a piece is alive until its end.
+  constexpr std::size_t kNumbers = std::size_t{1} << 20, kMost = 64;
+  std::size_t a_sample = 0;
+  for (const Shape& s : shapes_) a_sample += s.size();
+  const int most = static_cast<int>(std::clamp(kNumbers / a_sample, std::size_t{1}, kMost));
+  parallel((batch + most - 1) / most, [&](int piece) {
+    const int begin = piece * most;
+    evaluate_piece(begin, std::min(most, batch - begin));
+  });
 }
 
 }  // namespace qkd::nn

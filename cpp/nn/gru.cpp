@@ -187,7 +187,7 @@ std::unique_ptr<Step> Gru::bind(std::span<const Binding> shards) const {
 
 void Gru::evaluate(const Evaluation& e) const {
   const std::size_t steps = at(e.shape()[0]), n = at(e.shape()[1]), u = at(options_.units);
-  const auto sum = [&](const std::vector<double>& weights, std::span<const double> x, std::size_t gate,
+  const auto sum = [&](std::span<const double> weights, std::span<const double> x, std::size_t gate,
                        std::size_t row) {
     double total = options_.use_bias ? e.params[2][row * 3 * u + gate] : 0.0;
     for (std::size_t i = 0; i < x.size(); ++i) total += x[i] * weights[i * 3 * u + gate];

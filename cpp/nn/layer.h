@@ -120,7 +120,7 @@ struct Evaluation {
   int batch;
   Shapes shapes;
   std::vector<std::span<const double>> srcs;
-  std::vector<std::vector<double>> params;  // in the order of Layer::params
+  std::vector<std::span<const double>> params;  // in the order of Layer::params
   std::span<double> dst;
   bool training = false;
   Pass pass{};

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -38,6 +36,7 @@ from hostile_h5 import (
     with_cache_image,
     with_short_block,
 )
+from little_memory import little_memory
 from qkdflow import Key, Sequential, load_model, settings
 from qkdflow.assess import Assessment
 from qkdflow.datasets import Dataset, load
@@ -60,20 +59,6 @@ from test_tune_study import mixed
 
 sys.path.append(str(Path(__file__).parent / "importers"))
 import onnx_models
-
-
-@contextmanager
-def little_memory(most: int = 256 << 20) -> Iterator[None]:
-    """This process cannot grow by more than `most` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    status = Path("/proc/self/status").read_text()
-    size = next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmSize"))
-    resource.setrlimit(resource.RLIMIT_AS, (size + most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
-
 
 HUGE = 10**12
 DEEP = 100_000

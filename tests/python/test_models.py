@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from little_memory import little_memory
 from qkdflow import FixedPoint, Key, Sequential, _core, load_model
 from qkdflow.callbacks import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
 from qkdflow.errors import ConfigError, DataError
@@ -237,6 +238,15 @@ def test_float32_steps_agree_with_the_float64_definition() -> None:
     model = network(8)
     model.fit(x, y, epochs=3)
     np.testing.assert_allclose(model.logits(x), model.exact_logits(x), atol=1e-4)
+
+
+def test_the_float64_definition_of_many_samples_needs_little_memory() -> None:
+    model = Sequential([Input((32, 32, 1)), Conv2D(16, 3, padding="same"), Activation("relu"), Conv2D(2, 32)])
+    x = Key(3).normal(2000 * 32 * 32).astype(np.float32).reshape(2000, 32, 32, 1)
+    with little_memory():  # the results of all of them are 520 MB
+        found = model.exact_logits(x)
+    for i in (0, 999, 1999):
+        np.testing.assert_array_equal(found[[i]], model.exact_logits(x[[i]]))
 
 
 def test_a_model_saves_to_the_same_bytes_and_loads_as_it_was(tmp_path: Path) -> None:
