@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console, Group
 from rich.table import Table
@@ -15,14 +16,29 @@ from qkdflow.report.verdicts import compared, percent, shares, verdicts
 
 _NARROW = 70  # width below which intervals make way
 _ENDLESS = 10_000  # columns
+_FILLING = re.compile(" +(?=\n)")
 
 
 def stdout() -> Console:
     """A console as wide as the terminal; in a pipe or a file as wide as what is printed, so that nothing is wrapped or
     cut, unless COLUMNS says how wide."""
     console = Console()
-    bounded = console.is_terminal or "COLUMNS" in os.environ
-    return console if bounded else Console(width=_ENDLESS)
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Console(width=_ENDLESS, file=cast(IO[str], _Trimmed(console.file)))
+
+
+class _Trimmed:
+    """A stream that gets no blanks at the ends of lines, which fill a table's columns up."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(_FILLING.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def summary_table(report: Mapping[str, Any], width: int = 80) -> Group:

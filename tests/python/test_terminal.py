@@ -50,9 +50,12 @@ def test_what_is_piped_is_not_wrapped_unless_columns_says_so(
 ) -> None:
     table, name = Table(box=None), " ".join(["words"] * 400)
     table.add_row(name, "12,345")
+    table.add_row("one", "")
     monkeypatch.delenv("COLUMNS", raising=False)
     stdout().print(table)
-    assert [line.split("  ")[0].strip() for line in capsys.readouterr().out.splitlines() if line.strip()] == [name]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert [line.split("  ")[0].strip() for line in lines] == [name, "one"]
+    assert lines == [line.rstrip() for line in lines]  # blanks behind the last word would wrap in the pipe's reader
     monkeypatch.setenv("COLUMNS", "40")
     stdout().print(table)
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
