@@ -172,8 +172,8 @@ APPLICATIONS = {
             "transport": "axi_dma",
         },
         {
-            "quick": {"train_rows": 1_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 2}
-            | {"student_trials": 2, "student_trial_epochs": 1, "student_epochs": 3, "student_restarts": 1}
+            "quick": {"train_rows": 2_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 8}
+            | {"student_trials": 2, "student_trial_epochs": 2, "student_epochs": 12, "student_restarts": 1}
             | {"baseline_epochs": 2, "least_steps": 0},
             "paper": {"train_rows": 10_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 25}
             | {"student_trials": 4, "student_trial_epochs": 2, "student_epochs": 40, "student_restarts": 1}
