@@ -168,6 +168,7 @@ APPLICATIONS = {
             "image_size": (32, 32),
             "teacher_network": {"kind": "zoo", "network": "resnet20"},
             "student_network": {"kind": "resnet"},
+            "augmentation": {"flip": True, "crop": 4},
             "hls": {"io_type": "io_stream", "strategy": "Resource"},
             "transport": "axi_dma",
         },

@@ -16,6 +16,7 @@ from qkdflow.hardware.estimator import Estimate, Target, estimate_for
 from qkdflow.hardware.estimator.constraints import Constraints
 from qkdflow.hardware.estimator.target import STRATEGIES as ESTIMATED
 from qkdflow.hypermodels import STUDENTS, TEACHERS, check_network
+from qkdflow.models.training import Augmentation
 from qkdflow.overlay import TRANSPORTS
 
 
@@ -52,6 +53,9 @@ BUDGETS = {
     ),
 }
 
+# Settings that are tables of settings.
+TABLES: dict[str, type[Any]] = {"hls": HlsConfig, "augmentation": Augmentation}
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -85,9 +89,15 @@ class RunConfig:
     student_network: Annotated[
         dict[str, Any], "what students a search builds: kind (mlp, cnn or resnet) and its options"
     ] = field(default_factory=dict)
+    augmentation: Annotated[
+        Augmentation, "of images in every step: flip mirrors every other, crop cuts all out of a frame of so many zeros"
+    ] = Augmentation()  # noqa: RUF009 - a frozen value
     effort: Annotated[dict[str, int], "what differs from the budget"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, kind in TABLES.items():  # a file has mappings
+            if isinstance(table := getattr(self, name), Mapping):
+                object.__setattr__(self, name, kind(**table))
         if self.budget not in BUDGETS:
             raise ConfigError(f"[--budget] must be {' or '.join(BUDGETS)}; got {self.budget!r}")
         self._check_bits()

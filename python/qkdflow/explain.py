@@ -12,7 +12,6 @@ from qkdflow import stages
 from qkdflow.config import RunConfig
 from qkdflow.datasets import Dataset
 from qkdflow.errors import ConfigError, DataError
-from qkdflow.export.hls import HlsConfig
 from qkdflow.files import read_json
 from qkdflow.refusal import BROKEN
 from qkdflow.tune import HyperParameters
@@ -89,7 +88,6 @@ def run_config(run: str | Path) -> RunConfig:
         raise DataError(f"[{path}] the settings of a run are required")
     known = {f.name for f in fields(RunConfig)}
     try:
-        hls = HlsConfig(**settings["hls"])
-        return RunConfig(**{k: v for k, v in settings.items() if k in known and k != "hls"}, hls=hls)
+        return RunConfig(**{k: v for k, v in settings.items() if k in known})
     except BROKEN as error:
         raise DataError(f"[{path}] the settings of a run are required; {error}") from error

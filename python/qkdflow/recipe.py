@@ -22,13 +22,14 @@ class Trained:
     history: History
 
 
-def fit(model: Model, data: Dataset, epochs: int, batch: int, key: Key, **distillation: Any) -> Trained:
-    """Trains on the training part; of the last epochs the weights with the best validation accuracy are kept."""
+def fit(model: Model, data: Dataset, epochs: int, batch: int, key: Key, **options: Any) -> Trained:
+    """Trains on the training part, with other `options` of fit; of the last epochs the weights with the best validation
+    accuracy are kept."""
     keep = EarlyStopping(
         "val_accuracy", patience=epochs, restore_best_weights=True, start_from_epoch=first_kept(epochs)
     )
     callbacks = [cosine_decay(epochs), TerminateOnNaN(), keep]
-    history = model.fit(data.train.x, data.train.y, batch, epochs, data.valid, callbacks, key=key, **distillation)
+    history = model.fit(data.train.x, data.train.y, batch, epochs, data.valid, callbacks, key=key, **options)
     return Trained(model, history)
 
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from qkdflow.applications import application
-from qkdflow.config import BUDGETS, Budget, RunConfig
+from qkdflow.config import BUDGETS, TABLES, Budget, RunConfig
 from qkdflow.errors import ConfigError, did_you_mean
-from qkdflow.export.hls import HlsConfig
 from qkdflow.fitted import fitted
 
 if sys.version_info >= (3, 11):
@@ -102,10 +101,7 @@ def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> Settings:
 
 def make_config(settings: Mapping[str, Any]) -> RunConfig:
     """The configuration, every key, type and value checked. ConfigError."""
-    values = _checked(RunConfig, settings, "settings")
-    if "hls" in values:
-        values["hls"] = HlsConfig(**values["hls"])
-    return RunConfig(**values)
+    return RunConfig(**_checked(RunConfig, settings, "settings"))
 
 
 def to_toml(name: str) -> str:
@@ -132,9 +128,11 @@ def to_toml(name: str) -> str:
 
 def _table(name: str, settings: Mapping[str, Any], app: str) -> list[str]:
     lines = [f"[{name}]", *(f"{key} = {_text(value)}" for key, value in settings.items())]
-    if name == "hls":
+    if name in TABLES:
         lines += [
-            f"# {f.name} = {_text(_default(f))}" for f in fields(HlsConfig) if f.name not in settings and _default(f)
+            f"# {f.name} = {_text(_default(f))}"
+            for f in fields(TABLES[name])
+            if f.name not in settings and _default(f) is not None
         ]
     if name == "effort":
         words = _abouts(Budget)

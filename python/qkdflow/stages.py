@@ -128,7 +128,8 @@ def search_teacher(
     def train(trial: Trial) -> Trained:
         own = key.fold(trial.number)
         model = _begun(build(trial.hp, own), base)
-        return recipe.fit(model, data, budget.teacher_trial_epochs, build.batch, own.fold("fit"))
+        epochs, change = budget.teacher_trial_epochs, config.augmentation
+        return recipe.fit(model, data, epochs, build.batch, own.fold("fit"), augmentation=change)
 
     return _search(data, build, train, budget.teacher_trials, key, journal, tick, jobs=config.jobs, dask=dask)
 
@@ -138,7 +139,8 @@ def train_teacher(data: Dataset, study: Study, config: RunConfig, key: Key, base
     build = hypermodels.teacher_family(data, config.teacher_network)
     model = _begun(build(_best(study), key), base)
     epochs = enough(config.work.teacher_epochs, data, build.batch, config.work.least_steps)
-    return _sound(recipe.fit(model, data, epochs, build.batch, key.fold("fit")), data, "teacher")
+    trained = recipe.fit(model, data, epochs, build.batch, key.fold("fit"), augmentation=config.augmentation)
+    return _sound(trained, data, "teacher")
 
 
 def given_teacher(path: str, data: Dataset) -> Model:
@@ -209,7 +211,14 @@ def _feasible(build: hypermodels.Student, config: RunConfig) -> Callable[[dict[s
 
 
 def check_limit(data: Dataset, config: RunConfig) -> None:
-    """ConfigError, before anything is trained, where no student is small enough, or a network does not fit the data."""
+    """ConfigError, before anything is trained, where no student is small enough, or a network or the augmentation does
+    not fit the data."""
+    change = config.augmentation
+    if (change.flip or change.crop) and (len(data.shape) != 3 or change.crop >= min(data.shape[:2])):
+        raise ConfigError(
+            f"[augmentation] needs images (height, width, channels) larger than its crop of {change.crop}; samples are "
+            f"{data.shape}. Leave it out, or give a smaller crop"
+        )
     if config.teacher is None:
         hypermodels.teacher_family(data, config.teacher_network)
     build = student_family(data, config)
@@ -293,6 +302,7 @@ def _student(
         teacher_logits=logits,
         temperature=float(hp.get("temperature")),
         alpha=float(hp.get("alpha")),
+        augmentation=config.augmentation,
     )
 
 

@@ -101,7 +101,8 @@ def load_report(path: Path) -> RunReport:
 
 def _steps(config: RunConfig) -> list[Step]:
     """The stages of a run, and which settings each depends on."""
-    work, hls = config.work, config.to_dict()["hls"]
+    work, plain = config.work, config.to_dict()
+    hls = plain["hls"]
     data = {
         "data": config.data,
         "label": config.label,
@@ -126,6 +127,7 @@ def _steps(config: RunConfig) -> list[Step]:
         "epochs": work.student_trial_epochs,
         "jobs": config.jobs,
         "network": config.student_network,
+        "augmentation": plain["augmentation"],
         **estimated,
     }
     student = {
@@ -159,6 +161,7 @@ def _teacher_steps(config: RunConfig) -> list[Step]:
         "epochs": config.work.teacher_trial_epochs,
         "jobs": config.jobs,
         "network": config.teacher_network,
+        "augmentation": config.to_dict()["augmentation"],
     }
     pretext = {**_pretext(config.work), "network": config.teacher_network}
     return [

@@ -41,6 +41,7 @@ published students reach. Seeds are of the student's last training alone: anothe
 ends with another student, whose size differs more than its accuracy.
 
 """
+DECISIVE = ("bits", "sparsity", "max_parameters", "teacher_network", "student_network", "augmentation")
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs/results"
 # What is asked of the seeds' median, in points: an accuracy, or at most a drop from the teacher, of all or in each
@@ -121,7 +122,7 @@ def provenance(config: RunConfig) -> dict[str, Any]:
         "seed": config.seed,
         "budget": config.budget,
         "work": vars(config.work),
-        "settings": {k: plain[k] for k in ("bits", "sparsity", "max_parameters", "teacher_network", "student_network")},
+        "settings": {k: plain[k] for k in DECISIVE},
     }
 
 

@@ -96,6 +96,8 @@ def test_a_wrong_file_is_one_line_that_says_where(text: str, message: str, tmp_p
         (["data=psb"], r"\[data\] must be one of psd.*did you mean psd"),
         (["bits=[10, 4]"], r"\[--bits\] must be 2 to 16, or the least and the most of each layer; got \(10, 4\)"),
         (["bits=[4]"], r"bits\] must be a list of 2 whole numbers"),
+        (["augmentation.flips=true"], r"augmentation\] has a key that is not known: flips; did you mean flip\?"),
+        (["augmentation.crop=-1"], r"\[Augmentation\] crop must be a whole number from 0 to 2\^31 - 1; got -1"),
         (["image_size=[0, 3]"], r"\[--image-size\] must be height and width"),
         (["application=psb"], r"did you mean psd"),
         (["bits"], r"\[--set\] must be KEY=VALUE or TABLE.KEY=VALUE; got 'bits'"),

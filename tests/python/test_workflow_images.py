@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from qkdflow import hypermodels, load_run, stages, workflow
+from qkdflow import Key, hypermodels, load_run, stages, workflow
 from qkdflow.config import RunConfig
+from qkdflow.errors import ConfigError
 from qkdflow.export.hls import HlsConfig
+from qkdflow.models.training import Augmentation
 from qkdflow.runs import open_run
 from qkdflow.tune import HyperParameters
 from small_runs import PSD
@@ -59,6 +61,34 @@ def test_images_walk_the_line_with_convolutions_and_without(tmp_path: Path) -> N
     report = workflow.run(flat, tmp_path / "flat")
     assert report["student"]["parameters"] == 144 * 4 + 4 + 4 * 2 + 2
     assert (report["assessment"]["mismatches"], report["float_vs_fixed"]["exact_mismatches"]) == (0, 0)
+
+
+def test_augmentation_changes_what_teacher_and_student_see(tmp_path: Path) -> None:
+    net = {"kind": "cnn", "convolutions": 1, "pool_every": 1, "dense": 1}
+    plain = RunConfig(
+        str(image_tree(tmp_path / "bars")),
+        teacher_network={**net, "kernels": [4, 4, 4]},
+        student_network={**net, "batch_normalization": False},
+        effort={"least_steps": 1, "teacher_trials": 1, "student_trials": 1, "student_restarts": 1},
+    )
+    data, weights = stages.dataset(plain), []
+    logits = np.zeros((len(data.train.x), 2), np.float32)
+    for config in (plain, replace(plain, augmentation=Augmentation(flip=True, crop=2))):
+        teachers = stages.search_teacher(data, config, Key(1))
+        students = stages.search_student(data, logits, config, Key(2))
+        teacher = stages.train_teacher(data, teachers, config, Key(1))
+        student = stages.train_student(data, logits, students, config, Key(2))
+        weights.append([found.model.get_weights().values[0] for found in (teacher, student)])
+    assert all((one != other).any() for one, other in zip(*weights, strict=True))
+
+
+def test_augmentation_that_the_data_do_not_allow_is_refused_before_a_training(tmp_path: Path) -> None:
+    for change in (Augmentation(flip=True), Augmentation(crop=1)):
+        with pytest.raises(ConfigError, match=r"\[augmentation\] needs images .* samples are \(30,\)"):
+            workflow.run(replace(PSD, augmentation=change), tmp_path / "r")
+    bars = RunConfig(str(image_tree(tmp_path / "bars")), augmentation=Augmentation(crop=12))
+    with pytest.raises(ConfigError, match=r"larger than its crop of 12; samples are \(12, 12, 1\)"):
+        workflow.run(bars, tmp_path / "r2")
 
 
 def test_a_network_of_the_zoo_begins_with_what_it_learned_of_textures(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from qkdflow.config import RunConfig
 from qkdflow.errors import ConfigError, DataError, ToolError
 from qkdflow.export.hls import HlsConfig
 from qkdflow.files import write_json
+from qkdflow.models.training import Augmentation
 from qkdflow.runs import _keys, open_run
 from qkdflow.tune.journal import has_results
 from small_runs import PSD, TINY, without_times
@@ -156,6 +157,7 @@ OTHERS: dict[str, Any] = {
     "image_size": (8, 8),
     "teacher_network": {"kind": "mlp"},
     "student_network": {"kind": "mlp", "learning_rate": 0.001},
+    "augmentation": Augmentation(flip=True),
 }
 
 
