@@ -176,8 +176,8 @@ APPLICATIONS = {
             "quick": {"train_rows": 2_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 8}
             | {"student_trials": 2, "student_trial_epochs": 2, "student_epochs": 12, "student_restarts": 1}
             | {"baseline_epochs": 2, "least_steps": 0},
-            "paper": {"train_rows": 10_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 25}
-            | {"student_trials": 4, "student_trial_epochs": 2, "student_epochs": 40, "student_restarts": 1}
+            "paper": {"train_rows": 10_000, "teacher_trials": 1, "teacher_trial_epochs": 1, "teacher_epochs": 30}
+            | {"student_trials": 4, "student_trial_epochs": 2, "student_epochs": 80, "student_restarts": 1}
             | {"baseline_epochs": 4, "least_steps": 0},
         },
         "CIFAR-10's binary files, or its images in folders train and test",
