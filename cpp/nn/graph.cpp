@@ -104,7 +104,7 @@ void Graph::evaluate(int batch, std::span<const double> src, std::span<double> d
     return evaluate_piece(0, batch);  // whole tensors are asked for, or a batch's statistics
   // Every result of a piece is alive until its end.
   constexpr std::size_t kNumbers = std::size_t{1} << 20, kMost = 64;
-  std::size_t a_sample = 0;
+  std::size_t a_sample = 1;  // so that it is not 0
   for (const Shape& s : shapes_) a_sample += s.size();
   const int most = static_cast<int>(std::clamp(kNumbers / a_sample, std::size_t{1}, kMost));
   parallel((batch + most - 1) / most, [&](int piece) {
