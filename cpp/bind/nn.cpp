@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "bind/arrays.h"
 #include "bind/module.h"
 #include "bind/samples.h"
@@ -49,13 +51,19 @@ Array<float> shaped(const Graph& graph, std::span<const float> values, const Sha
   return out;
 }
 
+int batch_of(py::ssize_t samples) {
+  require(samples <= std::numeric_limits<int>::max(), "evaluate", "takes at most 2^31 - 1 samples; got ",
+          samples);
+  return static_cast<int>(samples);
+}
+
 py::array_t<double> evaluate(const Graph& graph, const Array<double>& x) {
   const py::ssize_t n = samples_of(x, graph.input(), "x");
   Array<double> out(batch_shape(n, graph.output()));
   const auto src = view<double>(x, "x");
   std::span<double> dst(out.mutable_data(), static_cast<std::size_t>(out.size()));
   const Exclusive exclusive(graph);
-  graph.evaluate(static_cast<int>(n), src, dst);
+  graph.evaluate(batch_of(n), src, dst);
   return out;
 }
 
@@ -69,7 +77,7 @@ std::vector<py::array_t<double>> trace(const Graph& graph, const Array<double>& 
   };
   {
     const Exclusive exclusive(graph);
-    graph.evaluate(static_cast<int>(n), src, logits, keep);
+    graph.evaluate(batch_of(n), src, logits, keep);
   }
   std::vector<py::array_t<double>> out;
   out.reserve(results.size());

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/flush_denormals.h"
 #include "base/limits.h"
 #include "base/threads.h"
 
@@ -84,6 +85,7 @@ void Graph::evaluate(int batch, std::span<const double> src, std::span<double> d
   std::vector<std::vector<double>> exact;
   for (std::size_t i = 0; i < params_.list().size(); ++i) exact.push_back(params_.exact(i));
   const auto evaluate_piece = [&](int begin, int count) {
+    const FlushDenormals flush;  // as the threads do: with a trace and without, the same numbers
     const auto of_piece = [&](auto all, const Shape& shape) {
       const std::size_t size = shape.size();
       return all.subspan(static_cast<std::size_t>(begin) * size, static_cast<std::size_t>(count) * size);
@@ -102,12 +104,12 @@ void Graph::evaluate(int batch, std::span<const double> src, std::span<double> d
   };
   if (trace || training)
     return evaluate_piece(0, batch);  // whole tensors are asked for, or a batch's statistics
-  // Every result of a piece is alive until its end.
+  // Every result of a piece is alive until its end, on every thread.
   constexpr std::size_t kNumbers = std::size_t{1} << 20, kMost = 64;
-  std::size_t a_sample = 1;  // so that it is not 0
+  std::size_t a_sample = 1;  // the analyser does not know that shapes are not empty
   for (const Shape& s : shapes_) a_sample += s.size();
   const int most = static_cast<int>(std::clamp(kNumbers / a_sample, std::size_t{1}, kMost));
-  parallel((batch + most - 1) / most, [&](int piece) {
+  parallel(batch / most + (batch % most != 0 ? 1 : 0), [&](int piece) {
     const int begin = piece * most;
     evaluate_piece(begin, std::min(most, batch - begin));
   });

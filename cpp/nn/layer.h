@@ -115,7 +115,7 @@ class Shards final : public Step {
   std::vector<std::unique_ptr<Part>> parts_;
 };
 
-// One evaluation in float64: a whole batch.
+// One evaluation in float64, of samples together.
 struct Evaluation {
   int batch;
   Shapes shapes;
@@ -180,7 +180,8 @@ class Layer {
   virtual std::unique_ptr<Step> bind(std::span<const Binding> shards) const = 0;
 
   // The definition in float64, loop by loop: what `forward` must give up to rounding, and exactly what the
-  // frozen integers give while every sum fits 53 bits.
+  // frozen integers give while every sum fits 53 bits. Outside training no sample's result depends on
+  // another's.
   virtual void evaluate(const Evaluation& e) const = 0;
 
  protected:

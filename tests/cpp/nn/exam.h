@@ -110,6 +110,13 @@ inline void examine(Graph& g, int batch, const std::function<double(std::size_t)
       REQUIRE(static_cast<double>(plan.dst()[i]) == Approx(exact[i]).margin(5e-5).epsilon(1e-4));
   }
 
+  constexpr std::size_t kMany = 130;  // are evaluated in pieces, but at once where they are traced
+  std::vector<double> many(kMany * g.input().size()), pieces(kMany * g.output().size()), whole(pieces.size());
+  for (std::size_t i = 0; i < many.size(); ++i) many[i] = x[i % n];
+  g.evaluate(kMany, many, pieces);
+  g.evaluate(kMany, many, whole, [](std::size_t, std::span<const double>) {});
+  REQUIRE(pieces == whole);
+
   g.params().refresh();
   nn::Plan& plan = g.plan(batch, true);
   std::copy(weight.begin(), weight.end(), plan.diff_dst());
