@@ -98,6 +98,8 @@ class RunConfig:
         for name, kind in TABLES.items():  # a file has mappings
             if isinstance(table := getattr(self, name), Mapping):
                 object.__setattr__(self, name, kind(**table))
+            elif not isinstance(table, kind):
+                raise ConfigError(f"[{name}] must be a table or {kind.__name__}; got {table!r}")
         if self.budget not in BUDGETS:
             raise ConfigError(f"[--budget] must be {' or '.join(BUDGETS)}; got {self.budget!r}")
         self._check_bits()

@@ -23,9 +23,9 @@ def stdout() -> Console:
     """A console as wide as the terminal; in a pipe or a file as wide as what is printed, so that nothing is wrapped or
     cut, unless COLUMNS says how wide."""
     console = Console()
-    if console.is_terminal or "COLUMNS" in os.environ:
+    if console.is_terminal:
         return console
-    return Console(width=_ENDLESS, file=cast(IO[str], _Trimmed(console.file)))
+    return Console(width=None if "COLUMNS" in os.environ else _ENDLESS, file=cast(IO[str], _Trimmed(console.file)))
 
 
 class _Trimmed:

@@ -26,6 +26,7 @@ import results
 from qkdflow import Key, datasets, precision, zoo
 from qkdflow.callbacks import cosine_decay
 from qkdflow.datasets import Dataset
+from qkdflow.files import write_json
 from qkdflow.freeze import freeze
 from qkdflow.hypermodels import power_of_two_scaling
 from qkdflow.layers import Input
@@ -127,7 +128,7 @@ def main() -> None:
             models = train(args.depth, data, args.epochs, key.fold("seed").fold(seed))
             found.append({name: scores(model, data) for name, model in models.items()})
             print(f"seed {seed}: {found[-1]}", flush=True)
-            path.write_text(json.dumps({**row, **results.machine(), "seeds": found}, indent=1) + "\n")
+            write_json(path, {**row, **results.machine(), "seeds": found})
     (results.RESULTS / "skips.md").write_text(HEAD + table() + "\n")
 
 

