@@ -51,7 +51,7 @@ Array<float> shaped(const Graph& graph, std::span<const float> values, const Sha
   return out;
 }
 
-int batch_of(py::ssize_t samples) {
+int to_batch(py::ssize_t samples) {
   require(samples <= std::numeric_limits<int>::max(), "evaluate", "takes at most 2^31 - 1 samples; got ",
           samples);
   return static_cast<int>(samples);
@@ -63,7 +63,7 @@ py::array_t<double> evaluate(const Graph& graph, const Array<double>& x) {
   const auto src = view<double>(x, "x");
   std::span<double> dst(out.mutable_data(), static_cast<std::size_t>(out.size()));
   const Exclusive exclusive(graph);
-  graph.evaluate(batch_of(n), src, dst);
+  graph.evaluate(to_batch(n), src, dst);
   return out;
 }
 
@@ -77,7 +77,7 @@ std::vector<py::array_t<double>> trace(const Graph& graph, const Array<double>& 
   };
   {
     const Exclusive exclusive(graph);
-    graph.evaluate(batch_of(n), src, logits, keep);
+    graph.evaluate(to_batch(n), src, logits, keep);
   }
   std::vector<py::array_t<double>> out;
   out.reserve(results.size());

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "base/check.h"
-#include "base/flush_denormals.h"
 #include "base/limits.h"
 #include "base/threads.h"
 
@@ -85,7 +84,6 @@ void Graph::evaluate(int batch, std::span<const double> src, std::span<double> d
   std::vector<std::vector<double>> exact;
   for (std::size_t i = 0; i < params_.list().size(); ++i) exact.push_back(params_.exact(i));
   const auto evaluate_piece = [&](int begin, int count) {
-    const FlushDenormals flush;  // as the threads do: with a trace and without, the same numbers
     const auto of_piece = [&](auto all, const Shape& shape) {
       const std::size_t size = shape.size();
       return all.subspan(static_cast<std::size_t>(begin) * size, static_cast<std::size_t>(count) * size);
@@ -102,8 +100,8 @@ void Graph::evaluate(int batch, std::span<const double> src, std::span<double> d
     }
     std::ranges::copy(results.back(), of_piece(dst, output()).begin());
   };
-  if (trace || training)
-    return evaluate_piece(0, batch);  // whole tensors are asked for, or a batch's statistics
+  if (trace || training)  // whole tensors are asked for, or a batch's statistics; denormals are as in pieces
+    return parallel(1, [&](int) { evaluate_piece(0, batch); });
   // Every result of a piece is alive until its end, on every thread.
   constexpr std::size_t kNumbers = std::size_t{1} << 20, kMost = 64;
   std::size_t a_sample = 1;  // the analyser does not know that shapes are not empty
