@@ -88,6 +88,7 @@ def run_config(run: str | Path) -> RunConfig:
         raise DataError(f"[{path}] the settings of a run are required")
     known = {f.name for f in fields(RunConfig)}
     try:
-        return RunConfig(**{k: v for k, v in settings.items() if k in known})
+        kept = {k: v for k, v in settings.items() if k in known}
+        return RunConfig(**{**kept, "hls": settings["hls"]})  # which every run has said
     except BROKEN as error:
         raise DataError(f"[{path}] the settings of a run are required; {error}") from error

@@ -314,6 +314,12 @@ def test_settings_of_a_run_that_are_none_are_refused(change: dict[str, object], 
         run_config(tmp_path)
 
 
+def test_a_run_that_does_not_say_what_it_builds_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"config": {"data": "psd"}}))
+    with pytest.raises(DataError, match="the settings of a run are required; 'hls'"):
+        run_config(tmp_path)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"shape": 3}, {"class_names": 1}, {"input_type": []}, {"input_type": {"bits": 8, "integer\ud800": 5}}],
