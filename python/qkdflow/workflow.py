@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -101,8 +101,7 @@ def load_report(path: Path) -> RunReport:
 
 def _steps(config: RunConfig) -> list[Step]:
     """The stages of a run, and which settings each depends on."""
-    work, plain = config.work, config.to_dict()
-    hls = plain["hls"]
+    work, hls = config.work, config.to_dict()["hls"]
     data = {
         "data": config.data,
         "label": config.label,
@@ -127,7 +126,7 @@ def _steps(config: RunConfig) -> list[Step]:
         "epochs": work.student_trial_epochs,
         "jobs": config.jobs,
         "network": config.student_network,
-        "augmentation": plain["augmentation"],
+        "augmentation": asdict(config.augmentation),
         **estimated,
     }
     student = {
@@ -161,7 +160,7 @@ def _teacher_steps(config: RunConfig) -> list[Step]:
         "epochs": config.work.teacher_trial_epochs,
         "jobs": config.jobs,
         "network": config.teacher_network,
-        "augmentation": config.to_dict()["augmentation"],
+        "augmentation": asdict(config.augmentation),
     }
     pretext = {**_pretext(config.work), "network": config.teacher_network}
     return [
