@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,18 @@ def scores(model: Model, data: Dataset) -> dict[str, float]:
     return found
 
 
+def images(path: str | Path, rows: int) -> Dataset:
+    """CIFAR-10, with so many images to train on."""
+    key = Key(0)
+    return datasets.load(path, key=key, image_size=(32, 32)).limited(rows, key)
+
+
+def measured(depth: int, data: Dataset, epochs: int, seed: int) -> dict[str, dict[str, float]]:
+    """The scores of every variant."""
+    models = train(depth, data, epochs, Key(0).fold("seed").fold(seed))
+    return {name: scores(model, data) for name, model in models.items()}
+
+
 def table() -> str:
     """The rows of every depth that was measured."""
     head = ["depth", "bits", *VARIANTS, *(f"{v} - none" for v in GAINS)]
@@ -119,14 +132,12 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="write the table alone")
     args = parser.parse_args()
     if not args.table:
-        key = Key(0)
-        data = datasets.load(args.data, key=key, image_size=(32, 32)).limited(args.rows, key)
+        data = images(args.data, args.rows)
         row = {"depth": args.depth, "rows": len(data.train.x), "test": len(data.test.x), "epochs": args.epochs}
         path = results.RESULTS / f"skips-{args.depth}.json"
         found = []
         for seed in range(args.seeds):
-            models = train(args.depth, data, args.epochs, key.fold("seed").fold(seed))
-            found.append({name: scores(model, data) for name, model in models.items()})
+            found.append(measured(args.depth, data, args.epochs, seed))
             print(f"seed {seed}: {found[-1]}", flush=True)
             write_json(path, {**row, **results.machine(), "seeds": found})
     (results.RESULTS / "skips.md").write_text(HEAD + table() + "\n")

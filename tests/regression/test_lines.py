@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 from lines import Walked, walk
-from qkdflow import Key, datasets, hypermodels, settings, stages
+from qkdflow import hypermodels, settings, stages
 from qkdflow.comparison import Comparison
 from qkdflow.compression import CompressionConfig
 from qkdflow.tune import HyperParameters
 
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
-from skip_removal import scores, train
+from skip_removal import images, measured
 
 SHARED = Path(os.environ.get("QKDFLOW_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 MNIST, CLYC = SHARED / "mnist", SHARED / "clyc/clyc.csv"
@@ -179,9 +179,7 @@ def test_clyc_in_ten_folds(changes: list[str], accuracy: float, parameters: int,
 def test_a_resnet_loses_its_skips_and_not_its_accuracy(cifar: Path) -> None:
     """The first seed of docs/results/skips-20.json. Measured there 73.34 % with skips, 63.37 without, 69.51 distilled,
     73.99 where they were removed in training, at 8 bits 74.09; 23 CPU minutes."""
-    key = Key(0)
-    data = datasets.load(cifar, key=key, image_size=(32, 32)).limited(8000, key)
-    found = {name: scores(model, data) for name, model in train(20, data, 24, key.fold("seed").fold(0)).items()}
+    found = measured(20, images(cifar, 8000), 24, 0)
     print(f"\n{found}")
     assert found["skips"]["float"] >= 0.71
     assert found["none + KD"]["float"] > found["none"]["float"]  # over seeds 0.9 to 6.1 points
